@@ -1,0 +1,1 @@
+"""What agents and supervisors see: the socket, its projections, pages and front end."""

@@ -1,0 +1,71 @@
+"""Time-ordered identifiers: 26 lower-case letters and digits, safe in file names, dialplan values and addresses.
+
+48 bits of Unix milliseconds and 80 random bits in Crockford's base 32 (https://www.crockford.com/base32.html), so ids
+sort by the moment of their making. Ids made in the same millisecond by one source still sort in order of making.
+"""
+
+import random
+import secrets
+from collections.abc import Callable
+from typing import NewType, Protocol
+
+from contactcenter.core.clock import Clock
+
+UserId = NewType("UserId", str)
+AgentId = NewType("AgentId", str)
+TeamId = NewType("TeamId", str)
+SkillId = NewType("SkillId", str)
+QueueId = NewType("QueueId", str)
+DeviceId = NewType("DeviceId", str)
+InteractionId = NewType("InteractionId", str)
+VisitId = NewType("VisitId", str)
+SegmentId = NewType("SegmentId", str)
+ReservationId = NewType("ReservationId", str)
+PersonId = NewType("PersonId", str)
+OrganisationId = NewType("OrganisationId", str)
+ContactPointId = NewType("ContactPointId", str)
+TicketId = NewType("TicketId", str)
+ServerId = NewType("ServerId", str)
+SiteId = NewType("SiteId", str)
+LegId = NewType("LegId", str)
+"""A leg's id is its channel's Uniqueid; for a leg we originate, the id we chose (the reservation's)."""
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_RANDOM_BITS = 80
+_LENGTH = 26
+
+
+class Ids(Protocol):
+    """A source of new ids."""
+
+    def new(self) -> str:
+        """Return an id greater than every id this source returned before."""
+        ...
+
+
+class TimeOrderedIds:
+    """Ids from a clock and a source of random bits (a seeded ``random.Random`` makes them repeatable in tests)."""
+
+    def __init__(self, clock: Clock, random_bits: Callable[[int], int] = secrets.randbits) -> None:
+        self._clock = clock
+        self._random_bits = random_bits
+        self._last = 0
+
+    def new(self) -> str:
+        milliseconds = int(self._clock.timestamp() * 1000)
+        number = (milliseconds << _RANDOM_BITS) | self._random_bits(_RANDOM_BITS)
+        if number <= self._last:
+            number = self._last + 1
+        self._last = number
+        return encode(number)
+
+
+def seeded_ids(clock: Clock, seed: int) -> TimeOrderedIds:
+    """Return a repeatable source for tests and replays."""
+    return TimeOrderedIds(clock, random.Random(seed).getrandbits)
+
+
+def encode(number: int) -> str:
+    """Write ``number`` (below 2**130) as 26 base-32 digits, most significant first."""
+    digits = [_ALPHABET[(number >> shift) & 31] for shift in range((_LENGTH - 1) * 5, -1, -5)]
+    return "".join(digits)

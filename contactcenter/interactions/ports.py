@@ -1,0 +1,332 @@
+"""What the interactions room needs from the edges: a telephony that moves legs, a call session for flows, a router.
+
+Edges implement these protocols; ``contactcenter.bootstrap`` binds them. Facts flow the other way: an edge reports what
+happened as one of the fact dataclasses below, in the order in which it happened, to ``on_fact``.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from contactcenter.core.ids import AgentId, LegId, ReservationId, ServerId
+
+
+class LegMode(StrEnum):
+    """How an agent's device is reached."""
+
+    RING = "ring"  # one new leg per call; the agent picks up
+    AUTO = "auto"  # one new leg per call; the device picks up by itself
+    NAILED = "nailed"  # one leg parked for the whole session; alert is a tone, connect moves legs
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Where an agent is reached: ``endpoint`` is the PJSIP endpoint's name, ours, never user text."""
+
+    agent_id: AgentId
+    server_id: ServerId
+    endpoint: str
+    mode: LegMode = LegMode.RING
+
+
+@dataclass(frozen=True, slots=True)
+class AlertOrder:
+    """Ring one agent for one waiting caller.
+
+    ``ring_time`` seconds is the PBX's own limit, a little above the reservation's deadline: the router's timer rules.
+    ``caller_number`` and ``caller_name`` are data from outside; the adapter makes them safe for the wire.
+    """
+
+    reservation_id: ReservationId
+    device: Device
+    caller_leg: LegId
+    caller_number: str
+    caller_name: str
+    ring_time: float
+
+
+class AlertFailure(StrEnum):
+    """Why an alert ended without a conversation."""
+
+    NO_ANSWER = "no-answer"
+    BUSY = "busy"
+    REJECTED = "rejected"
+    UNREACHABLE = "unreachable"  # dead or unregistered device
+    LOST = "lost"  # answered too late: the guard refused the bridge
+    CALLER_GONE = "caller-gone"
+    REVOKED = "revoked"
+    FAILED = "failed"  # anything else the PBX said
+
+
+# ------------------------------------------------------------------ facts
+
+
+@dataclass(frozen=True, slots=True)
+class CallArrived:
+    """A customer's channel appeared in an inbound context; ``leg_id`` is its Uniqueid (= Linkedid of the call)."""
+
+    server_id: ServerId
+    leg_id: LegId
+    linked_id: str
+    caller_number: str
+    caller_name: str
+    dialed: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LegRinging:
+    """An agent's device reports that it rings."""
+
+    server_id: ServerId
+    leg_id: LegId
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LegAnswered:
+    """A leg was picked up."""
+
+    server_id: ServerId
+    leg_id: LegId
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LegsConnected:
+    """The caller's leg and an agent's leg stand in one bridge: they can talk."""
+
+    server_id: ServerId
+    caller_leg: LegId
+    agent_leg: LegId
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LegsParted:
+    """The two no longer share a bridge (one may live on)."""
+
+    server_id: ServerId
+    caller_leg: LegId
+    agent_leg: LegId
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LegEnded:
+    """A leg's channel is gone; ``cause`` is the Q.850 cause code, 0 when unknown.
+
+    ``reason`` is set when the end was not an ordinary hang-up, for example ``pbx-restarted`` or ``end-unknown``.
+    """
+
+    server_id: ServerId
+    leg_id: LegId
+    cause: int
+    at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertEnded:
+    """An alert is over without a conversation; reported exactly once per ``alert`` that did not connect."""
+
+    reservation_id: ReservationId
+    failure: AlertFailure
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceChanged:
+    """An agent's device became usable or not; ``state`` is the PBX's word for it (e.g. NOT_INUSE, UNAVAILABLE)."""
+
+    server_id: ServerId
+    endpoint: str
+    usable: bool
+    state: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChanged:
+    """The link to a PBX came up (after a full picture was taken) or went down; ``reason`` says why."""
+
+    server_id: ServerId
+    up: bool
+    reason: str
+    at: datetime
+
+
+class CallerPlace(StrEnum):
+    """Where a caller's channel stands in our dialplan."""
+
+    FLOW = "flow"
+    HOLD = "hold"
+    BRIDGED = "bridged"
+    FALLBACK = "fallback"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveLeg:
+    """One channel of the PBX's present picture; ``peer`` is the leg it shares a bridge with, if any."""
+
+    leg_id: LegId
+    linked_id: str
+    endpoint: str
+    place: CallerPlace
+    is_customer: bool
+    is_up: bool
+    caller_number: str
+    caller_name: str
+    dialed: str
+    peer: LegId | None
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EndedLeg:
+    """One channel that ended while nobody listened, as the PBX's own records tell it."""
+
+    leg_id: LegId
+    cause: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Resynced:
+    """The whole picture of one PBX after a gap: what is up, which devices are usable, what ended meanwhile.
+
+    ``pbx_restarted``: the PBX itself is younger than the gap, so every call from before is over.
+    """
+
+    server_id: ServerId
+    legs: Sequence[LiveLeg]
+    devices: Mapping[str, bool]
+    ended: Sequence[EndedLeg]
+    pbx_restarted: bool
+    at: datetime
+
+
+Fact = (
+    CallArrived
+    | LegRinging
+    | LegAnswered
+    | LegsConnected
+    | LegsParted
+    | LegEnded
+    | AlertEnded
+    | DeviceChanged
+    | LinkChanged
+    | Resynced
+)
+OnFact = Callable[[Fact], None]
+
+
+# ------------------------------------------------------------------ ports
+
+
+class Telephony(Protocol):
+    """Moves legs on the PBXs. Every method returns at once; what came of it is reported as a fact.
+
+    Delivery promise: for each ``alert`` exactly one of LegsConnected (with agent_leg == reservation_id, or the nailed
+    leg) or AlertEnded follows, also over a lost link (after the resync). No second call is placed because an answer
+    was lost.
+    """
+
+    def alert(self, order: AlertOrder) -> None:
+        """Ring the agent's device; on pick-up bridge it to the caller unless revoked by then."""
+        ...
+
+    def revoke(self, reservation_id: ReservationId) -> None:
+        """Take an alert back. AlertEnded(REVOKED) means: this leg can no longer reach the caller, ring the next."""
+        ...
+
+    def connect(self, reservation_id: ReservationId) -> None:
+        """Nailed legs only: the agent accepted on screen; move both legs into one bridge."""
+        ...
+
+    def hang_up(self, server_id: ServerId, leg_id: LegId) -> None:
+        """End one leg. Idempotent."""
+        ...
+
+    def return_to_hold(self, server_id: ServerId, leg_id: LegId) -> None:
+        """Send a caller's leg to the hold loop (from the fallback queue, or after the agent's device died)."""
+        ...
+
+
+class CallSession(Protocol):
+    """One call in the hands of a flow: every method is a round trip to the PBX.
+
+    All raise ``CallEnded`` when the caller hung up and ``Unavailable`` when the PBX went away.
+    """
+
+    @property
+    def server_id(self) -> ServerId:
+        """The PBX that holds the call."""
+        ...
+
+    @property
+    def leg_id(self) -> LegId:
+        """The caller's leg (Uniqueid)."""
+        ...
+
+    @property
+    def request(self) -> Mapping[str, str]:
+        """What the PBX told when the session began: caller_number, caller_name, dialed, language, step (ivr|next)."""
+        ...
+
+    async def answer(self) -> None:
+        """Pick up, once; a second call does nothing."""
+        ...
+
+    async def play(self, prompts: Sequence[str], interrupt_digits: str = "") -> str:
+        """Play sound files (names without extension) one after the other; return the interrupting digit or ''."""
+        ...
+
+    async def read_digit(self, timeout: float) -> str:
+        """Wait up to ``timeout`` seconds for one DTMF digit; '' when none came."""
+        ...
+
+    async def set_variable(self, name: str, value: str) -> None:
+        """Set a channel variable; ``name`` is ours, ``value`` is made safe for the wire or refused (Invalid)."""
+        ...
+
+    async def record(self, name: str, max_time: float, silence: float, finish_digits: str) -> float:
+        """Record the caller into file ``name``; return its length in seconds."""
+        ...
+
+
+class CallEnded(Exception):  # noqa: N818 - a fact, not a fault
+    """The caller hung up while a flow was running."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnqueueOrder:
+    """A flow hands a call to a queue: required skills (name -> least level) come on top of the queue's own."""
+
+    queue: str
+    priority: int = 0
+    skills: Mapping[str, int] = field(default_factory=dict)
+    choices: Sequence[str] = ()  # what the caller chose in menus, for the screen
+
+
+class FlowDesk(Protocol):
+    """What a running flow may ask of the interactions room."""
+
+    def call_arrived(self, fact: CallArrived) -> None:
+        """Make sure the interaction exists; idempotent per (server, leg), whichever of AMI and AGI comes first."""
+        ...
+
+    def enqueue(self, server_id: ServerId, leg_id: LegId, order: EnqueueOrder) -> None:
+        """Put the call into a queue now, in the same loop turn. Raises NotFound for an unknown queue name."""
+        ...
+
+    def flow_for(self, dialed: str) -> str | None:
+        """Name of the flow for a dialed number, or None when nobody is served there."""
+        ...
+
+    def what_next(self, server_id: ServerId, leg_id: LegId) -> str:
+        """What a caller whose hold music or conversation ended does now: ``hold`` or ``hangup``."""
+        ...

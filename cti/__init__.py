@@ -1,0 +1,1 @@
+"""Everything that knows the word "channel": AMI, FastAGI, call folding, telephony, provisioning."""

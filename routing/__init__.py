@@ -1,0 +1,1 @@
+"""Who gets which work: a pure engine and the thin shell that runs it."""
