@@ -312,6 +312,14 @@ class EnqueueOrder:
     choices: Sequence[str] = ()  # what the caller chose in menus, for the screen
 
 
+class FlowExit(StrEnum):
+    """How a flow ended without handing its call to a queue."""
+
+    HANG_UP = "hang-up"  # a node of the flow said so
+    NO_SERVICE = "no-service"  # nobody is served at the dialed number
+    FALLBACK = "fallback"  # the flow could not go on; the PBX's own fallback queue takes the caller
+
+
 class FlowDesk(Protocol):
     """What a running flow may ask of the interactions room."""
 
@@ -329,4 +337,8 @@ class FlowDesk(Protocol):
 
     def what_next(self, server_id: ServerId, leg_id: LegId) -> str:
         """What a caller whose hold music or conversation ended does now: ``hold`` or ``hangup``."""
+        ...
+
+    def flow_left(self, server_id: ServerId, leg_id: LegId, exit: FlowExit) -> None:
+        """Tell that the flow ended without a queue. Not sent when the caller hung up: that end comes from the PBX."""
         ...
