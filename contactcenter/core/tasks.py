@@ -36,7 +36,7 @@ class TaskSupervisor:
             try:
                 await factory()
                 return
-            except Exception:  # noqa: BLE001 - the task supervisor is one of the three places (STYLE)
+            except Exception:
                 self._count(name)
                 log.exception("task-failed", task=name, restart_in=pause)
             await asyncio.sleep(pause)

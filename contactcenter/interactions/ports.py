@@ -298,7 +298,7 @@ class CallSession(Protocol):
         ...
 
 
-class CallEnded(Exception):  # noqa: N818 - a fact, not a fault
+class CallEnded(Exception):
     """The caller hung up while a flow was running."""
 
 

@@ -1,0 +1,306 @@
+"""The store: units of work, one writer, group commit.
+
+A unit of work is a plain function ``work(tx)`` that reads and writes through SQLAlchemy Core and records events; its
+rows and events are one commit. SQLite has one writing connection, owned by one thread: units queue to it and share
+commits (each inside its own savepoint), so 100 small units cost one fsync. The same functions run under
+``AsyncConnection.run_sync`` on a server database. Readers have connections of their own (WAL).
+
+Two ways in: ``write`` answers after the commit; ``write_behind`` is for what was already acted on (the router's tail):
+it is committed within a few milliseconds and kept and tried again while the disk refuses.
+"""
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, Final, TypeVar
+
+import structlog
+from sqlalchemy import Connection, Engine, create_engine, func, insert, select
+from sqlalchemy import event as sqlalchemy_event
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+from contactcenter.core.clock import Clock
+from contactcenter.core.errors import ContactCenterError, Unavailable
+from contactcenter.core.events import Envelope, Event, encode_data, events_table, journal_table, to_microseconds
+from contactcenter.core.ids import SiteId
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+LINGER: Final = 0.005  # seconds a batch of tail units waits for company: halves the CPU a call costs
+MAX_BATCH: Final = 500
+RETRY_PAUSE: Final = 0.5
+MAX_BACKLOG: Final = 200_000
+READERS: Final = 3
+_INSERT_EVENT: Final = "INSERT INTO events (seq, site_id, at, kind, subject, actor, data) VALUES (?,?,?,?,?,?,?)"
+
+
+class Transaction:
+    """What a unit of work sees: a connection inside the transaction, the instant, and a place for its events."""
+
+    __slots__ = ("connection", "envelopes", "now")
+
+    def __init__(self, connection: Connection, clock: Clock) -> None:
+        self.connection = connection
+        self.now = clock.now()
+        self.envelopes: list[Envelope] = []
+
+    def execute(self, statement: Any, parameters: Any = None) -> Any:
+        """Run a SQLAlchemy Core statement."""
+        return self.connection.execute(statement, parameters)
+
+    def record(self, event: Event, actor: str = "") -> None:
+        """Add an event to this commit."""
+        self.envelopes.append(Envelope(event, self.now, actor))
+
+
+Work = Callable[[Transaction], T]
+OnCommitted = Callable[[Sequence[Envelope], bool], None]
+"""Called in the event loop after each commit, unit by unit: the numbered events, and whether they were told before."""
+
+
+@dataclass(slots=True)
+class _Unit:
+    work: Callable[[Transaction], Any] | None
+    envelopes: Sequence[Envelope]
+    future: "asyncio.Future[Any] | None"
+    result: Any = None
+    error: BaseException | None = None
+    numbered: list[Envelope] = field(default_factory=list)
+
+
+class SqliteDatabase:
+    """One SQLite file. Owns the writer thread, its connection and the last event number."""
+
+    def __init__(self, path: Path, clock: Clock, site_id: SiteId) -> None:
+        self.path = path
+        self.site_id = site_id
+        self.epoch = ""
+        self.degraded = ""
+        self.failed_units = 0
+        self.on_committed: OnCommitted = lambda envelopes, told: None
+        self._clock = clock
+        self._queue: SimpleQueue[_Unit | None] = SimpleQueue()
+        self._backlog: deque[_Unit] = deque()
+        self._seq = 0
+        self._closing = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._engine = _engine(path, readonly=False)
+        self._read_engine = _engine(path, readonly=True)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+
+    @property
+    def engine(self) -> Engine:
+        """The writing engine, for migrations before ``open``."""
+        return self._engine
+
+    @property
+    def seq(self) -> int:
+        """Number of the last committed event."""
+        return self._seq
+
+    @property
+    def pending(self) -> int:
+        """Units that wait for a commit."""
+        return self._queue.qsize() + len(self._backlog)
+
+    async def open(self) -> None:
+        """Read the last number and start the writer. The tables must exist (``migrate``)."""
+        self._loop = asyncio.get_running_loop()
+        await self._loop.run_in_executor(self._readers, self._read_position)
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._thread.start()
+
+    def _read_position(self) -> None:
+        with self._engine.begin() as connection:
+            self._seq = connection.execute(select(func.max(events_table.c.seq))).scalar() or 0
+            row = connection.execute(select(journal_table.c.epoch).where(journal_table.c.site_id == self.site_id))
+            self.epoch = row.scalar() or self._found_journal(connection)
+
+    def _found_journal(self, connection: Connection) -> str:
+        epoch = f"{int(self._clock.timestamp() * 1000):x}"
+        row = {"site_id": self.site_id, "epoch": epoch, "created_at": self._clock.now()}
+        connection.execute(insert(journal_table), row)
+        return epoch
+
+    async def close(self) -> None:
+        """Commit what is queued and end the writer."""
+        if self._thread is not None:
+            self._queue.put(None)
+            await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
+        self._readers.shutdown(wait=True)
+        self._engine.dispose()
+        self._read_engine.dispose()
+
+    async def write(self, work: Work[T]) -> T:
+        """Run ``work`` in the writer and answer after its commit; its error is raised here and leaves no trace."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._queue.put(_Unit(work, (), future))
+        result: T = await future
+        return result
+
+    def write_behind(self, envelopes: Sequence[Envelope], work: Work[None] | None = None) -> None:
+        """Commit events already told (and rows by ``work``) soon, in order; kept while the disk refuses."""
+        self._queue.put(_Unit(work, envelopes, None))
+
+    async def flush(self) -> None:
+        """Return when all that was queued before is committed."""
+        await self.write(lambda tx: None)
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run a query function on a reading connection, in a thread of its own."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        with self._read_engine.connect() as connection:
+            return work(connection)
+
+    # ---------------------------------------------------------------- writer thread
+
+    def _run(self) -> None:
+        with self._engine.connect() as connection:
+            ended = False
+            while not ended:
+                batch, ended = self._take()
+                if batch:
+                    self._commit(connection, batch)
+
+    def _take(self) -> tuple[list[_Unit], bool]:
+        """Wait for work; then take all that is there. A pure tail waits ``LINGER`` for company, a caller never does."""
+        batch = list(self._backlog)
+        self._backlog.clear()
+        unit = self._next(RETRY_PAUSE if batch else None)
+        until, hurry = time.monotonic() + LINGER, False
+        while unit is not None:
+            batch.append(unit)
+            hurry = hurry or unit.future is not None
+            if len(batch) >= MAX_BATCH:
+                break
+            unit = self._next(0 if hurry else until - time.monotonic())
+        return batch, self._closing
+
+    def _next(self, timeout: float | None) -> _Unit | None:
+        try:
+            unit = self._queue.get(timeout=timeout) if timeout is None or timeout > 0 else self._queue.get_nowait()
+        except Empty:
+            return None
+        if unit is None:
+            self._closing = True
+        return unit
+
+    def _commit(self, connection: Connection, batch: list[_Unit]) -> None:
+        seq = self._seq
+        try:
+            with connection.begin():
+                for unit in batch:
+                    self._run_unit(connection, unit)
+                seq = self._number(connection, batch)
+        except (OperationalError, sqlite3.OperationalError) as error:
+            self._refused(batch, error)
+            return
+        self._seq = seq
+        self.degraded = ""
+        self._tell(batch)
+
+    def _run_unit(self, connection: Connection, unit: _Unit) -> None:
+        tx = Transaction(connection, self._clock)
+        if unit.work is None:
+            unit.numbered = list(unit.envelopes)
+            return
+        unit.error = None
+        connection.exec_driver_sql("SAVEPOINT unit")
+        try:
+            unit.result = unit.work(tx)
+        except (OperationalError, sqlite3.OperationalError):
+            raise
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller; the batch's others go on
+            connection.exec_driver_sql("ROLLBACK TO unit")
+            unit.error, tx.envelopes = error, []
+        connection.exec_driver_sql("RELEASE unit")
+        unit.numbered = [*unit.envelopes, *tx.envelopes]
+
+    def _number(self, connection: Connection, batch: list[_Unit]) -> int:
+        seq, rows = self._seq, []
+        for unit in batch:
+            for index, envelope in enumerate(unit.numbered):
+                seq += 1
+                unit.numbered[index] = Envelope(envelope.event, envelope.at, envelope.actor, seq)
+                rows.append(_row(self.site_id, unit.numbered[index]))
+        if rows:
+            cursor = connection.connection.cursor()
+            cursor.executemany(_INSERT_EVENT, rows)
+        return seq
+
+    def _refused(self, batch: list[_Unit], error: Exception) -> None:
+        self.degraded = str(error.__cause__ or error)
+        log.error("commit-refused", units=len(batch), error=self.degraded)
+        waiting = [unit for unit in batch if unit.future is not None]
+        self._backlog.extend(unit for unit in batch if unit.future is None)
+        while len(self._backlog) > MAX_BACKLOG:
+            self._backlog.popleft()
+            self.failed_units += 1
+        for unit in waiting:
+            unit.error, unit.numbered = Unavailable("store-unavailable", {"reason": self.degraded}), []
+        self._tell(waiting)
+
+    def _tell(self, batch: list[_Unit]) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._told, batch)
+
+    def _told(self, batch: list[_Unit]) -> None:
+        for unit in batch:
+            if unit.numbered:
+                self.on_committed(unit.numbered, unit.future is None)
+            if unit.future is not None and not unit.future.done():
+                _answer(unit)
+            elif unit.error is not None:
+                self.failed_units += 1
+                log.error("tail-unit-failed", exc_info=unit.error)
+
+
+def _answer(unit: _Unit) -> None:
+    assert unit.future is not None
+    if unit.error is None:
+        unit.future.set_result(unit.result)
+    elif isinstance(unit.error, (ContactCenterError, SQLAlchemyError, Exception)):
+        unit.future.set_exception(unit.error)
+    else:
+        unit.future.cancel()
+
+
+def _row(site_id: SiteId, envelope: Envelope) -> tuple[Any, ...]:
+    fact = envelope.event
+    at = to_microseconds(envelope.at)
+    return (envelope.seq, site_id, at, fact.kind, fact.subject, envelope.actor, encode_data(fact))
+
+
+def _engine(path: Path, *, readonly: bool) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}",
+        pool_size=READERS if readonly else 1,
+        max_overflow=0,
+        connect_args={"check_same_thread": False, "timeout": 10, "isolation_level": None},
+    )
+
+    @sqlalchemy_event.listens_for(engine, "connect")
+    def _on_connect(connection: sqlite3.Connection, record: Any) -> None:
+        pragmas = ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"]
+        for pragma in [*pragmas, *(["query_only=ON"] if readonly else [])]:
+            connection.execute(f"PRAGMA {pragma}")
+
+    if not readonly:
+        # The driver's own transaction handling is off (isolation_level None): begin says IMMEDIATE, so a writer that
+        # reads first can never fail at its first write.
+        @sqlalchemy_event.listens_for(engine, "begin")
+        def _on_begin(connection: Connection) -> None:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine

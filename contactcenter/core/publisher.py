@@ -1,0 +1,67 @@
+"""Tells events to whoever in this process listens, and keeps the numbered stream for those who come later.
+
+Two moments: ``announce`` tells at once and commits right behind (the router acts first; ARCHITECTURE law 4), while the
+events of a ``Database.write`` are told after their commit. Either way each listener hears each event once, in order.
+``on_numbered`` listeners hear only committed events, with their numbers: webhooks and the event feed.
+"""
+
+from collections.abc import Callable, Sequence
+
+import structlog
+from sqlalchemy import Connection, select
+
+from contactcenter.core.clock import Clock
+from contactcenter.core.database import SqliteDatabase, Work
+from contactcenter.core.events import Envelope, Event, decode, events_table
+
+log = structlog.get_logger(__name__)
+Listener = Callable[[Envelope], None]
+
+
+class Publisher:
+    """Owns the listeners of one process."""
+
+    def __init__(self, database: SqliteDatabase, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._listeners: list[Listener] = []
+        self._numbered: list[Callable[[Sequence[Envelope]], None]] = []
+        self.failures = 0
+        database.on_committed = self._committed
+
+    def subscribe(self, listener: Listener) -> None:
+        """Hear every event as soon as it counts."""
+        self._listeners.append(listener)
+
+    def on_numbered(self, listener: Callable[[Sequence[Envelope]], None]) -> None:
+        """Hear committed events with their numbers, in order, without gaps."""
+        self._numbered.append(listener)
+
+    def announce(self, *events: Event, actor: str = "", work: Work[None] | None = None) -> None:
+        """Tell now, commit behind: ``work`` writes the rows that belong to the events in the same commit."""
+        now = self._clock.now()
+        envelopes = [Envelope(event, now, actor) for event in events]
+        self._database.write_behind(envelopes, work)
+        self._tell(envelopes)
+
+    def _committed(self, envelopes: Sequence[Envelope], told: bool) -> None:
+        if not told:
+            self._tell(envelopes)
+        for listener in self._numbered:
+            listener(envelopes)
+
+    def _tell(self, envelopes: Sequence[Envelope]) -> None:
+        for envelope in envelopes:
+            for listener in self._listeners:
+                try:
+                    listener(envelope)
+                except Exception:
+                    self.failures += 1
+                    log.exception("listener-failed", kind=envelope.event.kind)
+
+
+def events_after(connection: Connection, seq: int, limit: int) -> list[Envelope]:
+    """Return up to ``limit`` committed events with numbers above ``seq``, in order."""
+    table = events_table.c
+    rows = connection.execute(select(events_table).where(table.seq > seq).order_by(table.seq).limit(limit))
+    return [Envelope(decode(row.kind, row.data), row.at, row.actor, row.seq) for row in rows]
