@@ -1,0 +1,447 @@
+"""What goes into the routing engine and what comes out of it: commands (imperative) and decisions.
+
+Rules: every type is frozen; instants are float epoch seconds, durations are float seconds; ids are the rooms' ids; a
+medium is its word (``voice``, ``chat``, ``email``...). Nothing here acts: ``engine`` turns commands into decisions,
+``runtime`` carries them. Codes are stable kebab-case words; texts for people are made elsewhere.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from contactcenter.core.ids import AgentId, InteractionId, QueueId, ReservationId, SkillId, VisitId
+
+VOICE = "voice"
+
+
+class Presence(StrEnum):
+    """The agent's chosen availability."""
+
+    READY = "ready"
+    NOT_READY = "not-ready"
+    OFFLINE = "offline"
+
+
+class Work(StrEnum):
+    """What one interaction means to one agent. Everything but ``idle`` occupies capacity."""
+
+    IDLE = "idle"
+    RESERVED = "reserved"  # the alert runs
+    REVOKING = "revoking"  # the alert is being taken back; it may still turn out to be answered
+    HANDLING = "handling"
+    WRAP_UP = "wrap-up"
+
+
+class ReservationState(StrEnum):
+    """How a reservation ended."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"  # the agent or his device refused
+    TIMED_OUT = "timed_out"  # nobody answered until the deadline
+    RESCINDED = "rescinded"  # taken back for another cause than the deadline
+
+
+class RevokeCause(StrEnum):
+    """Why a running alert has to be taken back."""
+
+    TIMED_OUT = "timed-out"
+    CUSTOMER_LEFT = "customer-left"
+    FLOWED_OUT = "flowed-out"
+    AGENT_LEFT = "agent-left"
+    DEVICE_LOST = "device-lost"
+
+
+class WithdrawReason(StrEnum):
+    """Why an interaction leaves the line without an agent."""
+
+    CUSTOMER_LEFT = "customer-left"
+    FLOWED_OUT = "flowed-out"
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """What an interaction needs of an agent: every named skill at its least level (1 or more)."""
+
+    skills: tuple[tuple[SkillId, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRules:
+    """How one queue routes.
+
+    ``priority`` is added to the interaction's own (higher goes first); ``ring_time`` limits an alert; ``wrap_up_time``
+    0 means none; ``requirement`` is joined with the interaction's own (the higher level of each skill counts);
+    ``target_time`` is the service level's T.
+    """
+
+    queue_id: QueueId
+    priority: int = 0
+    ring_time: float = 20.0
+    wrap_up_time: float = 0.0
+    requirement: Requirement = Requirement()
+    target_time: float = 20.0
+
+
+# ------------------------------------------------------------------ commands: queues
+
+
+@dataclass(frozen=True, slots=True)
+class DefineQueue:
+    """Add a queue or change its rules; the waiting ones are ranked anew, running alerts keep their deadline."""
+
+    rules: QueueRules
+
+
+# ------------------------------------------------------------------ commands: agents
+
+
+def _one_call() -> Mapping[str, int]:
+    return {VOICE: 1}
+
+
+@dataclass(frozen=True, slots=True)
+class AddAgent:
+    """An agent signed in (or was there before a restart).
+
+    ``capacity``: how many interactions of a medium fill this agent alone; shares add up over media (one call, or four
+    chats; never more than one whole). A medium not named is never given. ``queues``: the
+    queues he serves, None = every queue whose skills he has. ``idle_since`` None = now. Answered by PresenceChanged.
+    """
+
+    agent_id: AgentId
+    skills: Mapping[SkillId, int] = field(default_factory=dict)
+    capacity: Mapping[str, int] = field(default_factory=_one_call)
+    presence: Presence = Presence.NOT_READY
+    reason: str = ""
+    device_usable: bool = False
+    handled: int = 0
+    idle_since: float | None = None
+    presence_since: float | None = None
+    queues: frozenset[QueueId] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateAgent:
+    """Change what an agent can do; None keeps a field. Work already given stays."""
+
+    agent_id: AgentId
+    skills: Mapping[SkillId, int] | None = None
+    capacity: Mapping[str, int] | None = None
+    queues: frozenset[QueueId] | None = None
+    all_queues: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveAgent:
+    """An agent signed out: nothing new from now on; a running alert is revoked; gone when the last work ended."""
+
+    agent_id: AgentId
+
+
+@dataclass(frozen=True, slots=True)
+class SetPresence:
+    """The agent (or a supervisor) chose. ``offline`` revokes a running alert, ``not-ready`` lets it ring on."""
+
+    agent_id: AgentId
+    presence: Presence
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetDevice:
+    """The agent's device became usable or not; a running alert on a lost device is revoked."""
+
+    agent_id: AgentId
+    usable: bool
+    reason: str = ""
+
+
+# ------------------------------------------------------------------ commands: interactions
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueue:
+    """An interaction enters a queue, or (already waiting) moves to another place.
+
+    ``entered_at`` keeps the place in line when somebody is queued again; None = now.
+    """
+
+    interaction_id: InteractionId
+    visit_id: VisitId
+    queue_id: QueueId
+    medium: str = VOICE
+    priority: int = 0
+    requirement: Requirement = Requirement()
+    entered_at: float | None = None
+    vip: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """The interaction leaves the line: the customer left, or a rule flowed it out. A running alert is revoked."""
+
+    interaction_id: InteractionId
+    reason: WithdrawReason = WithdrawReason.CUSTOMER_LEFT
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """The agent answered and is connected. Wins over a revoke that has not been confirmed."""
+
+    reservation_id: ReservationId
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """The alert is over without a conversation: its leg can no longer reach the customer.
+
+    ``penalise`` makes the agent not-ready; the reason follows from ``failure`` (an AlertFailure word).
+    """
+
+    reservation_id: ReservationId
+    failure: str
+    penalise: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeConfirmed:
+    """The revoked alert can no longer reach the customer: only now may the next agent be alerted."""
+
+    reservation_id: ReservationId
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The conversation is over; wrap-up begins when the queue has one."""
+
+    interaction_id: InteractionId
+    agent_id: AgentId
+
+
+@dataclass(frozen=True, slots=True)
+class EndWrapUp:
+    """The agent is done with the work after the conversation."""
+
+    agent_id: AgentId
+    interaction_id: InteractionId
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendWrapUp:
+    """Move the end of a wrap-up by ``seconds`` (more than 0)."""
+
+    agent_id: AgentId
+    interaction_id: InteractionId
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptWork:
+    """Take over work that exists already: after a restart, or a call the router did not give.
+
+    ``state`` is any Work but idle. ``until``: end of the wrap-up or deadline of the reservation; ``reservation_id``
+    is needed for reserved and revoking, ``cause`` for revoking; the last fields keep the place in line should the
+    reservation fail. Truth wins over capacity: adopted work may exceed it, nothing more is then given.
+    """
+
+    agent_id: AgentId
+    interaction_id: InteractionId
+    visit_id: VisitId
+    queue_id: QueueId
+    medium: str = VOICE
+    state: Work = Work.HANDLING
+    until: float | None = None
+    reservation_id: ReservationId | None = None
+    cause: RevokeCause | None = None
+    priority: int = 0
+    requirement: Requirement = Requirement()
+    entered_at: float | None = None
+    vip: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Let everything due by now happen. The engine fires no deadline on any other command."""
+
+
+Command = (
+    DefineQueue
+    | AddAgent
+    | UpdateAgent
+    | RemoveAgent
+    | SetPresence
+    | SetDevice
+    | Enqueue
+    | Withdraw
+    | Accept
+    | Reject
+    | RevokeConfirmed
+    | Finish
+    | EndWrapUp
+    | ExtendWrapUp
+    | AdoptWork
+    | Tick
+)
+
+
+# ------------------------------------------------------------------ decisions
+
+
+class Why(NamedTuple):
+    """The raw trace of one choice; ``why.render`` makes it readable. Cheap to keep: shares what it names.
+
+    ``number`` is the command's number in this engine; ``rule`` names the order that ranked ``best`` (the first is the
+    chosen one): agents as (id, idle since) when an interaction chose, interactions as (id, entered at) when an agent
+    became free. ``counts`` holds, per skill profile of ``book``, how many agents stood in which condition.
+    """
+
+    number: int
+    at: float
+    rule: str
+    interaction_id: InteractionId
+    agent_id: AgentId
+    queue_id: QueueId
+    medium: str
+    requirement: Requirement
+    candidates: int
+    waiting: int
+    best: tuple[tuple[str, float], ...]
+    counts: tuple[tuple[int, ...], ...]
+    book: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """The interaction stands in line."""
+
+    interaction_id: InteractionId
+    visit_id: VisitId
+    queue_id: QueueId
+    entered_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Requeued:
+    """Back in line at the old place because ``passed_agent_id`` did not take it."""
+
+    interaction_id: InteractionId
+    visit_id: VisitId
+    queue_id: QueueId
+    entered_at: float
+    passed_agent_id: AgentId
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """The visit ended without an agent; follows a Withdraw at once, also while an alert is still being revoked."""
+
+    interaction_id: InteractionId
+    visit_id: VisitId
+    queue_id: QueueId
+    reason: WithdrawReason
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """Alert this agent for this interaction until ``expires_at``."""
+
+    reservation_id: ReservationId
+    interaction_id: InteractionId
+    visit_id: VisitId
+    queue_id: QueueId
+    agent_id: AgentId
+    expires_at: float
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class Revoke:
+    """Take the alert back and answer RevokeConfirmed (or Reject, or Accept when it was answered after all).
+
+    Repeated with the next ``attempt`` while no answer comes; carrying it out must be idempotent. Until the answer the
+    agent stays occupied and the interaction is offered to nobody.
+    """
+
+    reservation_id: ReservationId
+    agent_id: AgentId
+    interaction_id: InteractionId
+    cause: RevokeCause
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationEnded:
+    """Exactly once per reservation. ``failure`` says why unless accepted (AlertFailure or RevokeCause word)."""
+
+    reservation_id: ReservationId
+    interaction_id: InteractionId
+    visit_id: VisitId
+    agent_id: AgentId
+    state: ReservationState
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceChanged:
+    """The agent's presence or its reason is now this."""
+
+    agent_id: AgentId
+    presence: Presence
+    reason: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceChanged:
+    """The router now counts the agent's device as usable or not."""
+
+    agent_id: AgentId
+    usable: bool
+    reason: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkChanged:
+    """What ``interaction_id`` now means to the agent; ``until`` is its deadline (reserved, wrap-up) or None.
+
+    With ``idle`` the interaction named is the one that no longer occupies the agent.
+    """
+
+    agent_id: AgentId
+    work: Work
+    interaction_id: InteractionId
+    until: float | None
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class WrapUpEnded:
+    """Wrap-up is over, ``by`` the agent or the timer."""
+
+    agent_id: AgentId
+    interaction_id: InteractionId
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRemoved:
+    """The engine has forgotten the agent: his last work ended after RemoveAgent."""
+
+    agent_id: AgentId
+
+
+Decision = (
+    Queued
+    | Requeued
+    | Withdrawn
+    | Reserve
+    | Revoke
+    | ReservationEnded
+    | PresenceChanged
+    | DeviceChanged
+    | WorkChanged
+    | WrapUpEnded
+    | AgentRemoved
+)
