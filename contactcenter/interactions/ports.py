@@ -285,7 +285,7 @@ class CallSession(Protocol):
         """Play sound files (names without extension) one after the other; return the interrupting digit or ''."""
         ...
 
-    async def read_digit(self, timeout: float) -> str:  # noqa: ASYNC109 - the PBX's own timer
+    async def read_digit(self, timeout: float) -> str:
         """Wait up to ``timeout`` seconds for one DTMF digit; '' when none came."""
         ...
 

@@ -83,7 +83,7 @@ class AgiSession:
                 log.warning("agi-prompt-not-played", prompt=prompt, leg_id=self.leg_id)
         return ""
 
-    async def read_digit(self, timeout: float) -> str:  # noqa: ASYNC109 - the PBX's own timer, in its port's words
+    async def read_digit(self, timeout: float) -> str:
         milliseconds = max(1, round(timeout * 1000))
         answer = await self._ask(encode_command(f"WAIT FOR DIGIT {milliseconds}"), timeout + COMMAND_TIME)
         return chr(answer.number) if answer.number > 0 else ""
