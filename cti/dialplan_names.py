@@ -1,0 +1,142 @@
+"""Names shared by the dialplan templates, telephony, the FastAGI server and ``check``: the one place where they stand.
+
+Contract of a caller's way through the dialplan (config/asterisk/extensions.conf.j2)::
+
+    cc-inbound   UserEvent(CCArrived) before Answer, then cc-ivr. EXTEN of every later context = the dialed number,
+                 reduced to [+*#0-9A-Za-z] ("s" when nothing is left).
+    cc-ivr       AGI agi://HOST:PORT/ivr; the flow sets CC_NEXT to hold, hangup or noservice before it ends.
+    cc-hold      answer, music for MUSIC_SECONDS, AGI agi://HOST:PORT/next sets CC_NEXT to hold, ivr or hangup; repeat.
+    cc-fallback  native queue while nobody steers; asks /next after every round; voicemail after the last.
+
+FastAGI sessions: Asterisk gives up connecting after 2 s (res_agi.c, MAX_AGI_CONNECT). A server that accepts and says
+nothing (frozen) is caught by ``TIMEOUT(absolute)``: each AGI starts with AGI_SECONDS on the clock and a caller whose time
+is over goes to cc-fallback. Therefore the *first* command of an ``ivr`` session is ``SET AUTOHANGUP n`` (0 = off), and a
+flow that wants to be guarded further renews it. A ``next`` session just answers in time; the dialplan stops the clock.
+AGISTATUS other than SUCCESS, or an unknown CC_NEXT, goes to cc-fallback. A caller whose conversation ended goes on at
+``/next``, also when he was taken out of a running flow.
+
+An agent's leg: Originate with Context cc-bridge, Exten s, Priority 1, ChannelId = reservation id, Variable
+CC_RES=<reservation id>, CALLER_CHAN=<caller's Uniqueid>; CC_NAILED=1 on a nailed leg makes it return to cc-park.
+"""
+
+INBOUND = "cc-inbound"
+IVR = "cc-ivr"
+HOLD = "cc-hold"
+PARK = "cc-park"
+ALERT_TONE = "cc-alert-tone"
+BRIDGE = "cc-bridge"
+CONFERENCE = "cc-conference"
+FALLBACK = "cc-fallback"
+INTERNAL = "cc-internal"
+CHECK = "cc-check"
+CONTEXTS = (INBOUND, IVR, HOLD, PARK, ALERT_TONE, BRIDGE, CONFERENCE, FALLBACK, INTERNAL, CHECK)
+
+MUSIC_CLASS = "cc-hold"
+FALLBACK_QUEUE = "cc-fallback"
+CONFERENCE_BRIDGE = "cc-conference"
+CONFERENCE_USER = "cc-conference"
+
+VAR_RESERVATION = "CC_RES"
+VAR_CALLER = "CALLER_CHAN"
+VAR_NEXT = "CC_NEXT"
+VAR_DIALED = "CC_DIALED"
+VAR_NAILED = "CC_NAILED"
+VAR_CHECK = "CC_CHECK"
+
+NEXT_HOLD = "hold"
+NEXT_HANGUP = "hangup"
+NEXT_NO_SERVICE = "noservice"
+NEXT_IVR = "ivr"
+
+EVENT_ARRIVED = "CCArrived"
+EVENT_BRIDGING = "CCBridging"
+EVENT_BRIDGE_ENDED = "CCBridgeEnded"
+EVENT_LOST = "CCLost"
+EVENT_FALLBACK = "CCFallback"
+
+AGI_IVR = "ivr"
+AGI_NEXT = "next"
+AGI_SECONDS = 3
+MUSIC_SECONDS = 30
+
+SOUND_NO_SERVICE = "ss-noservice"
+SOUND_BEEP = "beep"
+SOUND_LEAVE_MESSAGE = "vm-intro"
+SOUND_GOODBYE = "vm-goodbye"
+SOUNDS = (SOUND_NO_SERVICE, SOUND_BEEP, SOUND_LEAVE_MESSAGE, SOUND_GOODBYE)
+
+CEL_FILE = "contactcenter.csv"
+CEL_EVENTS = ("CHAN_START", "ANSWER", "BRIDGE_ENTER", "BRIDGE_EXIT", "HANGUP", "LINKEDID_END", "USER_DEFINED")
+CEL_FIELDS = (
+    "event",
+    "time",  # epoch seconds with six decimals
+    "uniqueid",
+    "linkedid",
+    "channel",
+    "caller_number",
+    "exten",
+    "context",
+    "application",
+    "peer",
+    "user_event",
+    "extra",  # JSON: hangupcause, hangupsource, bridge_id, bridge_technology...
+)
+
+AMI_READ = ("call", "user", "reporting", "dialplan", "agent", "system")
+AMI_WRITE = ("call", "originate", "reporting", "system")
+
+AMI_EVENTS = (
+    "Newchannel",
+    "Newstate",
+    "Hangup",
+    "BridgeEnter",
+    "BridgeLeave",
+    "UserEvent",
+    "OriginateResponse",
+    "BlindTransfer",
+    "AttendedTransfer",
+    "Rename",
+    "LocalBridge",
+    "LocalOptimizationBegin",
+    "LocalOptimizationEnd",
+    "ContactStatus",
+    "DeviceStateChange",
+    "FullyBooted",
+    "Shutdown",
+)
+
+MODULES = (
+    "app_amd",
+    "app_bridgewait",
+    "app_chanspy",
+    "app_confbridge",
+    "app_mixmonitor",
+    "app_playback",
+    "app_queue",
+    "app_record",
+    "app_stack",
+    "app_userevent",
+    "bridge_simple",
+    "bridge_softmix",
+    "cel_custom",
+    "chan_pjsip",
+    "codec_alaw",
+    "codec_opus_open_source",
+    "codec_ulaw",
+    "func_channel",
+    "func_global",
+    "func_strings",
+    "func_timeout",
+    "pbx_config",
+    "res_agi",
+    "res_http_websocket",
+    "res_manager_devicestate",
+    "res_musiconhold",
+    "res_parking",
+    "res_pjsip_endpoint_identifier_ip",
+    "res_pjsip_endpoint_identifier_user",
+    "res_pjsip_registrar",
+    "res_pjsip_transport_websocket",
+    "res_rtp_asterisk",
+    "res_srtp",
+)
