@@ -1,0 +1,231 @@
+"""Prompts to sound files: texts are spoken ahead of time and cached, else the built-in sound of the prompt is played.
+
+A spoken text becomes one 8 kHz mono WAV file in the data folder, named by the hash of voice and text, so a changed text
+is a new file and an unchanged one is never spoken twice. The speech program gets the text on its standard input: text
+is never part of a command line. The PBX plays the files by absolute path, so it must share the folder with us; for a
+PBX on another machine give no speaker and let the flows' built-in sounds be played.
+"""
+
+import array
+import asyncio
+import hashlib
+import io
+import math
+import os
+import shutil
+import sys
+import tempfile
+import wave
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from contactcenter.core.errors import Unavailable
+from ivr.flow import Flow, Prompt
+
+log = structlog.get_logger(__name__)
+
+RATE = 8000
+SPEECH_TIME = 20.0
+AT_ONCE = 2
+_VERSION = "1"  # part of every file's name; raise it when the rendering changes
+_HALF_WIDTH = 8  # zero crossings of the low-pass filter on each side
+
+
+class Speaker(Protocol):
+    """Turns text into speech."""
+
+    @property
+    def name(self) -> str:
+        """Names program and voice settings; part of the cache key."""
+        ...
+
+    async def speak(self, text: str, language: str) -> bytes:
+        """Return a WAV file, 16 bit mono of any rate. Raises ``Unavailable`` when no speech came."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EspeakSpeaker:
+    """espeak-ng as a subprocess; ``speed`` in words a minute."""
+
+    program: str
+    speed: int = 150
+
+    @property
+    def name(self) -> str:
+        return f"espeak-ng-{self.speed}"
+
+    async def speak(self, text: str, language: str) -> bytes:
+        arguments = ["-v", language.replace("_", "-").lower(), "-s", str(self.speed), "--stdin", "--stdout"]
+        process = await asyncio.create_subprocess_exec(
+            self.program,
+            *arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            async with asyncio.timeout(SPEECH_TIME):
+                sound, _ = await process.communicate(text.encode())
+        except TimeoutError:
+            raise Unavailable("speech-timeout", {"limit": SPEECH_TIME}) from None
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if process.returncode != 0 or not sound:
+            raise Unavailable("speech-failed", {"exit": process.returncode})
+        return sound
+
+
+def find_speaker() -> Speaker | None:
+    """Return the speech program of this machine, or None when there is none."""
+    program = shutil.which("espeak-ng")
+    return EspeakSpeaker(program) if program else None
+
+
+@dataclass(slots=True)
+class PromptFiles:
+    """Which file to play for a prompt. Owns the cache folder; ``prepare`` fills it, ``sounds`` only looks up."""
+
+    folder: Path
+    speaker: Speaker | None = None
+    _ready: dict[tuple[str, str], str] = field(default_factory=dict)  # (language, text) -> file without extension
+
+    async def prepare(self, flows: Iterable[Flow]) -> int:
+        """Speak every text that has no file yet; return how many could not be spoken. Safe to repeat."""
+        texts = {pair for flow in flows for prompt in flow.prompts.values() for pair in prompt.texts.items()}
+        if self.speaker is None or not texts:
+            return len(texts)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        turns = asyncio.Semaphore(AT_ONCE)
+        results = await asyncio.gather(*(self._make(self.speaker, *pair, turns) for pair in sorted(texts)))
+        return results.count(False)
+
+    async def _make(self, speaker: Speaker, language: str, text: str, turns: asyncio.Semaphore) -> bool:
+        path = self.folder / f"{self._key(speaker, language, text)}.wav"
+        async with turns:
+            try:
+                if not path.exists():
+                    sound = await speaker.speak(text, language)
+                    await asyncio.to_thread(_write_atomically, path, sound)
+            except (Unavailable, OSError, wave.Error, EOFError) as error:
+                log.warning("prompt-not-spoken", language=language, file=path.name, error=str(error))
+                return False
+        self._ready[language, text] = str(path.absolute().with_suffix(""))
+        return True
+
+    def _key(self, speaker: Speaker, language: str, text: str) -> str:
+        whole = "\0".join([_VERSION, speaker.name, language, text])
+        return hashlib.sha256(whole.encode()).hexdigest()[:32]
+
+    def sounds(self, flow: Flow, names: Iterable[str], language: str) -> list[str]:
+        """Return the Asterisk sound names (no extension) of a flow's prompts in the caller's language.
+
+        Order of choice: the text in the caller's language, in the flow's language, the built-in sound (of which the
+        PBX picks the language itself). A prompt with none of these is left out and logged.
+        """
+        found = [(name, self._sound(flow.prompts.get(name), [language, flow.language])) for name in names]
+        for name, sound in found:
+            if not sound:
+                log.warning("prompt-silent", flow=flow.name, prompt=name)
+        return [sound for _, sound in found if sound]
+
+    def _sound(self, prompt: Prompt | None, languages: list[str]) -> str:
+        if prompt is None:
+            return ""
+        for language in languages:
+            text = _in_language(prompt.texts, language)
+            if text is not None and text in self._ready:
+                return self._ready[text]
+        return prompt.sound
+
+
+def _in_language(texts: Mapping[str, str], language: str) -> tuple[str, str] | None:
+    """Find ``language``'s text; the PBX's ``en_US`` may be served by ``en``."""
+    for name in (language, language.replace("-", "_").split("_")[0]):
+        if name in texts:
+            return name, texts[name]
+    return None
+
+
+# ------------------------------------------------------------------ files
+
+
+def _write_atomically(path: Path, sound: bytes) -> None:
+    data = telephone_wav(sound)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".speaking-")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        os.chmod(temporary, 0o644)  # the PBX reads it as another user
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def telephone_wav(sound: bytes) -> bytes:
+    """Return a 16 bit mono WAV file of any rate as one of 8 kHz, which every Asterisk plays.
+
+    Raises:
+        wave.Error, EOFError: ``sound`` is no such file.
+    """
+    with wave.open(io.BytesIO(sound)) as source:
+        if source.getnchannels() != 1 or source.getsampwidth() != 2:
+            raise wave.Error("not 16 bit mono")
+        rate, frames = source.getframerate(), source.readframes(source.getnframes())
+    samples = array.array("h", frames[: len(frames) // 2 * 2])
+    if sys.byteorder == "big":
+        samples.byteswap()
+    return _wav(resample(samples, rate, RATE))
+
+
+def _wav(samples: "array.array[int]") -> bytes:
+    if sys.byteorder == "big":
+        samples.byteswap()
+    target = io.BytesIO()
+    with wave.open(target, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(samples.tobytes())
+    return target.getvalue()
+
+
+def resample(samples: "array.array[int]", rate: int, wanted: int) -> "array.array[int]":
+    """Return ``samples`` at ``wanted`` per second, by a windowed sinc low-pass below the lower of both Nyquist rates.
+
+    Source: Smith, Digital Audio Resampling Home Page, https://ccrma.stanford.edu/~jos/resample/.
+    """
+    if rate == wanted:
+        return samples
+    cut = 0.94 * min(1.0, wanted / rate)
+    width = math.ceil(_HALF_WIDTH / cut)
+    phases = wanted // math.gcd(rate, wanted)
+    taps = [_taps(phase * rate / wanted % 1, cut, width) for phase in range(phases)]
+    padded = [0] * width + samples.tolist() + [0] * (width + 1)
+    count = len(samples) * wanted // rate
+    output = array.array("h", bytes(2 * count))
+    for index in range(count):
+        begin = index * rate // wanted + 1
+        window = padded[begin : begin + 2 * width]
+        total = sum(map(float.__mul__, taps[index % phases], map(float, window)))
+        output[index] = max(-32768, min(32767, round(total)))
+    return output
+
+
+def _taps(offset: float, cut: float, width: int) -> list[float]:
+    """Weights of the ``2 * width`` samples around a point ``offset`` behind the middle one's left neighbour."""
+    weights = []
+    for index in range(1 - width, width + 1):
+        distance = index - offset
+        window = 0.5 + 0.5 * math.cos(math.pi * max(-1.0, min(1.0, distance / width)))
+        angle = math.pi * distance * cut
+        weights.append(window * cut * (math.sin(angle) / angle if angle else 1.0))
+    total = sum(weights)
+    return [weight / total for weight in weights]

@@ -1,0 +1,130 @@
+"""Runs flows on calls: the pure interpreter on one side, the call session and the interactions room on the other.
+
+``run_flow`` serves a call that enters (AGI path /ivr), ``run_next`` one whose hold music or conversation ended (/next).
+Both end by setting CC_NEXT, on which the dialplan branches: hold, hangup, noservice or fallback.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from contactcenter.core.clock import Clock
+from contactcenter.core.errors import NotFound
+from contactcenter.interactions.ports import CallArrived, CallEnded, CallSession, EnqueueOrder, FlowDesk, FlowExit
+from ivr.flow import (
+    Answer,
+    DigitPressed,
+    Effect,
+    Ended,
+    Flow,
+    GaveUp,
+    Input,
+    Play,
+    PlayFinished,
+    Queued,
+    ReadDigit,
+    Started,
+    State,
+    TimedOut,
+    step,
+)
+from ivr.prompts import PromptFiles
+
+log = structlog.get_logger(__name__)
+
+NEXT_VARIABLE = "CC_NEXT"
+HOLD, HANG_UP, NO_SERVICE, FALLBACK = "hold", "hangup", "noservice", "fallback"
+_EXITS = {HANG_UP: FlowExit.HANG_UP, NO_SERVICE: FlowExit.NO_SERVICE, FALLBACK: FlowExit.FALLBACK}
+
+
+class FlowRunner:
+    """Holds no state of calls; ``find_flow`` answers with the flow in force, so a reload counts for the next call."""
+
+    def __init__(
+        self, desk: FlowDesk, find_flow: Callable[[str], Flow | None], prompts: PromptFiles, clock: Clock
+    ) -> None:
+        self._desk = desk
+        self._find_flow = find_flow
+        self._prompts = prompts
+        self._clock = clock
+
+    async def run_flow(self, session: CallSession) -> None:
+        """Take a call that enters through its flow, to a queue or to its end."""
+        way: str | None = FALLBACK
+        try:
+            way = await self._flow_way(session)
+        except CallEnded:
+            way = None  # the PBX's own hang-up event tells the room
+            raise
+        finally:
+            # Also when a fault passes through: the server sets CC_NEXT=fallback then, and the room must know.
+            if way in _EXITS:
+                self._desk.flow_left(session.server_id, session.leg_id, _EXITS[way])
+        await session.set_variable(NEXT_VARIABLE, way)
+
+    async def run_next(self, session: CallSession) -> None:
+        """Tell the dialplan whether the caller goes on waiting."""
+        await session.set_variable(NEXT_VARIABLE, self._desk.what_next(session.server_id, session.leg_id))
+
+    async def _flow_way(self, session: CallSession) -> str:
+        dialed = session.request["dialed"]
+        self._desk.call_arrived(_arrived(session, dialed, self._clock.now()))
+        name = self._desk.flow_for(dialed)
+        if name is None:
+            return NO_SERVICE
+        flow = self._find_flow(name)
+        if flow is None:
+            log.error("flow-missing", flow=name)
+            return FALLBACK
+        return await self._steps(session, flow)
+
+    async def _steps(self, session: CallSession, flow: Flow) -> str:
+        state = State()
+        event: Input = Started()
+        while True:
+            state, effects = step(flow, state, event, self._clock.now())
+            *first, last = effects
+            for effect in first:
+                await self._wait(session, flow, effect)
+            if isinstance(last, Queued):
+                return self._enqueue(session, flow, last.order)
+            if isinstance(last, Ended):
+                return HANG_UP
+            if isinstance(last, GaveUp):
+                log.error("flow-gave-up", flow=flow.name, node=state.node, reason=last.reason)
+                return FALLBACK
+            event = await self._wait(session, flow, last)
+
+    async def _wait(self, session: CallSession, flow: Flow, effect: Effect) -> Input:
+        if isinstance(effect, Answer):
+            await session.answer()
+            return PlayFinished()
+        if isinstance(effect, Play):
+            sounds = self._prompts.sounds(flow, effect.prompts, session.request.get("language", ""))
+            digit = await session.play(sounds, effect.interrupt)
+            return DigitPressed(digit) if digit else PlayFinished()
+        assert isinstance(effect, ReadDigit)
+        digit = await session.read_digit(effect.timeout)
+        return DigitPressed(digit) if digit else TimedOut()
+
+    def _enqueue(self, session: CallSession, flow: Flow, order: EnqueueOrder) -> str:
+        try:
+            self._desk.enqueue(session.server_id, session.leg_id, order)
+        except NotFound:
+            log.error("flow-queue-missing", flow=flow.name, queue=order.queue)
+            return FALLBACK
+        return HOLD
+
+
+def _arrived(session: CallSession, dialed: str, now: datetime) -> CallArrived:
+    told = session.request
+    return CallArrived(
+        server_id=session.server_id,
+        leg_id=session.leg_id,
+        linked_id=told.get("linked_id") or session.leg_id,
+        caller_number=told["caller_number"],
+        caller_name=told["caller_name"],
+        dialed=dialed,
+        at=now,
+    )
