@@ -1,0 +1,1 @@
+"""Interactions: one customer contact each, start to end; who alerts whom; what is kept of it."""

@@ -106,11 +106,12 @@ class LegsConnected:
 
 @dataclass(frozen=True, slots=True)
 class LegsParted:
-    """The two no longer share a bridge (one may live on)."""
+    """The two no longer share a bridge (one may live on); ``left_first`` is the leg that ended the conversation."""
 
     server_id: ServerId
     caller_leg: LegId
     agent_leg: LegId
+    left_first: LegId
     at: datetime
 
 
@@ -249,6 +250,10 @@ class Telephony(Protocol):
 
     def hang_up(self, server_id: ServerId, leg_id: LegId) -> None:
         """End one leg. Idempotent."""
+        ...
+
+    def return_to_flow(self, server_id: ServerId, leg_id: LegId) -> None:
+        """Send a caller's leg to the beginning of its flow (it was in none while nobody steered it)."""
         ...
 
     def return_to_hold(self, server_id: ServerId, leg_id: LegId) -> None:

@@ -1,0 +1,532 @@
+"""The one process manager: what the router decides becomes alerts, screens and events; what the PBX reports becomes
+commands to the router.
+
+It owns the live picture. Everything runs in the event loop, synchronously and in order: a fact or a decision is
+handled whole before the next. The Originate goes out before anything else of a decision is done.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+import structlog
+from routing.why import render
+from sqlalchemy import Table
+
+from contactcenter.core.clock import Clock, from_timestamp
+from contactcenter.core.database import Transaction
+from contactcenter.core.errors import NotFound
+from contactcenter.core.events import Event
+from contactcenter.core.ids import AgentId, Ids, InteractionId, LegId, ReservationId, ServerId, SkillId, VisitId
+from contactcenter.core.publisher import Publisher
+from contactcenter.interactions import model, ports, store
+from contactcenter.interactions.live import Link, LiveAgent, Picture
+from contactcenter.interactions.model import (
+    Alert,
+    EndedBy,
+    IllegalStep,
+    Interaction,
+    Outcome,
+    Phase,
+    Segment,
+    Step,
+    Visit,
+    VisitEnd,
+)
+from routing import commands as routing
+
+log = structlog.get_logger(__name__)
+
+RING_MARGIN = 2.0  # seconds the PBX rings longer than the reservation lasts: the router's timer rules
+_NOT_THE_AGENT = {ports.AlertFailure.CALLER_GONE, ports.AlertFailure.LOST}
+
+
+class RouterPort(Protocol):
+    """The router's inbox."""
+
+    def submit(self, command: routing.Command) -> None:
+        """Queue one command; its decisions come back to ``on_decision`` before this returns, unless draining."""
+        ...
+
+
+class SavePresence(Protocol):
+    """Writes the row that follows the router's decision on an agent's presence."""
+
+    def __call__(self, tx: Transaction, agent_id: AgentId, presence: str, reason: str, since: datetime) -> None:
+        """Write it inside the unit of work."""
+        ...
+
+
+PresenceEvent = Callable[[AgentId, str, str], Event]
+Lookup = Callable[[Interaction], None]
+"""Starts the customer look-up of a new interaction; it reports to ``customer_found``."""
+
+
+class Assignments:
+    """Owner of the picture; the router and the telephony are bound after construction (they need it as listener)."""
+
+    def __init__(
+        self,
+        picture: Picture,
+        publisher: Publisher,
+        clock: Clock,
+        ids: Ids,
+        save_presence: SavePresence,
+        presence_event: PresenceEvent,
+    ) -> None:
+        self.picture = picture
+        self.router: RouterPort
+        self.telephony: ports.Telephony
+        self.lookup: Lookup = lambda item: None
+        self.on_resync: Callable[[ports.Resynced], None] = lambda fact: None
+        self.illegal_steps = 0
+        self._publisher = publisher
+        self._clock = clock
+        self._ids = ids
+        self._save_presence = save_presence
+        self._presence_event = presence_event
+        self._facts: dict[type, Callable[[Any], None]] = {
+            ports.CallArrived: self.call_arrived,
+            ports.LegRinging: self._leg_ringing,
+            ports.LegAnswered: self._leg_answered,
+            ports.LegsConnected: self._legs_connected,
+            ports.LegsParted: self._legs_parted,
+            ports.LegEnded: self._leg_ended,
+            ports.AlertEnded: self._alert_ended,
+            ports.DeviceChanged: self._device_changed,
+            ports.LinkChanged: self._link_changed,
+            ports.Resynced: self._resynced,
+        }
+        self._decisions: dict[type, Callable[[Any], None]] = {
+            routing.Reserve: self._reserve,
+            routing.Revoke: self._revoke,
+            routing.ReservationEnded: self._reservation_ended,
+            routing.PresenceChanged: self._presence_changed,
+            routing.DeviceChanged: self._router_device_changed,
+            routing.WorkChanged: self._work_changed,
+            routing.WrapUpEnded: self._wrap_up_ended,
+        }
+
+    def on_fact(self, fact: ports.Fact) -> None:
+        """Take one report of the telephony."""
+        self._guarded(self._facts[type(fact)], fact)
+
+    def on_decision(self, decision: routing.Decision) -> None:
+        """Take one decision of the router."""
+        handler = self._decisions.get(type(decision))
+        if handler is not None:
+            self._guarded(handler, decision)
+
+    def _guarded(self, handler: Callable[[Any], None], message: Any) -> None:
+        try:
+            handler(message)
+        except IllegalStep as error:
+            self.illegal_steps += 1
+            log.warning("illegal-step", phase=error.phase, step=error.step, message=type(message).__name__)
+
+    # ------------------------------------------------------------ the flow's side (FlowDesk)
+
+    def call_arrived(self, fact: ports.CallArrived) -> None:
+        """Begin an interaction; a second report of the same leg (AMI and AGI race) changes nothing."""
+        if self.picture.find_by_leg(fact.server_id, fact.leg_id) is not None:
+            return
+        item = Interaction(
+            interaction_id=InteractionId(self._ids.new()),
+            server_id=fact.server_id,
+            leg_id=fact.leg_id,
+            linked_id=fact.linked_id,
+            caller_number=fact.caller_number,
+            caller_name=fact.caller_name,
+            dialed=fact.dialed,
+            arrived_at=fact.at,
+        )
+        self.picture.add(item)
+        self.lookup(item)
+        arrived = model.InteractionArrived(item.interaction_id, "voice", item.server_id, item.leg_id, item.linked_id)
+        self._tell(item, arrived, rows=[(store.legs, _customer_leg(item))])
+
+    def flow_for(self, dialed: str) -> str | None:
+        """Return the flow's name for a dialed number."""
+        return self.picture.flows.get(dialed)
+
+    def enqueue(self, server_id: ServerId, leg_id: LegId, order: ports.EnqueueOrder) -> None:
+        """Begin a visit. Raises NotFound for an unknown queue or a call that is gone."""
+        item = self.picture.find_by_leg(server_id, leg_id)
+        queue = self.picture.find_queue(order.queue)
+        if item is None or queue is None:
+            raise NotFound("queue-unknown" if queue is None else "interaction-unknown", {"queue": order.queue})
+        item.advance(Step.ENQUEUED)
+        item.choices = tuple(order.choices)
+        now = self._clock.now()
+        item.visit = Visit(VisitId(self._ids.new()), queue.queue_id, now, order.priority, dict(order.skills))
+        self.submit_visit(item)
+        self._tell(item, _queued(item), rows=[(store.visits, store.visit_row(item, item.visit))])
+        self.picture.touch(f"queue:{queue.queue_id}")
+
+    def submit_visit(self, item: Interaction) -> None:
+        """Put the interaction's present visit before the router, at its old place."""
+        visit = item.visit
+        assert visit is not None
+        self.router.submit(
+            routing.Enqueue(
+                item.interaction_id,
+                visit.visit_id,
+                visit.queue_id,
+                routing.VOICE,
+                visit.priority,
+                requirement_of(visit.skills),
+                visit.entered_at.timestamp(),
+                item.vip,
+            )
+        )
+
+    def flow_left(self, server_id: ServerId, leg_id: LegId, exit: ports.FlowExit) -> None:
+        """Remember how a flow ended without a queue; the caller's end comes from the PBX."""
+        item = self.picture.find_by_leg(server_id, leg_id)
+        if item is None or exit is ports.FlowExit.FALLBACK:
+            return
+        item.end_reason = exit.value
+        self._guarded(item.advance, Step.FLOW_LEFT)
+
+    def what_next(self, server_id: ServerId, leg_id: LegId) -> str:
+        """Tell a caller whose music or conversation ended what to do: stay in line, or the call is over."""
+        item = self.picture.find_by_leg(server_id, leg_id)
+        return "hold" if item is not None and item.phase in (Phase.WAITING, Phase.ALERTING) else "hangup"
+
+    # ------------------------------------------------------------ decisions of the router
+
+    def _reserve(self, decision: routing.Reserve) -> None:
+        item = self.picture.interactions[decision.interaction_id]
+        agent = self.picture.agents[decision.agent_id]
+        now = self._clock.now()
+        expires_at = from_timestamp(decision.expires_at)
+        item.advance(Step.RESERVED)
+        item.alert = Alert(decision.reservation_id, agent.agent_id, decision.visit_id, now, expires_at, why={})
+        self.picture.reserve(decision.reservation_id, item)
+        self.telephony.alert(
+            ports.AlertOrder(
+                decision.reservation_id,
+                agent.device,
+                item.leg_id,
+                item.caller_number,
+                item.caller_name,
+                (expires_at - now).total_seconds() + RING_MARGIN,
+            )
+        )
+        item.alert.why = render(decision.why)
+        self._tell(item, _reservation_made(item, item.alert, decision.queue_id))
+
+    def _revoke(self, decision: routing.Revoke) -> None:
+        self.telephony.revoke(decision.reservation_id)
+
+    def _reservation_ended(self, decision: routing.ReservationEnded) -> None:
+        item = self.picture.interactions.get(decision.interaction_id)
+        if item is None:
+            return
+        alert, item.alert = item.alert, None
+        over = model.ReservationEnded(
+            item.interaction_id, decision.reservation_id, decision.agent_id, decision.state.value, decision.failure
+        )
+        rows: list[tuple[Table, dict[str, Any]]] = []
+        if decision.state is not routing.ReservationState.ACCEPTED:
+            item.advance(Step.ALERT_OVER)
+            if alert is not None:
+                rows.append((store.legs, _alert_leg(item, alert, self._clock.now(), decision.failure)))
+        self._tell(item, over, rows=rows)
+        self.picture.touch(f"agent:{decision.agent_id}")
+
+    def _presence_changed(self, decision: routing.PresenceChanged) -> None:
+        agent = self.picture.agents.get(decision.agent_id)
+        if agent is None:
+            return
+        since = from_timestamp(decision.since)
+        agent.presence, agent.reason, agent.presence_since = decision.presence.value, decision.reason, since
+        state = (agent.agent_id, decision.presence.value, decision.reason)
+        changed = self._presence_event(*state)
+        self._publisher.announce(changed, work=lambda tx: self._save_presence(tx, *state, since))
+        self.picture.touch(f"agent:{agent.agent_id}")
+
+    def _router_device_changed(self, decision: routing.DeviceChanged) -> None:
+        agent = self.picture.agents.get(decision.agent_id)
+        if agent is not None:
+            agent.device_usable = decision.usable
+            self.picture.touch(f"agent:{agent.agent_id}")
+
+    def _work_changed(self, decision: routing.WorkChanged) -> None:
+        agent = self.picture.agents.get(decision.agent_id)
+        if agent is None:
+            return
+        agent.work, agent.work_since = decision.work.value, from_timestamp(decision.since)
+        agent.interaction_id = None if decision.work is routing.Work.IDLE else decision.interaction_id
+        agent.until = from_timestamp(decision.until) if decision.until is not None else None
+        if decision.work is routing.Work.WRAP_UP:
+            self._wrap_up_begun(decision.interaction_id, agent.until)
+        elif decision.work is routing.Work.IDLE:
+            self._close_without_wrap_up(decision.interaction_id, agent.agent_id)
+        self.picture.touch(f"agent:{agent.agent_id}")
+
+    def _wrap_up_begun(self, interaction_id: InteractionId, until: datetime | None) -> None:
+        item = self.picture.interactions.get(interaction_id)
+        if item is not None and item.segment is not None:
+            extended = item.segment.wrap_up_until is not None
+            item.segment.wrap_up_until = until
+            if extended and until is not None:
+                self._tell(item, model.WrapUpExtended(interaction_id, item.segment.agent_id, until))
+            else:
+                self.picture.touch(f"work:{interaction_id}")
+
+    def _close_without_wrap_up(self, interaction_id: InteractionId, agent_id: AgentId) -> None:
+        item = self.picture.interactions.get(interaction_id)
+        segment = item.segment if item is not None else None
+        if segment is not None and segment.ended_at is not None and segment.wrap_up_until is None:
+            self.close_segment(interaction_id, agent_id, "none")
+
+    def _wrap_up_ended(self, decision: routing.WrapUpEnded) -> None:
+        self.close_segment(decision.interaction_id, decision.agent_id, decision.by)
+
+    def close_segment(self, interaction_id: InteractionId, agent_id: AgentId, by: str) -> None:
+        """The agent is done with it: by hand, by the timer, or because the queue has no wrap-up."""
+        item = self.picture.interactions.get(interaction_id)
+        if item is None or item.segment is None or not item.segment.is_open:
+            return
+        segment = item.segment
+        segment.wrap_up_ended_at = self._clock.now()
+        rows = [(store.segments, store.segment_row(item, segment))]
+        self._tell(item, model.WrapUpEnded(interaction_id, agent_id, by), rows=rows)
+
+    # ------------------------------------------------------------ facts of the telephony
+
+    def _leg_ringing(self, fact: ports.LegRinging) -> None:
+        item = self.picture.find_by_reservation(fact.leg_id)
+        if item is not None:
+            self.picture.touch(f"work:{item.interaction_id}")
+
+    def _leg_answered(self, fact: ports.LegAnswered) -> None:
+        """Being picked up is not yet being connected: LegsConnected counts."""
+
+    def _legs_connected(self, fact: ports.LegsConnected) -> None:
+        item = self.picture.find_by_leg(fact.server_id, fact.caller_leg)
+        if item is None or item.alert is None or item.alert.reservation_id != ReservationId(fact.agent_leg):
+            log.warning("connected-without-alert", leg=fact.caller_leg, agent_leg=fact.agent_leg)
+            return
+        self.connected(item, item.alert, fact.at)
+
+    def connected(self, item: Interaction, alert: Alert, at: datetime) -> None:
+        """Customer and agent share a bridge since ``at``: the visit is answered, a segment begins."""
+        visit = item.visit
+        assert visit is not None
+        item.advance(Step.CONNECTED)
+        visit.ended_at, visit.end = at, VisitEnd.ANSWERED
+        item.segment = Segment(
+            alert.reservation_id, alert.agent_id, alert.visit_id, visit.queue_id, alert.alerted_at, answered_at=at
+        )
+        self.router.submit(routing.Accept(alert.reservation_id))
+        item.alert = None
+        connected = model.AgentConnected(
+            item.interaction_id, visit.visit_id, alert.reservation_id, alert.agent_id, visit.queue_id, item.waited
+        )
+        rows = [
+            (store.visits, store.visit_row(item, visit)),
+            (store.segments, store.segment_row(item, item.segment)),
+            (store.legs, _agent_leg(item, item.segment)),
+        ]
+        self._tell(item, connected, rows=rows)
+        self.picture.touch(f"queue:{visit.queue_id}")
+
+    def _legs_parted(self, fact: ports.LegsParted) -> None:
+        item = self.picture.find_by_leg(fact.server_id, fact.caller_leg)
+        if item is None or item.segment is None or item.segment.segment_id != ReservationId(fact.agent_leg):
+            return
+        if item.segment.ended_at is None:
+            by = EndedBy.AGENT if fact.left_first == fact.agent_leg else EndedBy.CUSTOMER
+            self._end_conversation(item, item.segment, fact.at, by)
+
+    def _end_conversation(self, item: Interaction, segment: Segment, at: datetime, by: EndedBy) -> None:
+        item.advance(Step.PARTED)
+        segment.ended_at, segment.ended_by = at, by
+        talk_time = (at - segment.answered_at).total_seconds()
+        self.router.submit(routing.Finish(item.interaction_id, segment.agent_id))
+        over = model.ConversationEnded(item.interaction_id, segment.segment_id, segment.agent_id, talk_time)
+        rows = [(store.segments, store.segment_row(item, segment)), (store.legs, _agent_leg(item, segment))]
+        self._tell(item, over, rows=rows)
+
+    def _leg_ended(self, fact: ports.LegEnded) -> None:
+        item = self.picture.find_by_leg(fact.server_id, fact.leg_id)
+        if item is not None:
+            self.customer_left(item, fact.at, fact.cause, fact.reason)
+            return
+        item = self.picture.find_by_reservation(fact.leg_id)
+        if item is not None:
+            self._agent_leg_ended(item, fact)
+
+    def _agent_leg_ended(self, item: Interaction, fact: ports.LegEnded) -> None:
+        self.picture.release(ReservationId(fact.leg_id))
+        segment = item.segment
+        if segment is None or segment.segment_id != ReservationId(fact.leg_id):
+            return
+        if segment.ended_at is None:
+            self._end_conversation(item, segment, fact.at, EndedBy.SYSTEM if fact.reason else EndedBy.AGENT)
+        leg = {**_agent_leg(item, segment), "ended_at": fact.at, "cause": fact.cause}
+        self._save(item, rows=[(store.segments, store.segment_row(item, segment)), (store.legs, leg)])
+        self._drop_if_over(item)
+
+    def customer_left(self, item: Interaction, at: datetime, cause: int, reason: str = "") -> None:
+        """The customer's leg is gone at ``at``: whatever was going on ends."""
+        if item.phase is Phase.ENDED:
+            return
+        if item.phase is Phase.TALKING and item.segment is not None:
+            self._end_conversation(item, item.segment, at, EndedBy.SYSTEM if reason else EndedBy.CUSTOMER)
+        was, outcome = item.phase, _outcome(item, reason)
+        item.advance(Step.CALLER_LEFT)
+        item.ended_at, item.outcome, item.end_reason = at, outcome, reason or item.end_reason
+        rows: list[tuple[Table, dict[str, Any]]] = [
+            (store.legs, {**_customer_leg(item), "ended_at": at, "cause": cause})
+        ]
+        events: list[Event] = []
+        if was in (Phase.WAITING, Phase.ALERTING) and item.visit is not None:
+            item.visit.ended_at, item.visit.end = at, VisitEnd.ABANDONED
+            rows.append((store.visits, store.visit_row(item, item.visit)))
+            events.append(_abandoned(item, item.visit))
+            self.router.submit(routing.Withdraw(item.interaction_id))
+        if item.segment is not None:
+            rows.append((store.segments, store.segment_row(item, item.segment)))
+        ended = model.InteractionEnded(item.interaction_id, outcome, item.end_reason)
+        self._tell(item, *events, ended, rows=rows)
+        if item.visit is not None:
+            self.picture.touch(f"queue:{item.visit.queue_id}")
+
+    def _alert_ended(self, fact: ports.AlertEnded) -> None:
+        item = self.picture.find_by_reservation(fact.reservation_id)
+        self.picture.release(fact.reservation_id)
+        rejected = item is not None and item.alert is not None and item.alert.is_rejected
+        if rejected:
+            self.router.submit(routing.Reject(fact.reservation_id, ports.AlertFailure.REJECTED.value))
+        elif fact.failure is ports.AlertFailure.REVOKED:
+            self.router.submit(routing.RevokeConfirmed(fact.reservation_id))
+        else:
+            blame = fact.failure not in _NOT_THE_AGENT
+            self.router.submit(routing.Reject(fact.reservation_id, fact.failure.value, penalise=blame))
+
+    def _device_changed(self, fact: ports.DeviceChanged) -> None:
+        agent = self.picture.find_by_endpoint(fact.server_id, fact.endpoint)
+        if agent is None:
+            return
+        agent.device_state = fact.state
+        self.router.submit(routing.SetDevice(agent.agent_id, fact.usable, "" if fact.usable else fact.state.lower()))
+        self.picture.touch(f"agent:{agent.agent_id}")
+
+    def _link_changed(self, fact: ports.LinkChanged) -> None:
+        self.picture.links[fact.server_id] = Link(fact.server_id, fact.up, fact.reason, fact.at)
+        if not fact.up:
+            for agent in self._agents_on(fact.server_id):
+                self.router.submit(routing.SetDevice(agent.agent_id, usable=False, reason="pbx"))
+        self._publisher.announce(model.PbxLinkChanged(fact.server_id, fact.up, fact.reason))
+        self.picture.touch(f"link:{fact.server_id}")
+
+    def _resynced(self, fact: ports.Resynced) -> None:
+        self.on_resync(fact)
+
+    def _agents_on(self, server_id: ServerId) -> list[LiveAgent]:
+        return [agent for agent in self.picture.agents.values() if agent.device.server_id == server_id]
+
+    # ------------------------------------------------------------ the customer look-up's side
+
+    def customer_found(self, item: Interaction, card: Any, person_id: Any, confidence: int, vip: bool) -> None:
+        """The look-up (or an agent's choice) says who it is; ``card`` is what screens show."""
+        item.card, item.person_id = card, person_id
+        item.vip = item.vip or vip
+        if person_id and item.interaction_id in self.picture.interactions:
+            self._tell(item, model.CustomerRecognised(item.interaction_id, person_id, confidence))
+        self.picture.touch(f"card:{item.interaction_id}")
+
+    # ------------------------------------------------------------ writing
+
+    def _tell(self, item: Interaction, *events: Event, rows: list[tuple[Table, dict[str, Any]]] | None = None) -> None:
+        images = [(store.interactions, store.interaction_row(item)), *(rows or [])]
+        self._publisher.announce(*events, work=lambda tx: _write(tx, images))
+        self.picture.touch(f"work:{item.interaction_id}")
+        self._drop_if_over(item)
+
+    def _save(self, item: Interaction, rows: list[tuple[Table, dict[str, Any]]]) -> None:
+        self._tell(item, rows=rows)
+
+    def _drop_if_over(self, item: Interaction) -> None:
+        if item.is_over and item.interaction_id in self.picture.interactions:
+            self.picture.drop(item)
+            self.picture.touch(f"work:{item.interaction_id}")
+
+
+def _write(tx: Transaction, images: list[tuple[Table, dict[str, Any]]]) -> None:
+    for table, row in images:
+        store.save(tx, table, row)
+
+
+def requirement_of(skills: Mapping[str, int]) -> routing.Requirement:
+    """Return the router's form of required skills."""
+    return routing.Requirement(tuple(sorted((SkillId(name), level) for name, level in skills.items())))
+
+
+def _outcome(item: Interaction, reason: str) -> Outcome:
+    if item.segment is not None:
+        return Outcome.ANSWERED
+    if reason:
+        return Outcome.LOST
+    if item.phase in (Phase.WAITING, Phase.ALERTING):
+        return Outcome.ABANDONED
+    return Outcome.NO_SERVICE if item.end_reason == ports.FlowExit.NO_SERVICE else Outcome.LEFT_IN_FLOW
+
+
+def _queued(item: Interaction) -> model.InteractionQueued:
+    visit = item.visit
+    assert visit is not None
+    return model.InteractionQueued(
+        item.interaction_id, visit.visit_id, visit.queue_id, visit.priority, visit.skills, visit.entered_at
+    )
+
+
+def _reservation_made(item: Interaction, alert: Alert, queue_id: Any) -> model.ReservationMade:
+    return model.ReservationMade(
+        item.interaction_id, alert.reservation_id, alert.agent_id, queue_id, alert.expires_at, alert.why
+    )
+
+
+def _abandoned(item: Interaction, visit: Visit) -> model.VisitAbandoned:
+    return model.VisitAbandoned(item.interaction_id, visit.visit_id, visit.queue_id, item.waited)
+
+
+def _customer_leg(item: Interaction) -> dict[str, Any]:
+    return {
+        "server_id": item.server_id,
+        "id": item.leg_id,
+        "interaction_id": item.interaction_id,
+        "kind": "customer",
+        "agent_id": None,
+        "started_at": item.arrived_at,
+    }
+
+
+def _agent_leg(item: Interaction, segment: Segment) -> dict[str, Any]:
+    return {
+        "server_id": item.server_id,
+        "id": segment.segment_id,
+        "interaction_id": item.interaction_id,
+        "kind": "agent",
+        "agent_id": segment.agent_id,
+        "started_at": segment.alerted_at,
+        "answered_at": segment.answered_at,
+        "ended_at": segment.ended_at,
+        "result": "answered",
+    }
+
+
+def _alert_leg(item: Interaction, alert: Alert, at: datetime, failure: str) -> dict[str, Any]:
+    return {
+        "server_id": item.server_id,
+        "id": alert.reservation_id,
+        "interaction_id": item.interaction_id,
+        "kind": "agent",
+        "agent_id": alert.agent_id,
+        "started_at": alert.alerted_at,
+        "ended_at": at,
+        "result": failure,
+    }

@@ -1,0 +1,352 @@
+"""An interaction and its parts, the table of its phases, and the events it leaves.
+
+Rules: one interaction per call, keyed (server, caller's leg); a voice transfer is the same interaction with a new
+visit and segment; a segment's id is its reservation's id is its agent leg's Uniqueid. Pure: no clock, no I/O.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from contactcenter.core.events import Event, event
+from contactcenter.core.ids import (
+    AgentId,
+    InteractionId,
+    LegId,
+    PersonId,
+    QueueId,
+    ReservationId,
+    ServerId,
+    VisitId,
+)
+
+
+class Phase(StrEnum):
+    """Where an interaction is; in exactly one at any time."""
+
+    FLOW = "flow"  # in a call flow
+    WAITING = "waiting"  # in a queue
+    ALERTING = "alerting"  # reserved for one agent, whose device rings
+    TALKING = "talking"  # connected to an agent
+    LEAVING = "leaving"  # the agent has left, the customer is still on the line
+    ENDED = "ended"
+
+
+class Step(StrEnum):
+    """What moves an interaction on."""
+
+    ENQUEUED = "enqueued"
+    RESERVED = "reserved"
+    ALERT_OVER = "alert-over"
+    CONNECTED = "connected"
+    PARTED = "parted"
+    FLOW_LEFT = "flow-left"
+    CALLER_LEFT = "caller-left"
+
+
+class IllegalStep(Exception):
+    """A step the table does not know in this phase; nothing was changed."""
+
+    def __init__(self, phase: Phase, step: Step) -> None:
+        super().__init__(f"{step} in {phase}")
+        self.phase, self.step = phase, step
+
+
+PHASES: Final[Mapping[tuple[Phase, Step], Phase]] = {
+    (Phase.FLOW, Step.ENQUEUED): Phase.WAITING,
+    (Phase.FLOW, Step.FLOW_LEFT): Phase.LEAVING,
+    (Phase.FLOW, Step.CALLER_LEFT): Phase.ENDED,
+    (Phase.WAITING, Step.ENQUEUED): Phase.WAITING,
+    (Phase.WAITING, Step.RESERVED): Phase.ALERTING,
+    (Phase.WAITING, Step.CALLER_LEFT): Phase.ENDED,
+    (Phase.ALERTING, Step.ALERT_OVER): Phase.WAITING,
+    (Phase.ALERTING, Step.CONNECTED): Phase.TALKING,
+    (Phase.ALERTING, Step.CALLER_LEFT): Phase.ENDED,
+    (Phase.TALKING, Step.PARTED): Phase.LEAVING,
+    (Phase.TALKING, Step.CALLER_LEFT): Phase.ENDED,
+    (Phase.LEAVING, Step.ENQUEUED): Phase.WAITING,
+    (Phase.LEAVING, Step.CALLER_LEFT): Phase.ENDED,
+    (Phase.ENDED, Step.ALERT_OVER): Phase.ENDED,
+    (Phase.ENDED, Step.PARTED): Phase.ENDED,
+    (Phase.ENDED, Step.CALLER_LEFT): Phase.ENDED,
+}
+
+
+class Outcome(StrEnum):
+    """How an interaction ended, from the customer's side."""
+
+    ANSWERED = "answered"  # an agent and the customer were connected
+    ABANDONED = "abandoned"  # left a queue before an agent answered
+    LEFT_IN_FLOW = "left-in-flow"  # hung up in the menu, or the flow ended without a queue
+    NO_SERVICE = "no-service"  # nobody is served at the dialed number
+    LOST = "lost"  # the PBX went down or the end is not known; ``end_reason`` says which
+
+
+class EndedBy(StrEnum):
+    """Who ended a conversation."""
+
+    CUSTOMER = "customer"
+    AGENT = "agent"
+    SYSTEM = "system"
+
+
+class VisitEnd(StrEnum):
+    """How a visit to a queue ended."""
+
+    ANSWERED = "answered"
+    ABANDONED = "abandoned"
+    FLOWED_OUT = "flowed-out"
+
+
+@dataclass(slots=True)
+class Visit:
+    """One stay in one queue."""
+
+    visit_id: VisitId
+    queue_id: QueueId
+    entered_at: datetime
+    priority: int = 0
+    skills: Mapping[str, int] = field(default_factory=dict)
+    ended_at: datetime | None = None
+    end: VisitEnd | None = None
+
+
+@dataclass(slots=True)
+class Alert:
+    """A running reservation: ``why`` is the rendered reason, ready for a screen."""
+
+    reservation_id: ReservationId
+    agent_id: AgentId
+    visit_id: VisitId
+    alerted_at: datetime
+    expires_at: datetime
+    why: Mapping[str, Any]
+    is_rejected: bool = False  # the agent pressed reject; the alert is being taken back
+
+
+@dataclass(slots=True)
+class Segment:
+    """The part one agent handles: talk, then wrap-up. Talk time = ended_at - answered_at."""
+
+    segment_id: ReservationId
+    agent_id: AgentId
+    visit_id: VisitId
+    queue_id: QueueId
+    alerted_at: datetime
+    answered_at: datetime
+    ended_at: datetime | None = None
+    ended_by: EndedBy | None = None
+    wrap_up_until: datetime | None = None
+    wrap_up_ended_at: datetime | None = None
+    extensions: int = 0
+    disposition: str = ""
+    note: str = ""
+    note_saved_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """True until the agent's wrap-up is over."""
+        return self.wrap_up_ended_at is None
+
+
+@dataclass(slots=True)
+class Interaction:
+    """One voice contact. Owned by ``assignments``; nobody else changes it."""
+
+    interaction_id: InteractionId
+    server_id: ServerId
+    leg_id: LegId
+    linked_id: str
+    caller_number: str
+    caller_name: str
+    dialed: str
+    arrived_at: datetime
+    phase: Phase = Phase.FLOW
+    visit: Visit | None = None
+    alert: Alert | None = None
+    segment: Segment | None = None
+    choices: tuple[str, ...] = ()
+    vip: bool = False
+    person_id: PersonId | None = None
+    card: Any = None
+    ended_at: datetime | None = None
+    outcome: Outcome | None = None
+    end_reason: str = ""
+
+    def advance(self, step: Step) -> None:
+        """Take one step of the table. Raises IllegalStep and changes nothing when the table has no such row."""
+        following = PHASES.get((self.phase, step))
+        if following is None:
+            raise IllegalStep(self.phase, step)
+        self.phase = following
+
+    @property
+    def is_over(self) -> bool:
+        """True when nothing is left to happen: customer gone, no alert running, wrap-up done."""
+        return self.phase is Phase.ENDED and self.alert is None and (self.segment is None or not self.segment.is_open)
+
+    @property
+    def waited(self) -> float:
+        """Wait time so far ended, seconds: enter queue -> agent answers, alerting included (STYLE)."""
+        if self.visit is None or self.visit.ended_at is None:
+            return 0.0
+        return (self.visit.ended_at - self.visit.entered_at).total_seconds()
+
+
+# ------------------------------------------------------------------ events
+
+
+@event("interaction-arrived", subject="interaction_id")
+@dataclass(frozen=True, slots=True)
+class InteractionArrived(Event):
+    """A customer reached us."""
+
+    interaction_id: InteractionId
+    medium: str
+    server_id: ServerId
+    leg_id: LegId
+    linked_id: str
+
+
+@event("interaction-queued", subject="interaction_id")
+@dataclass(frozen=True, slots=True)
+class InteractionQueued(Event):
+    """A visit to a queue began."""
+
+    interaction_id: InteractionId
+    visit_id: VisitId
+    queue_id: QueueId
+    priority: int
+    skills: Mapping[str, int]
+    entered_at: datetime
+
+
+@event("reservation-made", subject="interaction_id")
+@dataclass(frozen=True, slots=True)
+class ReservationMade(Event):
+    """An agent is being alerted; ``why`` is the decision's own account."""
+
+    interaction_id: InteractionId
+    reservation_id: ReservationId
+    agent_id: AgentId
+    queue_id: QueueId
+    expires_at: datetime
+    why: Mapping[str, Any]
+
+
+@event("reservation-ended", subject="interaction_id")
+@dataclass(frozen=True, slots=True)
+class ReservationEnded(Event):
+    """The alert is over: accepted, rejected, timed_out or rescinded, and why unless accepted."""
+
+    interaction_id: InteractionId
+    reservation_id: ReservationId
+    agent_id: AgentId
+    state: str
+    failure: str
+
+
+@event("agent-connected", subject="interaction_id")
+@dataclass(frozen=True, slots=True)
+class AgentConnected(Event):
+    """Customer and agent can talk; wait time in seconds."""
+
+    interaction_id: InteractionId
+    visit_id: VisitId
+    segment_id: ReservationId
+    agent_id: AgentId
+    queue_id: QueueId
+    wait_time: float
+
+
+@event("conversation-ended", subject="interaction_id")
+@dataclass(frozen=True, slots=True)
+class ConversationEnded(Event):
+    """Customer and agent no longer share a bridge; talk time in seconds."""
+
+    interaction_id: InteractionId
+    segment_id: ReservationId
+    agent_id: AgentId
+    talk_time: float
+
+
+@event("visit-abandoned", subject="interaction_id")
+@dataclass(frozen=True, slots=True)
+class VisitAbandoned(Event):
+    """The customer left a queue before an agent answered; wait time in seconds."""
+
+    interaction_id: InteractionId
+    visit_id: VisitId
+    queue_id: QueueId
+    wait_time: float
+
+
+@event("interaction-ended", subject="interaction_id")
+@dataclass(frozen=True, slots=True)
+class InteractionEnded(Event):
+    """The customer is gone."""
+
+    interaction_id: InteractionId
+    outcome: Outcome
+    reason: str
+
+
+@event("wrap-up-extended", subject="interaction_id")
+@dataclass(frozen=True, slots=True)
+class WrapUpExtended(Event):
+    """The agent asked for more time."""
+
+    interaction_id: InteractionId
+    agent_id: AgentId
+    until: datetime
+
+
+@event("wrap-up-ended", subject="interaction_id")
+@dataclass(frozen=True, slots=True)
+class WrapUpEnded(Event):
+    """The agent is done with this interaction, by himself or by the timer."""
+
+    interaction_id: InteractionId
+    agent_id: AgentId
+    by: str
+
+
+@event("disposition-set", subject="interaction_id")
+@dataclass(frozen=True, slots=True)
+class DispositionSet(Event):
+    """The agent named the outcome."""
+
+    interaction_id: InteractionId
+    agent_id: AgentId
+    disposition: str
+
+
+@event("note-saved", subject="interaction_id")
+@dataclass(frozen=True, slots=True)
+class NoteSaved(Event):
+    """The agent's note was kept (its text lives in the segment's row)."""
+
+    interaction_id: InteractionId
+    agent_id: AgentId
+
+
+@event("customer-recognised", subject="interaction_id")
+@dataclass(frozen=True, slots=True)
+class CustomerRecognised(Event):
+    """The look-up found who it is, with this confidence (0-100), or an agent chose."""
+
+    interaction_id: InteractionId
+    person_id: PersonId
+    confidence: int
+
+
+@event("pbx-link-changed", subject="server_id")
+@dataclass(frozen=True, slots=True)
+class PbxLinkChanged(Event):
+    """The link to a PBX went up or down."""
+
+    server_id: ServerId
+    up: bool
+    reason: str

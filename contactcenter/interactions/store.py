@@ -1,0 +1,321 @@
+"""Tables and queries of interactions. Rows are images of the live objects: saving is an upsert of the whole image.
+
+An image is taken (``*_row``) when the thing happens, in the event loop, and written a moment later by the writer; so a
+row never shows half a change. Lists take the caller and his scope; there is no variant without.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    Float,
+    Index,
+    Integer,
+    Row,
+    String,
+    Table,
+    Text,
+    and_,
+    exists,
+    false,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from contactcenter.core.database import Transaction
+from contactcenter.core.events import Instant, events_table, metadata
+from contactcenter.core.ids import AgentId, InteractionId, LegId, PersonId, QueueId, ServerId
+from contactcenter.core.permissions import Principal, Scope
+from contactcenter.interactions.model import Interaction, Phase, Segment, Visit
+
+interactions = Table(
+    "interactions",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("medium", String(20), nullable=False),
+    Column("direction", String(10), nullable=False),
+    Column("server_id", String(40), nullable=False),
+    Column("leg_id", String(150), nullable=False),
+    Column("linked_id", String(150), nullable=False),
+    Column("caller_number", String(80), nullable=False),
+    Column("caller_name", String(200), nullable=False),
+    Column("dialed", String(80), nullable=False),
+    Column("phase", String(20), nullable=False),
+    Column("choices", JSON, nullable=False),
+    Column("vip", Boolean, nullable=False),
+    Column("person_id", String(26)),
+    Column("queue_id", String(26)),
+    Column("arrived_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("outcome", String(20)),
+    Column("end_reason", String(80), nullable=False),
+    Column("is_over", Boolean, nullable=False),
+    Index("interactions_leg", "server_id", "leg_id", unique=True),
+    Index("interactions_arrived", "arrived_at"),
+    Index("interactions_person", "person_id", "arrived_at"),
+    Index("interactions_open", "is_over", "arrived_at"),
+)
+
+visits = Table(
+    "visits",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("interaction_id", String(26), nullable=False),
+    Column("queue_id", String(26), nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("skills", JSON, nullable=False),
+    Column("entered_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("end", String(20)),
+    Column("wait_time", Float),
+    Index("visits_interaction", "interaction_id"),
+    Index("visits_queue", "queue_id", "entered_at"),
+)
+
+segments = Table(
+    "segments",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("interaction_id", String(26), nullable=False),
+    Column("visit_id", String(26), nullable=False),
+    Column("queue_id", String(26), nullable=False),
+    Column("agent_id", String(26), nullable=False),
+    Column("alerted_at", Instant, nullable=False),
+    Column("answered_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("ended_by", String(20)),
+    Column("talk_time", Float),
+    Column("wrap_up_until", Instant),
+    Column("wrap_up_ended_at", Instant),
+    Column("extensions", Integer, nullable=False),
+    Column("disposition", String(60), nullable=False, default=""),
+    Column("note", Text, nullable=False, default=""),
+    Column("note_saved_at", Instant),
+    Index("segments_interaction", "interaction_id"),
+    Index("segments_agent", "agent_id", "answered_at"),
+)
+
+legs = Table(
+    "legs",
+    metadata,
+    Column("server_id", String(40), primary_key=True),
+    Column("id", String(150), primary_key=True),
+    Column("interaction_id", String(26), nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("agent_id", String(26)),
+    Column("started_at", Instant, nullable=False),
+    Column("answered_at", Instant),
+    Column("ended_at", Instant),
+    Column("cause", Integer),
+    Column("result", String(20), nullable=False, default=""),
+    Index("legs_interaction", "interaction_id"),
+)
+
+_KEEP_TEXTS = {"disposition", "note", "note_saved_at"}  # written by use cases only, never by an image
+
+
+def interaction_row(item: Interaction) -> dict[str, Any]:
+    """Return the interaction's image as of now."""
+    return {
+        "id": item.interaction_id,
+        "medium": "voice",
+        "direction": "inbound",
+        "server_id": item.server_id,
+        "leg_id": item.leg_id,
+        "linked_id": item.linked_id,
+        "caller_number": item.caller_number[:80],
+        "caller_name": item.caller_name[:200],
+        "dialed": item.dialed[:80],
+        "phase": item.phase.value,
+        "choices": list(item.choices),
+        "vip": item.vip,
+        "person_id": item.person_id,
+        "queue_id": item.visit.queue_id if item.visit else None,
+        "arrived_at": item.arrived_at,
+        "ended_at": item.ended_at,
+        "outcome": item.outcome.value if item.outcome else None,
+        "end_reason": item.end_reason,
+        "is_over": item.is_over,
+    }
+
+
+def visit_row(item: Interaction, visit: Visit) -> dict[str, Any]:
+    """Return the visit's image."""
+    return {
+        "id": visit.visit_id,
+        "interaction_id": item.interaction_id,
+        "queue_id": visit.queue_id,
+        "priority": visit.priority,
+        "skills": dict(visit.skills),
+        "entered_at": visit.entered_at,
+        "ended_at": visit.ended_at,
+        "end": visit.end.value if visit.end else None,
+        "wait_time": (visit.ended_at - visit.entered_at).total_seconds() if visit.ended_at else None,
+    }
+
+
+def segment_row(item: Interaction, segment: Segment) -> dict[str, Any]:
+    """Return the segment's image without the agent's texts."""
+    return {
+        "id": segment.segment_id,
+        "interaction_id": item.interaction_id,
+        "visit_id": segment.visit_id,
+        "queue_id": segment.queue_id,
+        "agent_id": segment.agent_id,
+        "alerted_at": segment.alerted_at,
+        "answered_at": segment.answered_at,
+        "ended_at": segment.ended_at,
+        "ended_by": segment.ended_by.value if segment.ended_by else None,
+        "talk_time": (segment.ended_at - segment.answered_at).total_seconds() if segment.ended_at else None,
+        "wrap_up_until": segment.wrap_up_until,
+        "wrap_up_ended_at": segment.wrap_up_ended_at,
+        "extensions": segment.extensions,
+    }
+
+
+def save(tx: Transaction, table: Table, row: Mapping[str, Any]) -> None:
+    """Insert the image, or replace the one with the same key."""
+    dialect = postgresql if tx.connection.dialect.name == "postgresql" else sqlite
+    keys = [column.name for column in table.primary_key]
+    statement = dialect.insert(table)
+    fresh = {name: statement.excluded[name] for name in row if name not in keys}
+    tx.execute(statement.on_conflict_do_update(index_elements=keys, set_=fresh), dict(row))
+
+
+def save_texts(tx: Transaction, segment_id: str, agent_id: AgentId, texts: Mapping[str, Any]) -> bool:
+    """Write an agent's disposition or note to his own segment; False when there is no such segment."""
+    unknown = set(texts) - _KEEP_TEXTS
+    if unknown:
+        raise ValueError(f"not a text of a segment: {unknown}")
+    own = and_(segments.c.id == segment_id, segments.c.agent_id == agent_id)
+    return bool(tx.execute(update(segments).where(own).values(**texts)).rowcount)
+
+
+# ------------------------------------------------------------------ reading
+
+
+def visible(principal: Principal, scope: Scope, team_agents: Sequence[AgentId]) -> ColumnElement[bool]:
+    """Return the condition for interactions the caller may see: own segments, the team's, or all.
+
+    ``team_agents`` are the agents of the caller's teams; supervisors see waiting and abandoned calls too.
+    """
+    if scope >= Scope.SITE:
+        return true()
+    agents = [*team_agents] if scope is Scope.TEAM else [principal.agent_id] if principal.agent_id else []
+    handled = exists().where(segments.c.interaction_id == interactions.c.id, segments.c.agent_id.in_(agents))
+    nobody = ~exists().where(segments.c.interaction_id == interactions.c.id)
+    if scope is Scope.TEAM:
+        return or_(handled, nobody)
+    return handled if agents else false()
+
+
+def find(connection: Connection, interaction_id: str, condition: ColumnElement[bool]) -> Row[Any] | None:
+    """Return one interaction's row if the condition lets the caller see it."""
+    return connection.execute(select(interactions).where(interactions.c.id == interaction_id, condition)).first()
+
+
+def search(
+    connection: Connection,
+    condition: ColumnElement[bool],
+    *,
+    before: str | None = None,
+    limit: int = 50,
+    person_id: PersonId | None = None,
+    agent_id: AgentId | None = None,
+    queue_id: QueueId | None = None,
+    outcome: str | None = None,
+) -> Sequence[Row[Any]]:
+    """Return up to ``limit`` interactions, newest first; ``before`` is the id the previous page ended with."""
+    table = interactions.c
+    statement = select(interactions).where(condition).order_by(table.id.desc()).limit(limit)
+    if before:
+        statement = statement.where(table.id < before)
+    for column, value in ((table.person_id, person_id), (table.queue_id, queue_id), (table.outcome, outcome)):
+        if value:
+            statement = statement.where(column == value)
+    if agent_id:
+        by_agent = exists().where(segments.c.interaction_id == table.id, segments.c.agent_id == agent_id)
+        statement = statement.where(by_agent)
+    return connection.execute(statement).all()
+
+
+def parts(connection: Connection, table: Table, interaction_ids: Sequence[str]) -> Sequence[Row[Any]]:
+    """Return the visits, segments or legs of these interactions, oldest first."""
+    started = {"visits": "entered_at", "segments": "answered_at", "legs": "started_at"}[table.name]
+    chosen = table.c.interaction_id.in_(list(interaction_ids))
+    return connection.execute(select(table).where(chosen).order_by(table.c[started])).all()
+
+
+def open_rows(connection: Connection) -> Sequence[Row[Any]]:
+    """Return every interaction that is not over: what a restart has to take up again."""
+    statement = select(interactions).where(interactions.c.is_over.is_(False)).order_by(interactions.c.arrived_at)
+    return connection.execute(statement).all()
+
+
+def find_by_leg(connection: Connection, server_id: ServerId, leg_id: LegId) -> Row[Any] | None:
+    """Return the interaction of a caller's leg."""
+    key = and_(interactions.c.server_id == server_id, interactions.c.leg_id == leg_id)
+    return connection.execute(select(interactions).where(key)).first()
+
+
+def history(
+    connection: Connection, person_id: PersonId, limit: int, but: InteractionId | None = None
+) -> tuple[Sequence[Row[Any]], int]:
+    """Return a person's latest interactions with their last segment, and how many there are in all."""
+    own = interactions.c.person_id == person_id
+    if but:
+        own = and_(own, interactions.c.id != but)
+    last = (
+        select(segments.c.id)
+        .where(segments.c.interaction_id == interactions.c.id)
+        .order_by(segments.c.answered_at.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    statement = (
+        select(
+            interactions,
+            segments.c.agent_id,
+            segments.c.talk_time,
+            segments.c.disposition,
+            segments.c.note,
+        )
+        .outerjoin(segments, segments.c.id == last)
+        .where(own)
+        .order_by(interactions.c.id.desc())
+        .limit(limit)
+    )
+    rows = connection.execute(statement).all()
+    ids = select(interactions.c.id).where(own)
+    total = len(connection.execute(ids.limit(1000)).all()) if len(rows) == limit else len(rows)
+    return rows, total
+
+
+def decisions(connection: Connection, interaction_id: InteractionId) -> list[dict[str, Any]]:
+    """Return the reasons kept with each reservation of an interaction, oldest first."""
+    table = events_table.c
+    statement = (
+        select(table.seq, table.at, table.data)
+        .where(table.subject == interaction_id, table.kind == "reservation-made")
+        .order_by(table.seq)
+    )
+    return [{"seq": row.seq, "at": row.at, **json.loads(row.data)} for row in connection.execute(statement)]
+
+
+def day_figures(connection: Connection, since: Any) -> Sequence[Row[Any]]:
+    """Return every visit that began at or after ``since``: queue, begin, end and wait, for today's figures."""
+    table = visits.c
+    statement = select(table.queue_id, table.entered_at, table.ended_at, table.end, table.wait_time)
+    return connection.execute(statement.where(table.entered_at >= since)).all()
+
+
+OPEN_PHASES = tuple(phase.value for phase in Phase if phase is not Phase.ENDED)
