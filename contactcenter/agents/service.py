@@ -1,0 +1,302 @@
+"""Use cases of agents: who they are, what they can, where they are reached, and their choice of presence."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from contactcenter.agents import store
+from contactcenter.agents.model import (
+    AgentChanged,
+    AgentRecord,
+    Device,
+    DeviceKind,
+    DeviceMode,
+    Membership,
+    NotReadyReason,
+    NotReadyReasonChanged,
+    Presence,
+    PresenceState,
+    Skill,
+    SkillChanged,
+    Team,
+    TeamChanged,
+    check_contact_uri,
+    check_extension,
+    check_levels,
+    check_presence,
+    endpoint_name,
+)
+from contactcenter.agents.ports import PresencePort
+from contactcenter.agents.store import save_presence as save_presence  # the interactions room writes it in its commits
+from contactcenter.core.clock import Clock
+from contactcenter.core.database import SqliteDatabase, Transaction
+from contactcenter.core.errors import Conflict, Forbidden, Invalid, NotFound
+from contactcenter.core.ids import AgentId, DeviceId, Ids, ServerId, SkillId, TeamId, UserId
+from contactcenter.core.paging import Page, Paging
+from contactcenter.core.permissions import SYSTEM, Principal, Right, Scope, require
+
+
+@dataclass(frozen=True, slots=True)
+class NewAgent:
+    """What it takes to make a user an agent."""
+
+    user_id: UserId
+    name: str
+    extension: str
+    team_id: TeamId | None = None
+    skills: Mapping[SkillId, int] | None = None
+    kind: DeviceKind = DeviceKind.BROWSER
+    mode: DeviceMode = DeviceMode.RING
+    contact_uri: str = ""
+    voice_capacity: int = 1
+
+
+class AgentService:
+    """Agents of one site. Presence goes to its owner through the port; everything else is rows and events."""
+
+    def __init__(
+        self,
+        database: SqliteDatabase,
+        clock: Clock,
+        ids: Ids,
+        presence: PresencePort,
+        server_id: ServerId,
+        new_secret: Callable[[], str] = lambda: secrets.token_urlsafe(24),
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+        self._presence = presence
+        self._server_id = server_id
+        self._new_secret = new_secret
+
+    # ------------------------------------------------------------------ for the program itself
+
+    def load_all(self, connection: Connection) -> list[AgentRecord]:
+        """Return every active agent of the site; for start-up, within ``database.read``."""
+        return store.load_all(connection, self._database.site_id)
+
+    def membership(self, connection: Connection, user_id: UserId) -> Membership:
+        """Return the user's agent and teams; the users room asks when it makes a principal."""
+        return store.membership(connection, user_id)
+
+    # ------------------------------------------------------------------ agents
+
+    async def list_agents(self, principal: Principal, paging: Paging) -> Page[AgentRecord]:
+        """Return the agents in reach, by name."""
+        scope, site = require(principal, Right.AGENTS_READ), self._database.site_id
+        return await self._database.read(lambda c: store.list_agents(c, scope, principal, site, paging))
+
+    async def get_agent(self, principal: Principal, agent_id: str) -> AgentRecord:
+        """Return one agent. Raises NotFound when out of reach."""
+        scope, site = require(principal, Right.AGENTS_READ), self._database.site_id
+        found = await self._database.read(lambda c: store.find_agent(c, scope, principal, site, agent_id))
+        return _found(found)
+
+    async def own_agent(self, principal: Principal) -> AgentRecord:
+        """Return the principal's own agent with his device's secret. Raises NotFound for one who is no agent."""
+        require(principal, Right.DESK)
+        site, agent_id = self._database.site_id, principal.agent_id or ""
+        return _found(await self._database.read(lambda c: store.find_agent(c, Scope.OWN, principal, site, agent_id)))
+
+    async def create_agent(self, principal: Principal, new: NewAgent) -> AgentRecord:
+        """Make a user an agent; his device gets a generated secret. Raises Conflict for a taken extension or user."""
+        scope = require(principal, Right.AGENTS_WRITE)
+        _check_team(scope, principal, new.team_id)
+        check_extension(new.extension)
+        check_contact_uri(new.contact_uri, new.kind)
+        agent = self._fresh(new)
+
+        def work(tx: Transaction) -> AgentRecord:
+            _check_free(tx.connection, agent, is_new=True)
+            _check_skills(tx.connection, agent.skills)
+            _store(lambda: store.insert_agent(tx, agent))
+            tx.record(AgentChanged(agent.agent_id, "created"), principal.user_id)
+            return _again(tx, agent)
+
+        return await self._database.write(work)
+
+    def _fresh(self, new: NewAgent) -> AgentRecord:
+        device = Device(
+            DeviceId(self._ids.new()),
+            self._server_id,
+            endpoint_name(new.extension),
+            new.kind,
+            new.mode,
+            self._new_secret(),
+            new.contact_uri,
+        )
+        return AgentRecord(
+            agent_id=AgentId(self._ids.new()),
+            site_id=self._database.site_id,
+            user_id=new.user_id,
+            name=new.name,
+            extension=new.extension,
+            team_id=new.team_id,
+            team_name="",
+            voice_capacity=new.voice_capacity,
+            is_active=True,
+            skills=dict(new.skills or {}),
+            device=device,
+            presence=Presence(PresenceState.OFFLINE, "", self._clock.now()),
+        )
+
+    async def update_agent(self, principal: Principal, agent_id: str, changes: Mapping[str, Any]) -> AgentRecord:
+        """Change an agent: any of name, extension, team_id, voice_capacity, is_active, skills, kind, mode, contact_uri.
+
+        A new extension renames the endpoint. Raises NotFound out of reach, Conflict for a taken extension.
+        """
+        scope, site = require(principal, Right.AGENTS_WRITE), self._database.site_id
+        if "team_id" in changes:
+            _check_team(scope, principal, changes["team_id"])
+
+        def work(tx: Transaction) -> AgentRecord:
+            before = _found(store.find_agent(tx.connection, scope, principal, site, agent_id))
+            after = _changed(before, changes)
+            _check_free(tx.connection, after, is_new=False)
+            if "skills" in changes:
+                _check_skills(tx.connection, after.skills)
+            _store(lambda: store.update_agent(tx, after))
+            tx.record(AgentChanged(after.agent_id, "updated", tuple(sorted(changes))), principal.user_id)
+            return _again(tx, after)
+
+        return await self._database.write(work)
+
+    async def set_presence(self, principal: Principal, agent_id: str, state: PresenceState, reason: str = "") -> None:
+        """Choose an agent's presence, one's own or (with the scope) another's; the router decides when it holds.
+
+        The owner's announcement carries the actor and is the record of it. Raises NotFound out of reach, Invalid
+        ``reason-needed`` or for a reason that is not in the list.
+        """
+        scope, site = require(principal, Right.PRESENCE_SET), self._database.site_id
+
+        def look(connection: Connection) -> tuple[AgentId, str]:
+            agent = _found(store.find_agent(connection, scope, principal, site, agent_id))
+            return agent.agent_id, check_presence(state, reason, store.list_reasons(connection))
+
+        found, chosen = await self._database.read(look)
+        self._presence.set_presence(found, state, chosen, principal.user_id)
+
+    # ------------------------------------------------------------------ skills, teams, reasons
+
+    async def list_skills(self, principal: Principal) -> list[Skill]:
+        """Return every skill by name."""
+        require(principal, Right.SIGNED_IN)
+        return await self._database.read(store.list_skills)
+
+    async def save_skill(self, principal: Principal, name: str, label: str, skill_id: str = "") -> Skill:
+        """Create a skill, or change the one with ``skill_id``. Raises Conflict when the name is taken."""
+        require(principal, Right.AGENTS_WRITE)
+        skill = Skill(SkillId(skill_id or self._ids.new()), name, label)
+
+        def work(tx: Transaction) -> Skill:
+            known = store.list_skills(tx.connection)
+            _check_known(skill_id, {other.skill_id for other in known})
+            if any(other.name == name and other.skill_id != skill_id for other in known):
+                raise Conflict("name-taken", {"name": "taken"})
+            store.save_skill(tx, skill, is_new=not skill_id)
+            tx.record(SkillChanged(skill.skill_id, "updated" if skill_id else "created"), principal.user_id)
+            return skill
+
+        return await self._database.write(work)
+
+    async def list_teams(self, principal: Principal) -> list[Team]:
+        """Return the teams in reach, by name."""
+        scope, site = require(principal, Right.AGENTS_READ), self._database.site_id
+        return await self._database.read(lambda c: store.list_teams(c, scope, principal, site))
+
+    async def save_team(
+        self, principal: Principal, name: str, supervisors: frozenset[UserId], team_id: str = ""
+    ) -> Team:
+        """Create a team, or change the one with ``team_id``. Needs reach over the site: it decides who reaches whom."""
+        scope, site = require(principal, Right.AGENTS_WRITE), self._database.site_id
+        if scope < Scope.SITE:
+            raise Forbidden("forbidden", {"right": Right.AGENTS_WRITE.value})
+        team = Team(TeamId(team_id or self._ids.new()), site, name, supervisors)
+
+        def work(tx: Transaction) -> Team:
+            known = store.list_teams(tx.connection, scope, principal, site)
+            _check_known(team_id, {other.team_id for other in known})
+            if any(other.name == name and other.team_id != team_id for other in known):
+                raise Conflict("name-taken", {"name": "taken"})
+            _store(lambda: store.save_team(tx, team, is_new=not team_id))
+            tx.record(TeamChanged(team.team_id, "updated" if team_id else "created"), principal.user_id)
+            return team
+
+        return await self._database.write(work)
+
+    async def list_reasons(self, principal: Principal) -> list[NotReadyReason]:
+        """Return the not-ready reasons in their order."""
+        require(principal, Right.SIGNED_IN)
+        return await self._database.read(store.list_reasons)
+
+    async def save_reason(self, principal: Principal, reason: NotReadyReason) -> NotReadyReason:
+        """Create or change the not-ready reason with this code."""
+        require(principal, Right.AGENTS_WRITE)
+
+        def work(tx: Transaction) -> NotReadyReason:
+            is_new = reason.code not in {known.code for known in store.list_reasons(tx.connection)}
+            store.save_reason(tx, reason, is_new=is_new)
+            change = "created" if is_new else "updated"
+            tx.record(NotReadyReasonChanged(reason.code, change), principal.user_id)
+            return reason
+
+        return await self._database.write(work)
+
+
+_DEVICE_FIELDS = {"kind", "mode", "contact_uri"}
+_AGENT_FIELDS = {"name", "extension", "team_id", "voice_capacity", "is_active", "skills"}
+
+
+def _changed(agent: AgentRecord, changes: Mapping[str, Any]) -> AgentRecord:
+    unknown = set(changes) - _DEVICE_FIELDS - _AGENT_FIELDS
+    if unknown:
+        raise Invalid("invalid", dict.fromkeys(sorted(unknown), "extra-forbidden"))
+    after = replace(agent, **{name: value for name, value in changes.items() if name in _AGENT_FIELDS})
+    check_extension(after.extension)
+    of_device = {name: value for name, value in changes.items() if name in _DEVICE_FIELDS}
+    device = replace(agent.device, endpoint=endpoint_name(after.extension), **of_device)
+    check_contact_uri(device.contact_uri, device.kind)
+    return replace(after, device=device)
+
+
+def _check_team(scope: Scope, principal: Principal, team_id: TeamId | None) -> None:
+    if scope < Scope.SITE and team_id not in principal.team_ids:
+        raise Forbidden("forbidden", {"team_id": "out-of-reach"})
+
+
+def _check_free(connection: Connection, agent: AgentRecord, *, is_new: bool) -> None:
+    if store.is_extension_taken(connection, agent.site_id, agent.extension, "" if is_new else agent.agent_id):
+        raise Conflict("extension-taken", {"extension": "taken"})
+    if is_new and store.is_user_taken(connection, agent.user_id):
+        raise Conflict("user-is-agent", {"user_id": "taken"})
+
+
+def _check_skills(connection: Connection, skills: Mapping[SkillId, int]) -> None:
+    check_levels(skills, {skill.skill_id for skill in store.list_skills(connection)})
+
+
+def _check_known(given: str, known: set[Any]) -> None:
+    if given and given not in known:
+        raise NotFound("not-found")
+
+
+def _store(act: Callable[[], None]) -> None:
+    try:
+        act()
+    except IntegrityError as error:
+        raise Invalid("invalid", {"reference": "unknown"}) from error
+
+
+def _again(tx: Transaction, agent: AgentRecord) -> AgentRecord:
+    return _found(store.find_agent(tx.connection, Scope.ALL, SYSTEM, agent.site_id, agent.agent_id))
+
+
+def _found(agent: AgentRecord | None) -> AgentRecord:
+    if agent is None:
+        raise NotFound("not-found")
+    return agent

@@ -1,0 +1,370 @@
+"""Tables and queries of agents, devices, skills, teams, presence and not-ready reasons.
+
+Every list takes the scope and the principal it is made for; ``load_all`` is for the program itself at its start.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    Row,
+    String,
+    Table,
+    UniqueConstraint,
+    delete,
+    false,
+    insert,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
+
+from contactcenter.agents.model import (
+    AgentRecord,
+    Device,
+    DeviceKind,
+    DeviceMode,
+    Membership,
+    NotReadyReason,
+    Presence,
+    PresenceState,
+    Skill,
+    Team,
+)
+from contactcenter.core.database import Transaction
+from contactcenter.core.events import Instant, metadata
+from contactcenter.core.ids import AgentId, SiteId, SkillId, TeamId, UserId
+from contactcenter.core.paging import Page, Paging, cut
+from contactcenter.core.permissions import Principal, Scope
+
+teams_table = Table(
+    "teams",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("site_id", String(40), nullable=False),
+    Column("name", String(120), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("site_id", "name", name="teams_name"),
+)
+team_supervisors_table = Table(
+    "team_supervisors",
+    metadata,
+    Column("team_id", String(40), ForeignKey("teams.id"), primary_key=True),
+    Column("user_id", String(40), ForeignKey("users.id"), primary_key=True),
+    Index("team_supervisors_user", "user_id"),
+)
+skills_table = Table(
+    "skills",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("name", String(60), nullable=False, unique=True),
+    Column("label", String(120), nullable=False),
+)
+agents_table = Table(
+    "agents",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("site_id", String(40), nullable=False),
+    Column("user_id", String(40), ForeignKey("users.id"), nullable=False, unique=True),
+    Column("name", String(200), nullable=False),
+    Column("extension", String(10), nullable=False),
+    Column("team_id", String(40), ForeignKey("teams.id"), nullable=True),
+    Column("voice_capacity", Integer, nullable=False),
+    Column("is_active", Boolean, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("site_id", "extension", name="agents_extension"),
+    Index("agents_team", "team_id"),
+    Index("agents_name", "name", "id"),
+)
+agent_skills_table = Table(
+    "agent_skills",
+    metadata,
+    Column("agent_id", String(40), ForeignKey("agents.id"), primary_key=True),
+    Column("skill_id", String(40), ForeignKey("skills.id"), primary_key=True),
+    Column("level", Integer, nullable=False),
+)
+devices_table = Table(
+    "devices",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("agent_id", String(40), ForeignKey("agents.id"), nullable=False, unique=True),
+    Column("server_id", String(40), nullable=False),
+    Column("endpoint", String(60), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("mode", String(20), nullable=False),
+    Column("secret", String(80), nullable=False),
+    Column("contact_uri", String(300), nullable=False),
+    UniqueConstraint("server_id", "endpoint", name="devices_endpoint"),
+)
+presence_table = Table(
+    "presence",
+    metadata,
+    Column("agent_id", String(40), ForeignKey("agents.id"), primary_key=True),
+    Column("state", String(20), nullable=False),
+    Column("reason", String(60), nullable=False),
+    Column("since", Instant, nullable=False),
+)
+reasons_table = Table(
+    "not_ready_reasons",
+    metadata,
+    Column("code", String(60), primary_key=True),
+    Column("label", String(120), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("is_active", Boolean, nullable=False),
+)
+
+_agents = agents_table.c
+_devices = devices_table.c
+_presence = presence_table.c
+_AGENT_ROWS = select(
+    agents_table,
+    teams_table.c.name.label("team_name"),
+    _devices.id.label("device_id"),
+    _devices.server_id,
+    _devices.endpoint,
+    _devices.kind,
+    _devices.mode,
+    _devices.secret,
+    _devices.contact_uri,
+    _presence.state,
+    _presence.reason,
+    _presence.since,
+).select_from(
+    agents_table.join(devices_table, _devices.agent_id == _agents.id)
+    .join(presence_table, _presence.agent_id == _agents.id)
+    .outerjoin(teams_table, teams_table.c.id == _agents.team_id)
+)
+
+
+def within(scope: Scope, principal: Principal, site_id: SiteId) -> ColumnElement[bool]:
+    """Return the condition that keeps the agents this scope reaches."""
+    if scope is Scope.ALL:
+        return true()
+    if scope is Scope.SITE:
+        return _agents.site_id == site_id
+    own = _agents.id == principal.agent_id if principal.agent_id else false()
+    if scope is Scope.TEAM:
+        return or_(own, _agents.team_id.in_(principal.team_ids))
+    return own
+
+
+# ------------------------------------------------------------------ agents
+
+
+def list_agents(
+    connection: Connection, scope: Scope, principal: Principal, site_id: SiteId, paging: Paging
+) -> Page[AgentRecord]:
+    """Return agents by name."""
+    query = _AGENT_ROWS.where(within(scope, principal, site_id)).order_by(_agents.name, _agents.id)
+    after = paging.key(str, str)
+    if after is not None:
+        query = query.where(tuple_(_agents.name, _agents.id) > tuple_(*after))
+    rows = connection.execute(query.limit(paging.limit + 1)).all()
+    return cut(_records(connection, rows), paging.limit, lambda agent: (agent.name, agent.agent_id))
+
+
+def find_agent(
+    connection: Connection, scope: Scope, principal: Principal, site_id: SiteId, agent_id: str
+) -> AgentRecord | None:
+    """Return one agent if the scope reaches it."""
+    query = _AGENT_ROWS.where(_agents.id == agent_id, within(scope, principal, site_id))
+    found = _records(connection, connection.execute(query).all())
+    return found[0] if found else None
+
+
+def load_all(connection: Connection, site_id: SiteId) -> list[AgentRecord]:
+    """Return every active agent of the site, for the router's start."""
+    query = _AGENT_ROWS.where(_agents.site_id == site_id, _agents.is_active).order_by(_agents.id)
+    return _records(connection, connection.execute(query).all())
+
+
+def membership(connection: Connection, user_id: UserId) -> Membership:
+    """Return the user's agent and the teams he is in or supervises."""
+    row = connection.execute(select(_agents.id, _agents.team_id).where(_agents.user_id == user_id)).one_or_none()
+    supervised = select(team_supervisors_table.c.team_id).where(team_supervisors_table.c.user_id == user_id)
+    teams = set(connection.execute(supervised).scalars())
+    if row is None:
+        return Membership(None, frozenset(teams))
+    return Membership(AgentId(row.id), frozenset(teams | ({row.team_id} if row.team_id else set())))
+
+
+def is_extension_taken(connection: Connection, site_id: SiteId, extension: str, but: str = "") -> bool:
+    """Tell whether another agent of the site has the extension."""
+    query = select(_agents.id).where(_agents.site_id == site_id, _agents.extension == extension, _agents.id != but)
+    return connection.execute(query).first() is not None
+
+
+def is_user_taken(connection: Connection, user_id: UserId) -> bool:
+    """Tell whether the user already is an agent."""
+    return connection.execute(select(_agents.id).where(_agents.user_id == user_id)).first() is not None
+
+
+def insert_agent(tx: Transaction, agent: AgentRecord) -> None:
+    """Store a new agent with device, presence and skills. Raises IntegrityError for an unknown user or team."""
+    row = {
+        "id": agent.agent_id,
+        "site_id": agent.site_id,
+        "user_id": agent.user_id,
+        "created_at": tx.now,
+        **_agent_values(agent),
+    }
+    tx.execute(insert(agents_table), row)
+    tx.execute(insert(devices_table), {"id": agent.device.device_id, "agent_id": agent.agent_id, **_device(agent)})
+    presence = agent.presence
+    values = {"state": presence.state.value, "reason": presence.reason, "since": presence.since}
+    tx.execute(insert(presence_table), {"agent_id": agent.agent_id, **values})
+    _insert_skills(tx, agent)
+
+
+def update_agent(tx: Transaction, agent: AgentRecord) -> None:
+    """Store what may change of an agent, its device and its skills; presence has its own row and owner."""
+    tx.execute(update(agents_table).where(_agents.id == agent.agent_id), _agent_values(agent))
+    tx.execute(update(devices_table).where(_devices.agent_id == agent.agent_id), _device(agent))
+    tx.execute(delete(agent_skills_table).where(agent_skills_table.c.agent_id == agent.agent_id))
+    _insert_skills(tx, agent)
+
+
+def save_presence(tx: Transaction, agent_id: AgentId, state: PresenceState, reason: str, since: datetime) -> None:
+    """Let the stored presence follow what its owner announced; idempotent."""
+    values = {"state": PresenceState(state).value, "reason": reason, "since": since}
+    tx.execute(update(presence_table).where(_presence.agent_id == agent_id), values)
+
+
+def _agent_values(agent: AgentRecord) -> dict[str, Any]:
+    return {
+        "name": agent.name,
+        "extension": agent.extension,
+        "team_id": agent.team_id,
+        "voice_capacity": agent.voice_capacity,
+        "is_active": agent.is_active,
+    }
+
+
+def _device(agent: AgentRecord) -> dict[str, Any]:
+    device = agent.device
+    return {
+        "server_id": device.server_id,
+        "endpoint": device.endpoint,
+        "kind": device.kind.value,
+        "mode": device.mode.value,
+        "secret": device.secret,
+        "contact_uri": device.contact_uri,
+    }
+
+
+def _insert_skills(tx: Transaction, agent: AgentRecord) -> None:
+    rows = [{"agent_id": agent.agent_id, "skill_id": skill, "level": level} for skill, level in agent.skills.items()]
+    if rows:
+        tx.execute(insert(agent_skills_table), rows)
+
+
+def _records(connection: Connection, rows: Iterable[Row[Any]]) -> list[AgentRecord]:
+    agents = [_record(row) for row in rows]
+    levels = _levels(connection, [agent.agent_id for agent in agents])
+    return [replace(agent, skills=levels.get(agent.agent_id, {})) for agent in agents]
+
+
+def _levels(connection: Connection, agent_ids: list[AgentId]) -> Mapping[str, dict[SkillId, int]]:
+    table = agent_skills_table.c
+    query = select(agent_skills_table).where(table.agent_id.in_(agent_ids)).order_by(table.agent_id, table.skill_id)
+    levels: dict[str, dict[SkillId, int]] = {}
+    for row in connection.execute(query):
+        levels.setdefault(row.agent_id, {})[SkillId(row.skill_id)] = row.level
+    return levels
+
+
+def _record(row: Row[Any]) -> AgentRecord:
+    return AgentRecord(
+        agent_id=row.id,
+        site_id=row.site_id,
+        user_id=row.user_id,
+        name=row.name,
+        extension=row.extension,
+        team_id=row.team_id,
+        team_name=row.team_name or "",
+        voice_capacity=row.voice_capacity,
+        is_active=row.is_active,
+        skills={},
+        device=Device(
+            row.device_id,
+            row.server_id,
+            row.endpoint,
+            DeviceKind(row.kind),
+            DeviceMode(row.mode),
+            row.secret,
+            row.contact_uri,
+        ),
+        presence=Presence(PresenceState(row.state), row.reason, row.since),
+    )
+
+
+# ------------------------------------------------------------------ skills, teams, reasons
+
+
+def list_skills(connection: Connection) -> list[Skill]:
+    """Return every skill by name; skills have no owner."""
+    rows = connection.execute(select(skills_table).order_by(skills_table.c.name))
+    return [Skill(SkillId(row.id), row.name, row.label) for row in rows]
+
+
+def save_skill(tx: Transaction, skill: Skill, *, is_new: bool) -> None:
+    """Store a skill."""
+    values = {"name": skill.name, "label": skill.label}
+    if is_new:
+        tx.execute(insert(skills_table), {"id": skill.skill_id, **values})
+    else:
+        tx.execute(update(skills_table).where(skills_table.c.id == skill.skill_id), values)
+
+
+def list_teams(connection: Connection, scope: Scope, principal: Principal, site_id: SiteId) -> list[Team]:
+    """Return the teams the scope reaches, by name."""
+    table = teams_table.c
+    query = select(teams_table).order_by(table.name)
+    if scope is Scope.SITE:
+        query = query.where(table.site_id == site_id)
+    elif scope is not Scope.ALL:
+        query = query.where(table.id.in_(principal.team_ids))
+    rows = connection.execute(query).all()
+    supervisors: dict[str, set[UserId]] = {}
+    for row in connection.execute(select(team_supervisors_table)):
+        supervisors.setdefault(row.team_id, set()).add(UserId(row.user_id))
+    return [Team(TeamId(r.id), r.site_id, r.name, frozenset(supervisors.get(r.id, ()))) for r in rows]
+
+
+def save_team(tx: Transaction, team: Team, *, is_new: bool) -> None:
+    """Store a team and its supervisors. Raises IntegrityError for an unknown user."""
+    if is_new:
+        row = {"id": team.team_id, "site_id": team.site_id, "name": team.name, "created_at": tx.now}
+        tx.execute(insert(teams_table), row)
+    else:
+        tx.execute(update(teams_table).where(teams_table.c.id == team.team_id), {"name": team.name})
+    tx.execute(delete(team_supervisors_table).where(team_supervisors_table.c.team_id == team.team_id))
+    rows = [{"team_id": team.team_id, "user_id": user_id} for user_id in sorted(team.supervisors)]
+    if rows:
+        tx.execute(insert(team_supervisors_table), rows)
+
+
+def list_reasons(connection: Connection) -> list[NotReadyReason]:
+    """Return every not-ready reason in order; reasons have no owner."""
+    rows = connection.execute(select(reasons_table).order_by(reasons_table.c.position, reasons_table.c.code))
+    return [NotReadyReason(row.code, row.label, row.position, row.is_active) for row in rows]
+
+
+def save_reason(tx: Transaction, reason: NotReadyReason, *, is_new: bool) -> None:
+    """Store a not-ready reason."""
+    values = {"label": reason.label, "position": reason.position, "is_active": reason.is_active}
+    if is_new:
+        tx.execute(insert(reasons_table), {"code": reason.code, **values})
+    else:
+        tx.execute(update(reasons_table).where(reasons_table.c.code == reason.code), values)

@@ -1,0 +1,130 @@
+"""Use cases of queues and dialed numbers."""
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+from sqlalchemy import Connection
+
+from contactcenter.core.clock import Clock
+from contactcenter.core.database import SqliteDatabase, Transaction
+from contactcenter.core.errors import Conflict, Forbidden, Invalid, NotFound
+from contactcenter.core.ids import Ids, QueueId
+from contactcenter.core.permissions import SYSTEM, Principal, Right, Scope, require
+from contactcenter.queues import store
+from contactcenter.queues.model import (
+    DialedNumber,
+    DialedNumberChanged,
+    Queue,
+    QueueChanged,
+    check_dialed,
+    check_queue,
+)
+
+_CHANGEABLE = frozenset(field.name for field in fields(Queue)) - {"queue_id", "site_id"}
+
+
+class QueueService:
+    """Queues of one site."""
+
+    def __init__(self, database: SqliteDatabase, clock: Clock, ids: Ids) -> None:
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+
+    def load_all(self, connection: Connection) -> list[Queue]:
+        """Return every queue of the site; for start-up, within ``database.read``."""
+        return store.list_queues(connection, Scope.SITE, SYSTEM, self._database.site_id)
+
+    def load_dialed(self, connection: Connection) -> list[DialedNumber]:
+        """Return every dialed number of the site; for start-up, within ``database.read``."""
+        return store.list_dialed(connection, Scope.SITE, SYSTEM, self._database.site_id)
+
+    async def list_queues(self, principal: Principal) -> list[Queue]:
+        """Return the queues in reach, by name."""
+        scope, site = require(principal, Right.QUEUES_READ), self._database.site_id
+        return await self._database.read(lambda c: store.list_queues(c, scope, principal, site))
+
+    async def get_queue(self, principal: Principal, queue_id: str) -> Queue:
+        """Return one queue. Raises NotFound when out of reach."""
+        scope, site = require(principal, Right.QUEUES_READ), self._database.site_id
+        return _found(await self._database.read(lambda c: store.find_queue(c, scope, principal, site, queue_id)))
+
+    async def create_queue(self, principal: Principal, values: Mapping[str, Any]) -> Queue:
+        """Create a queue of ``values`` (fields of Queue but its ids). Raises Conflict when the name is taken."""
+        self._require_site(principal)
+        _check_fields(values)
+        queue = Queue(QueueId(self._ids.new()), self._database.site_id, **values)
+
+        def work(tx: Transaction) -> Queue:
+            return _save(tx, principal, queue, is_new=True, changed=())
+
+        return await self._database.write(work)
+
+    async def update_queue(self, principal: Principal, queue_id: str, changes: Mapping[str, Any]) -> Queue:
+        """Change a queue. Raises NotFound out of reach, Conflict when the name is taken."""
+        scope = self._require_site(principal)
+        _check_fields(changes)
+
+        def work(tx: Transaction) -> Queue:
+            before = _found(store.find_queue(tx.connection, scope, principal, self._database.site_id, queue_id))
+            return _save(tx, principal, replace(before, **changes), is_new=False, changed=tuple(sorted(changes)))
+
+        return await self._database.write(work)
+
+    async def list_dialed(self, principal: Principal) -> list[DialedNumber]:
+        """Return the dialed numbers in reach."""
+        scope, site = require(principal, Right.QUEUES_READ), self._database.site_id
+        return await self._database.read(lambda c: store.list_dialed(c, scope, principal, site))
+
+    async def save_dialed(self, principal: Principal, number: str, flow: str) -> DialedNumber:
+        """Let a number lead to a flow."""
+        self._require_site(principal)
+        check_dialed(number, flow)
+        dialed = DialedNumber(number, self._database.site_id, flow)
+
+        def work(tx: Transaction) -> DialedNumber:
+            number_id, is_new = store.save_dialed(tx, dialed, self._ids.new())
+            tx.record(DialedNumberChanged(number_id, "created" if is_new else "updated"), principal.user_id)
+            return dialed
+
+        return await self._database.write(work)
+
+    async def delete_dialed(self, principal: Principal, number: str) -> None:
+        """Let a number lead nowhere. Raises NotFound for an unknown one."""
+        self._require_site(principal)
+
+        def work(tx: Transaction) -> None:
+            number_id = store.delete_dialed(tx, self._database.site_id, number)
+            if number_id is None:
+                raise NotFound("not-found")
+            tx.record(DialedNumberChanged(number_id, "deleted"), principal.user_id)
+
+        await self._database.write(work)
+
+    def _require_site(self, principal: Principal) -> Scope:
+        scope = require(principal, Right.QUEUES_WRITE)
+        if scope < Scope.SITE:
+            raise Forbidden("forbidden", {"right": Right.QUEUES_WRITE.value})
+        return scope
+
+
+def _save(tx: Transaction, principal: Principal, queue: Queue, *, is_new: bool, changed: tuple[str, ...]) -> Queue:
+    check_queue(queue, store.known_skills(tx.connection))
+    if store.is_name_taken(tx.connection, queue.site_id, queue.name, "" if is_new else queue.queue_id):
+        raise Conflict("name-taken", {"name": "taken"})
+    store.save_queue(tx, queue, is_new=is_new)
+    tx.record(QueueChanged(queue.queue_id, "created" if is_new else "updated", changed), principal.user_id)
+    return queue
+
+
+def _check_fields(values: Mapping[str, Any]) -> None:
+    unknown = sorted(set(values) - _CHANGEABLE)
+    if unknown:
+        raise Invalid("invalid", dict.fromkeys(unknown, "extra-forbidden"))
+
+
+def _found(queue: Queue | None) -> Queue:
+    if queue is None:
+        raise NotFound("not-found")
+    return queue
