@@ -105,8 +105,8 @@ class AddAgent:
     """An agent signed in (or was there before a restart).
 
     ``capacity``: how many interactions of a medium fill this agent alone; shares add up over media (one call, or four
-    chats; never more than one whole). A medium not named is never given. ``queues``: the
-    queues he serves, None = every queue whose skills he has. ``idle_since`` None = now. Answered by PresenceChanged.
+    chats; never more than one whole). A medium not named is never given. ``queues``: the queues he serves, None =
+    every queue whose skills he has. ``idle_since`` and ``presence_since`` None = now. Answered by PresenceChanged.
     """
 
     agent_id: AgentId
@@ -115,6 +115,7 @@ class AddAgent:
     presence: Presence = Presence.NOT_READY
     reason: str = ""
     device_usable: bool = False
+    device_reason: str = ""
     handled: int = 0
     idle_since: float | None = None
     presence_since: float | None = None
@@ -254,6 +255,7 @@ class AdoptWork:
     until: float | None = None
     reservation_id: ReservationId | None = None
     cause: RevokeCause | None = None
+    attempt: int = 1
     priority: int = 0
     requirement: Requirement = Requirement()
     entered_at: float | None = None
@@ -418,11 +420,11 @@ class WorkChanged:
 
 @dataclass(frozen=True, slots=True)
 class WrapUpEnded:
-    """Wrap-up is over, ``by`` the agent or the timer."""
+    """Wrap-up is over, ``by`` the agent, the timer, or the same interaction coming back to the agent (``again``)."""
 
     agent_id: AgentId
     interaction_id: InteractionId
-    by: str
+    by: str  # agent | timer | again
 
 
 @dataclass(frozen=True, slots=True)
