@@ -1,0 +1,171 @@
+from collections.abc import Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from contactcenter.core.clock import ManualClock
+from contactcenter.core.errors import NotFound, Unavailable
+from contactcenter.core.ids import LegId, ServerId
+from contactcenter.interactions.ports import CallArrived, CallEnded, CallSession, EnqueueOrder, FlowDesk, FlowExit
+from ivr.flow import Flow
+from ivr.loader import load_flows
+from ivr.nodes import HangUp, Say, Set
+from ivr.prompts import PromptFiles
+from ivr.runner import FlowRunner
+
+FLOWS = load_flows(Path(__file__).parents[3] / "config" / "flows")
+EXTRA = {
+    "bye": Flow("bye", "a", {"a": HangUp()}),
+    "circle": Flow("circle", "a", {"a": Set("a", 1)}),
+    "silent": Flow("silent", "a", {"a": Say(["nothing"], "b"), "b": HangUp()}),
+}
+LINES = {"100": "support", "200": "direct", "300": "bye", "400": "circle", "500": "gone", "600": "silent"}
+
+
+class Script:
+    """A call session that plays back digits: '' is silence; writes everything down, also what the desk is told."""
+
+    server_id = ServerId("pbx1")
+    leg_id = LegId("17.1")
+
+    def __init__(self, dialed: str, digits: Sequence[str | Exception] = ()) -> None:
+        told = {"dialed": dialed, "caller_number": "+4930", "caller_name": "Ann", "language": "en", "linked_id": ""}
+        self.request = MappingProxyType(told)
+        self.log: list[object] = []
+        self._digits = list(digits)
+
+    def _next(self) -> str:
+        digit = self._digits.pop(0) if self._digits else ""
+        if isinstance(digit, Exception):
+            raise digit
+        return digit
+
+    async def answer(self) -> None:
+        self.log.append("answer")
+
+    async def play(self, prompts: Sequence[str], interrupt_digits: str = "") -> str:
+        self.log.append(list(prompts))
+        return self._next()
+
+    async def read_digit(self, timeout: float) -> str:
+        self.log.append("read")
+        return self._next()
+
+    async def set_variable(self, name: str, value: str) -> None:
+        self.log.append(f"{name}={value}")
+
+    async def record(self, name: str, max_time: float, silence: float, finish_digits: str) -> float:
+        raise AssertionError("no flow records yet")
+
+
+class Desk:
+    """Knows the lines above and two queues."""
+
+    def __init__(self, log: list[object]) -> None:
+        self.log = log
+        self.fault: Exception | None = None
+
+    def call_arrived(self, fact: CallArrived) -> None:
+        self.log.append(("arrived", fact.leg_id, fact.linked_id, fact.caller_number, fact.dialed))
+
+    def enqueue(self, server_id: ServerId, leg_id: LegId, order: EnqueueOrder) -> None:
+        if self.fault:
+            raise self.fault
+        self.log.append(order)
+
+    def flow_for(self, dialed: str) -> str | None:
+        return LINES.get(dialed)
+
+    def what_next(self, server_id: ServerId, leg_id: LegId) -> str:
+        return "hangup" if leg_id == "gone" else "hold"
+
+    def flow_left(self, server_id: ServerId, leg_id: LegId, exit: FlowExit) -> None:
+        self.log.append(exit)
+
+
+def runner(session: Script) -> tuple[FlowRunner, Desk]:
+    desk = Desk(session.log)
+    proof: tuple[CallSession, FlowDesk] = (session, desk)
+    flows = {**FLOWS.flows, **EXTRA}
+    return FlowRunner(proof[1], flows.get, PromptFiles(Path("unused")), ManualClock()), desk
+
+
+async def run(session: Script) -> list[object]:
+    await runner(session)[0].run_flow(session)
+    return session.log
+
+
+def arrived(dialed: str) -> tuple[str, ...]:
+    return ("arrived", "17.1", "17.1", "+4930", dialed)
+
+
+async def test_straight_to_the_queue_with_no_round_trip_before_it() -> None:
+    assert await run(Script("200")) == [arrived("200"), EnqueueOrder("support"), "CC_NEXT=hold"]
+
+
+async def test_greeting_menu_queue() -> None:
+    assert await run(Script("100", ["", "", "2"])) == [
+        arrived("100"),
+        "answer",
+        ["hello-world"],
+        ["vm-press"],
+        "read",
+        EnqueueOrder("support", 1, {"routers": 2}, ("Router support",)),
+        "CC_NEXT=hold",
+    ]
+
+
+async def test_silence_ends_at_the_operator() -> None:
+    log = await run(Script("100"))
+    assert log.count("read") == 3
+    assert log[-2:] == [EnqueueOrder("support"), "CC_NEXT=hold"]
+
+
+@pytest.mark.parametrize(
+    ("dialed", "exit", "way"),
+    [
+        ("999", FlowExit.NO_SERVICE, "noservice"),
+        ("300", FlowExit.HANG_UP, "hangup"),
+        ("400", FlowExit.FALLBACK, "fallback"),
+        ("500", FlowExit.FALLBACK, "fallback"),
+    ],
+)
+async def test_ends_without_a_queue_are_told_and_set(dialed: str, exit: FlowExit, way: str) -> None:
+    assert await run(Script(dialed)) == [arrived(dialed), exit, f"CC_NEXT={way}"]
+
+
+async def test_an_unknown_queue_is_the_fallback() -> None:
+    session = Script("200")
+    flows, desk = runner(session)
+    desk.fault = NotFound("queue-unknown")
+    await flows.run_flow(session)
+    assert session.log == [arrived("200"), FlowExit.FALLBACK, "CC_NEXT=fallback"]
+
+
+@pytest.mark.parametrize("digits", [[CallEnded()], ["", CallEnded()], ["", "", CallEnded()]])
+async def test_a_hangup_is_left_to_the_pbx_to_tell(digits: list[str | Exception]) -> None:
+    session = Script("100", digits)
+    with pytest.raises(CallEnded):
+        await run(session)
+    assert not [entry for entry in session.log if isinstance(entry, FlowExit | EnqueueOrder)]
+
+
+@pytest.mark.parametrize("fault", [Unavailable("agi-connection-lost"), KeyError("ours")])
+async def test_a_fault_is_told_as_fallback_and_passed_on(fault: Exception) -> None:
+    session = Script("100", [fault])
+    with pytest.raises(type(fault)):
+        await run(session)
+    assert session.log[-1] is FlowExit.FALLBACK
+
+
+async def test_a_prompt_without_any_sound_is_left_out() -> None:
+    assert await run(Script("600")) == [arrived("600"), "answer", [], FlowExit.HANG_UP, "CC_NEXT=hangup"]
+
+
+async def test_next_asks_the_desk() -> None:
+    session = Script("100")
+    await runner(session)[0].run_next(session)
+    session.leg_id = LegId("gone")
+    await runner(session)[0].run_next(session)
+    assert session.log == ["CC_NEXT=hold", "CC_NEXT=hangup"]
