@@ -84,6 +84,10 @@ class AgentService:
         """Return the user's agent and teams; the users room asks when it makes a principal."""
         return store.membership(connection, user_id)
 
+    def agents_of_teams(self, connection: Connection, team_ids: frozenset[TeamId]) -> list[AgentId]:
+        """Return the ids of the teams' agents; rooms whose rows name agents turn scope team into these."""
+        return store.agents_of_teams(connection, team_ids)
+
     # ------------------------------------------------------------------ agents
 
     async def list_agents(self, principal: Principal, paging: Paging) -> Page[AgentRecord]:

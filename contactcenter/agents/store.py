@@ -199,6 +199,12 @@ def membership(connection: Connection, user_id: UserId) -> Membership:
     return Membership(AgentId(row.id), frozenset(teams | ({row.team_id} if row.team_id else set())))
 
 
+def agents_of_teams(connection: Connection, team_ids: frozenset[TeamId]) -> list[AgentId]:
+    """Return the ids of the agents in any of the teams."""
+    query = select(_agents.id).where(_agents.team_id.in_(team_ids)).order_by(_agents.id)
+    return [AgentId(agent_id) for agent_id in connection.execute(query).scalars()]
+
+
 def is_extension_taken(connection: Connection, site_id: SiteId, extension: str, but: str = "") -> bool:
     """Tell whether another agent of the site has the extension."""
     query = select(_agents.id).where(_agents.site_id == site_id, _agents.extension == extension, _agents.id != but)
