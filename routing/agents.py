@@ -36,7 +36,6 @@ class Assignment:
         medium: str,
         state: Work,
         since: float,
-        until: float | None,
     ) -> None:
         self.agent = agent
         self.interaction_id = interaction_id
@@ -45,7 +44,7 @@ class Assignment:
         self.medium = medium
         self.state = state
         self.since = since
-        self.until = until
+        self.until: float | None = None
         self.reservation_id: ReservationId | None = None
         self.cause: RevokeCause | None = None
         self.attempt = 0

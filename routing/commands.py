@@ -241,9 +241,10 @@ class ExtendWrapUp:
 class AdoptWork:
     """Take over work that exists already: after a restart, or a call the router did not give.
 
-    ``state`` is any Work but idle. ``until``: end of the wrap-up or deadline of the reservation; ``reservation_id``
-    is needed for reserved and revoking, ``cause`` for revoking; the last fields keep the place in line should the
-    reservation fail. Truth wins over capacity: adopted work may exceed it, nothing more is then given.
+    ``state`` is any Work but idle; ``since`` None = now. ``until``: end of the wrap-up, deadline of the reservation,
+    next repeat of the revoke. ``reservation_id`` is needed for reserved and revoking, ``cause`` and ``attempt`` for
+    revoking; the last fields keep the place in line should the reservation fail. Truth wins over capacity: adopted
+    work may exceed it, nothing more is then given.
     """
 
     agent_id: AgentId
@@ -252,6 +253,7 @@ class AdoptWork:
     queue_id: QueueId
     medium: str = VOICE
     state: Work = Work.HANDLING
+    since: float | None = None
     until: float | None = None
     reservation_id: ReservationId | None = None
     cause: RevokeCause | None = None

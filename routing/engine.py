@@ -199,28 +199,27 @@ class Engine:
         if command.queue_id not in self.queues:
             raise IllegalTransition("queue", "undefined", "enqueue")
         item = self.items.get(command.interaction_id)
-        state = ItemState(step("item", ITEM, ItemState.GONE if item is None else item.state, "enqueue"))
+        state = ItemState(step("item", ITEM, self._state_of(command.interaction_id), "enqueue"))
         if item is None:
             item = self.items[command.interaction_id] = Item(command.interaction_id)
         self.matching.take(item)
         item.enter(command, self._now)
         item.state = state
-        self._out.append(c.Queued(item.id, item.visit_id, item.queue_id, item.entered_at))
+        self._out.append(c.Queued(item.interaction_id, item.visit_id, item.queue_id, item.entered_at))
         if state is ItemState.WAITING:
             self._line_up(item)
             self._serve(item)
 
     def _withdraw(self, command: c.Withdraw) -> None:
-        item = self.items.get(command.interaction_id)
-        before = ItemState.GONE if item is None else item.state
+        before = self._state_of(command.interaction_id)
         after = ItemState(step("item", ITEM, before, command.reason))
-        assert item is not None
+        item = self.items[command.interaction_id]
         self.matching.take(item)
         item.state = after
         if before is not ItemState.FLOWING_OUT:
-            self._out.append(c.Withdrawn(item.id, item.visit_id, item.queue_id, command.reason))
+            self._out.append(c.Withdrawn(item.interaction_id, item.visit_id, item.queue_id, command.reason))
         if after is ItemState.GONE:
-            del self.items[item.id]
+            del self.items[item.interaction_id]
         elif before is ItemState.RESERVED:
             agent = self._agent_of(item)
             self._revoke(agent, RevokeCause(command.reason))
@@ -263,16 +262,19 @@ class Engine:
         self, item: Item, agent: Agent, rule: str, candidates: int, best: tuple[tuple[str, float], ...]
     ) -> None:
         if not eligible(agent, item, self._now):
-            raise AssertionError(f"{agent.id} is not eligible for {item.id}")
+            raise AssertionError(f"{agent.id} is not eligible for {item.interaction_id}")
         why = self._explain(item, agent, rule, candidates, best)
         self.matching.take(item)
         item.state = ItemState(step("item", ITEM, item.state, "reserve"))
+        item.agent_id = agent.id
         given = self._give(agent, item, Work(step("work", WORK, Work.IDLE, "reserve")))
         expires_at = self._now + self.queues[item.queue_id].ring_time
         reservation_id = self._hold(given, ReservationId(self._new_id()), expires_at)
         self.matching.place(agent)
-        self._out.append(c.Reserve(reservation_id, item.id, item.visit_id, item.queue_id, agent.id, expires_at, why))
-        self._out.append(c.WorkChanged(agent.id, Work.RESERVED, item.id, expires_at, self._now))
+        self._out.append(
+            c.Reserve(reservation_id, item.interaction_id, item.visit_id, item.queue_id, agent.id, expires_at, why)
+        )
+        self._out.append(c.WorkChanged(agent.id, Work.RESERVED, item.interaction_id, expires_at, self._now))
 
     def _explain(
         self, item: Item, agent: Agent, rule: str, candidates: int, best: tuple[tuple[str, float], ...]
@@ -282,7 +284,7 @@ class Engine:
             self.number,
             self._now,
             rule,
-            item.id,
+            item.interaction_id,
             agent.id,
             item.queue_id,
             item.medium,
@@ -333,7 +335,8 @@ class Engine:
         given.until, given.since = None, self._now
         item.state = after
         self._end_reservation(given, ReservationState.ACCEPTED, "")
-        self._out.append(c.WorkChanged(given.agent.id, Work.HANDLING, item.id, None, self._now))
+        given.visit_id, given.queue_id = item.visit_id, item.queue_id  # it may have been queued anew meanwhile
+        self._out.append(c.WorkChanged(given.agent.id, Work.HANDLING, item.interaction_id, None, self._now))
         return self._free(given.agent)
 
     def _reject(self, command: c.Reject) -> None:
@@ -358,17 +361,17 @@ class Engine:
         self._end_work(given)
         if penalty and agent.presence is Presence.READY:
             self._change_presence(agent, Presence(step("presence", PRESENCE, agent.presence, "penalise")), penalty)
-        self.matching.remove(agent)  # others first: then both the item and the agent may be served
+        self.matching.hide(agent)  # others first: then both the item and the agent may be served
         self._return_to_line(item, agent)
         self._free(agent)
 
     def _return_to_line(self, item: Item, passed: Agent) -> None:
         item.agent_id = None
         if item.state is ItemState.GONE:
-            del self.items[item.id]
+            del self.items[item.interaction_id]
             return
         self._line_up(item)
-        self._out.append(c.Requeued(item.id, item.visit_id, item.queue_id, item.entered_at, passed.id))
+        self._out.append(c.Requeued(item.interaction_id, item.visit_id, item.queue_id, item.entered_at, passed.id))
         self._serve(item)
 
     def _end_reservation(self, given: Assignment, state: ReservationState, failure: str) -> None:
@@ -384,8 +387,7 @@ class Engine:
     # -------------------------------------------------------------- work
 
     def _finish(self, command: c.Finish) -> None:
-        item = self.items.get(command.interaction_id)
-        step("item", ITEM, ItemState.GONE if item is None else item.state, "finish")
+        step("item", ITEM, self._state_of(command.interaction_id), "finish")
         given = self._assignment(command.agent_id, command.interaction_id, "finish")
         wrap_up_time = self.queues[given.queue_id].wrap_up_time
         given.agent.handled += 1
@@ -421,15 +423,22 @@ class Engine:
         assert given.until is not None
         self._wrap_up(given, "extend-wrap-up", given.until + command.seconds)
 
-    def _give(self, agent: Agent, item: Item, state: Work) -> Assignment:
-        """Make the item the agent's work; an own wrap-up of the same interaction ends by it."""
-        former = agent.assignments.get(item.id)
+    def _give(self, agent: Agent, what: Item | c.AdoptWork, state: Work, since: float | None = None) -> Assignment:
+        """Make an interaction the agent's work; an own wrap-up of the same interaction ends by it."""
+        former = agent.assignments.get(what.interaction_id)
         if former is not None:
             self._close_wrap_up(former, "again")
-        given = Assignment(agent, item.id, item.visit_id, item.queue_id, item.medium, state, self._now, None)
-        agent.assignments[item.id] = given
-        agent.load += agent.profile.share_of(item.medium)
-        item.agent_id = agent.id
+        given = Assignment(
+            agent,
+            what.interaction_id,
+            what.visit_id,
+            what.queue_id,
+            what.medium,
+            state,
+            self._now if since is None else since,
+        )
+        agent.assignments[what.interaction_id] = given
+        agent.load += agent.profile.share_of(what.medium)
         return given
 
     def _end_work(self, given: Assignment) -> None:
@@ -443,67 +452,55 @@ class Engine:
 
     def _adopt_work(self, command: c.AdoptWork) -> None:
         agent = self._agent(command.agent_id, "adopt")
-        item = self.items.get(command.interaction_id)
         if command.queue_id not in self.queues:
             raise IllegalTransition("queue", "undefined", "adopt")
         former = agent.assignments.get(command.interaction_id)
-        if former is not None and former.state is not Work.WRAP_UP:
-            raise IllegalTransition("work", former.state, "adopt")
-        state = ItemState.GONE if item is None else item.state
+        if former is not None and (former.state is not Work.WRAP_UP or command.state is Work.WRAP_UP):
+            raise IllegalTransition("work", former.state, f"adopt-{command.state}")
         if command.state is Work.WRAP_UP:
-            self._adopt_wrap_up(agent, command, state)
+            given = self._adopt_wrap_up(agent, command)
         elif command.state is Work.HANDLING:
-            step("item", ITEM, state, "adopt")
-            self._adopt_item(agent, command, ItemState.HANDLING)
+            given = self._adopt_handling(agent, command)
         else:
-            self._adopt_reservation(agent, command, state)
+            given = self._adopt_reservation(agent, command)
+        until = None if given.state is Work.REVOKING else given.until
+        self._out.append(c.WorkChanged(agent.id, given.state, given.interaction_id, until, given.since))
         self._free(agent)
 
-    def _adopt_item(self, agent: Agent, command: c.AdoptWork, state: ItemState) -> Assignment:
-        item = self.items.get(command.interaction_id)
-        if item is None:
-            item = self.items[command.interaction_id] = Item(command.interaction_id)
-        self.matching.take(item)
-        item.enter(
-            c.Enqueue(
-                command.interaction_id,
-                command.visit_id,
-                command.queue_id,
-                command.medium,
-                command.priority,
-                command.requirement,
-                command.entered_at,
-                command.vip,
-            ),
-            self._now,
-        )
-        item.state = state
-        given = self._give(agent, item, command.state)
-        until = command.until if command.state is Work.RESERVED else None
-        self._out.append(c.WorkChanged(agent.id, command.state, item.id, until, self._now))
+    def _adopt_wrap_up(self, agent: Agent, command: c.AdoptWork) -> Assignment:
+        given = self._give(agent, command, Work(step("work", WORK, Work.IDLE, "adopt-wrap-up")), command.since)
+        default = self._now + self.queues[command.queue_id].wrap_up_time
+        self._deadlines.set(given, default if command.until is None else command.until)
         return given
 
-    def _adopt_wrap_up(self, agent: Agent, command: c.AdoptWork, state: ItemState) -> None:
-        if state is not ItemState.GONE or command.interaction_id in agent.assignments:
-            raise IllegalTransition("item", state, "adopt-wrap-up")
-        step("work", WORK, Work.IDLE, "adopt-wrap-up")
-        given = self._adopt_item(agent, command, ItemState.HANDLING)
-        del self.items[command.interaction_id]
-        rules = self.queues[command.queue_id]
-        self._deadlines.set(given, self._now + rules.wrap_up_time if command.until is None else command.until)
+    def _adopt_handling(self, agent: Agent, command: c.AdoptWork) -> Assignment:
+        state = ItemState(step("item", ITEM, self._state_of(command.interaction_id), "adopt"))
+        work = Work(step("work", WORK, Work.IDLE, "adopt"))
+        self._adopt_item(agent, command, state)
+        return self._give(agent, command, work, command.since)
 
-    def _adopt_reservation(self, agent: Agent, command: c.AdoptWork, state: ItemState) -> None:
+    def _adopt_reservation(self, agent: Agent, command: c.AdoptWork) -> Assignment:
         if command.state is Work.IDLE or agent.reservation is not None or command.reservation_id is None:
             raise IllegalTransition("work", Work.IDLE, f"adopt-{command.state}")
         if command.reservation_id in self._reservations:
             raise IllegalTransition("reservation", "running", "adopt")
-        if state is not ItemState.GONE:
-            step("item", ITEM, state, "reserve")
+        state = self._state_of(command.interaction_id)
+        step("item", ITEM, ItemState.WAITING if state is ItemState.GONE else state, "reserve")
         revoking = command.state is Work.REVOKING
-        given = self._adopt_item(agent, command, ItemState.REVOKING if revoking else ItemState.RESERVED)
+        self._adopt_item(agent, command, ItemState.REVOKING if revoking else ItemState.RESERVED)
+        given = self._give(agent, command, command.state, command.since)
         if revoking:
             given.cause, given.attempt = command.cause or RevokeCause.TIMED_OUT, command.attempt
         self._hold(given, command.reservation_id, self._now if command.until is None else command.until)
+        return given
+
+    def _adopt_item(self, agent: Agent, command: c.AdoptWork, state: ItemState) -> None:
+        item = self.items.get(command.interaction_id)
+        if item is None:
+            item = self.items[command.interaction_id] = Item(command.interaction_id)
+        self.matching.take(item)
+        item.enter(command, self._now)
+        item.state, item.agent_id = state, agent.id
 
     # -------------------------------------------------------------- time
 
@@ -524,6 +521,10 @@ class Engine:
         step("agent", AGENT, AgentState.ABSENT if agent is None else agent.state, event)
         assert agent is not None
         return agent
+
+    def _state_of(self, interaction_id: InteractionId) -> ItemState:
+        item = self.items.get(interaction_id)
+        return ItemState.GONE if item is None else item.state
 
     def _agent_of(self, item: Item) -> Agent:
         assert item.agent_id is not None

@@ -3,7 +3,7 @@
 from typing import Any
 
 from contactcenter.core.ids import AgentId, InteractionId, QueueId, VisitId
-from routing.commands import Enqueue, Requirement
+from routing.commands import AdoptWork, Enqueue, Requirement
 from routing.states import ItemState
 
 LineKey = tuple[QueueId, str, Requirement]
@@ -20,7 +20,7 @@ class Item:
         "agent_id",
         "entered_at",
         "entry",
-        "id",
+        "interaction_id",
         "line",
         "medium",
         "needs",
@@ -33,7 +33,7 @@ class Item:
     )
 
     def __init__(self, interaction_id: InteractionId) -> None:
-        self.id = interaction_id
+        self.interaction_id = interaction_id
         self.state = ItemState.GONE
         self.visit_id = VisitId("")
         self.queue_id = QueueId("")
@@ -47,7 +47,7 @@ class Item:
         self.entry: tuple[Any, ...] | None = None
         self.agent_id: AgentId | None = None
 
-    def enter(self, command: Enqueue, now: float) -> None:
+    def enter(self, command: Enqueue | AdoptWork, now: float) -> None:
         """Take over what the command says; the caller moves it between lines."""
         self.visit_id = command.visit_id
         self.queue_id = command.queue_id

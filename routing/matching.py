@@ -122,6 +122,10 @@ class Matching:
         self.profiles.count(agent.profile, agent.condition, -1)
         agent.condition = -1
 
+    def hide(self, agent: Agent) -> None:
+        """Let nothing be given to the agent until he is placed again; he stays counted as he was."""
+        self._unrank(agent)
+
     def _rank(self, agent: Agent, media: tuple[str, ...], rank: AgentRank | None) -> None:
         agent.rank, agent.ranked_in = rank, media
         bit = 1 << agent.profile.index

@@ -50,4 +50,4 @@ class PriorityThenOldest:
     name = "vip-priority-oldest"
 
     def rank(self, item: Item, rules: QueueRules) -> ItemRank:
-        return (not item.vip, -(rules.priority + item.priority), item.entered_at, item.id, item)
+        return (not item.vip, -(rules.priority + item.priority), item.entered_at, item.interaction_id, item)
