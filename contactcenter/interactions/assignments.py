@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any, Protocol
 
 import structlog
-from routing.why import render
 from sqlalchemy import Table
 
 from contactcenter.core.clock import Clock, from_timestamp
@@ -34,6 +33,7 @@ from contactcenter.interactions.model import (
     VisitEnd,
 )
 from routing import commands as routing
+from routing.why import render
 
 log = structlog.get_logger(__name__)
 
@@ -189,9 +189,11 @@ class Assignments:
         self._guarded(item.advance, Step.FLOW_LEFT)
 
     def what_next(self, server_id: ServerId, leg_id: LegId) -> str:
-        """Tell a caller whose music or conversation ended what to do: stay in line, or the call is over."""
+        """Tell a caller whose music, fallback or conversation ended what to do: ``hold``, ``ivr`` or ``hangup``."""
         item = self.picture.find_by_leg(server_id, leg_id)
-        return "hold" if item is not None and item.phase in (Phase.WAITING, Phase.ALERTING) else "hangup"
+        if item is None or item.phase is Phase.FLOW:
+            return "ivr"
+        return "hold" if item.phase in (Phase.WAITING, Phase.ALERTING) else "hangup"
 
     # ------------------------------------------------------------ decisions of the router
 
@@ -313,22 +315,37 @@ class Assignments:
 
     def connected(self, item: Interaction, alert: Alert, at: datetime) -> None:
         """Customer and agent share a bridge since ``at``: the visit is answered, a segment begins."""
-        visit = item.visit
-        assert visit is not None
         item.advance(Step.CONNECTED)
-        visit.ended_at, visit.end = at, VisitEnd.ANSWERED
-        item.segment = Segment(
-            alert.reservation_id, alert.agent_id, alert.visit_id, visit.queue_id, alert.alerted_at, answered_at=at
-        )
+        segment = self._begin_segment(item, alert.reservation_id, alert.agent_id, alert.alerted_at, at)
         self.router.submit(routing.Accept(alert.reservation_id))
         item.alert = None
+        self._tell_connected(item, segment)
+
+    def adopt_talk(self, item: Interaction, segment_id: ReservationId, agent_id: AgentId, at: datetime) -> None:
+        """The two talk already, since before we looked: a segment without an alert of ours."""
+        item.phase = Phase.TALKING
+        self.picture.reserve(segment_id, item)
+        self._tell_connected(item, self._begin_segment(item, segment_id, agent_id, at, at))
+
+    def _begin_segment(
+        self, item: Interaction, segment_id: ReservationId, agent_id: AgentId, alerted_at: datetime, at: datetime
+    ) -> Segment:
+        visit = item.visit
+        assert visit is not None
+        visit.ended_at, visit.end = at, VisitEnd.ANSWERED
+        item.segment = Segment(segment_id, agent_id, visit.visit_id, visit.queue_id, alerted_at, answered_at=at)
+        return item.segment
+
+    def _tell_connected(self, item: Interaction, segment: Segment) -> None:
+        visit = item.visit
+        assert visit is not None
         connected = model.AgentConnected(
-            item.interaction_id, visit.visit_id, alert.reservation_id, alert.agent_id, visit.queue_id, item.waited
+            item.interaction_id, visit.visit_id, segment.segment_id, segment.agent_id, visit.queue_id, item.waited
         )
         rows = [
             (store.visits, store.visit_row(item, visit)),
-            (store.segments, store.segment_row(item, item.segment)),
-            (store.legs, _agent_leg(item, item.segment)),
+            (store.segments, store.segment_row(item, segment)),
+            (store.legs, _agent_leg(item, segment)),
         ]
         self._tell(item, connected, rows=rows)
         self.picture.touch(f"queue:{visit.queue_id}")
@@ -339,9 +356,10 @@ class Assignments:
             return
         if item.segment.ended_at is None:
             by = EndedBy.AGENT if fact.left_first == fact.agent_leg else EndedBy.CUSTOMER
-            self._end_conversation(item, item.segment, fact.at, by)
+            self.end_conversation(item, item.segment, fact.at, by)
 
-    def _end_conversation(self, item: Interaction, segment: Segment, at: datetime, by: EndedBy) -> None:
+    def end_conversation(self, item: Interaction, segment: Segment, at: datetime, by: EndedBy) -> None:
+        """Customer and agent parted at ``at``; wrap-up begins."""
         item.advance(Step.PARTED)
         segment.ended_at, segment.ended_by = at, by
         talk_time = (at - segment.answered_at).total_seconds()
@@ -365,7 +383,7 @@ class Assignments:
         if segment is None or segment.segment_id != ReservationId(fact.leg_id):
             return
         if segment.ended_at is None:
-            self._end_conversation(item, segment, fact.at, EndedBy.SYSTEM if fact.reason else EndedBy.AGENT)
+            self.end_conversation(item, segment, fact.at, EndedBy.SYSTEM if fact.reason else EndedBy.AGENT)
         leg = {**_agent_leg(item, segment), "ended_at": fact.at, "cause": fact.cause}
         self._save(item, rows=[(store.segments, store.segment_row(item, segment)), (store.legs, leg)])
         self._drop_if_over(item)
@@ -375,7 +393,7 @@ class Assignments:
         if item.phase is Phase.ENDED:
             return
         if item.phase is Phase.TALKING and item.segment is not None:
-            self._end_conversation(item, item.segment, at, EndedBy.SYSTEM if reason else EndedBy.CUSTOMER)
+            self.end_conversation(item, item.segment, at, EndedBy.SYSTEM if reason else EndedBy.CUSTOMER)
         was, outcome = item.phase, _outcome(item, reason)
         item.advance(Step.CALLER_LEFT)
         item.ended_at, item.outcome, item.end_reason = at, outcome, reason or item.end_reason

@@ -341,7 +341,7 @@ class FlowDesk(Protocol):
         ...
 
     def what_next(self, server_id: ServerId, leg_id: LegId) -> str:
-        """What a caller whose hold music or conversation ended does now: ``hold`` or ``hangup``."""
+        """What a caller whose hold music or conversation ended does now: ``hold``, ``ivr`` or ``hangup``."""
         ...
 
     def flow_left(self, server_id: ServerId, leg_id: LegId, exit: FlowExit) -> None:

@@ -1,0 +1,217 @@
+"""Takes up what was going on: open interactions after a restart of ours, the difference after a gap on a PBX's link.
+
+The PBX is the truth for what is up, its own records for what ended meanwhile, our rows for whose call it is and where it
+stood in line. The same function serves both cases; ``fresh`` servers are those not seen since this process began, whose
+interactions the router does not know yet.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, Row
+
+from contactcenter.core.clock import Clock
+from contactcenter.core.ids import InteractionId, LegId, QueueId, ReservationId, ServerId, VisitId
+from contactcenter.interactions import ports, store
+from contactcenter.interactions.assignments import Assignments, requirement_of
+from contactcenter.interactions.model import (
+    EndedBy,
+    Interaction,
+    Outcome,
+    Phase,
+    Segment,
+    Visit,
+    VisitEnd,
+)
+from routing import commands as routing
+
+log = structlog.get_logger(__name__)
+_IN_LINE = (Phase.WAITING, Phase.ALERTING)
+
+
+class Recovery:
+    """Works on the picture of ``assignments``; called in the event loop only."""
+
+    def __init__(self, assignments: Assignments, clock: Clock) -> None:
+        self._assignments = assignments
+        self._picture = assignments.picture
+        self._clock = clock
+        self._fresh: set[ServerId] = set()
+        self.adopted = 0
+        self.closed = 0
+        assignments.on_resync = self.resynced
+
+    def load(self, connection: Connection, servers: Iterable[ServerId]) -> list[Interaction]:
+        """Read the open interactions into memory objects; ``take_up`` puts them into the picture."""
+        self._fresh = set(servers)
+        rows = store.open_rows(connection)
+        ids = [row.id for row in rows]
+        visits = {row.interaction_id: row for row in store.parts(connection, store.visits, ids)}
+        segments = {row.interaction_id: row for row in store.parts(connection, store.segments, ids)}
+        return [_interaction(row, visits.get(row.id), segments.get(row.id)) for row in rows]
+
+    def take_up(self, items: Sequence[Interaction]) -> None:
+        """Put loaded interactions into the picture; finished calls whose wrap-up runs are given to the router."""
+        for item in items:
+            self._picture.add(item)
+            self._assignments.lookup(item)
+            if item.segment is not None:
+                self._picture.reserve(item.segment.segment_id, item)
+            if item.phase is Phase.ENDED and item.segment is not None:
+                self._adopt_work(item, item.segment, routing.Work.WRAP_UP)
+
+    def resynced(self, fact: ports.Resynced) -> None:
+        """Bring picture and router in line with the PBX's whole picture."""
+        router = self._assignments.router
+        for agent in self._picture.agents.values():
+            if agent.device.server_id == fact.server_id:
+                usable = fact.devices.get(agent.device.endpoint, False)
+                router.submit(routing.SetDevice(agent.agent_id, usable, "" if usable else "unavailable"))
+        fresh = fact.server_id in self._fresh
+        self._fresh.discard(fact.server_id)
+        self._hang_up_strays(fact)
+        legs = {leg.leg_id: leg for leg in fact.legs}
+        for leg in fact.legs:
+            if leg.is_customer and self._picture.find_by_leg(fact.server_id, leg.leg_id) is None:
+                self._assignments.call_arrived(_arrival(fact.server_id, leg))
+        for item in list(self._picture.interactions.values()):
+            if item.server_id == fact.server_id and item.phase is not Phase.ENDED:
+                self._reconcile(item, fact, legs, fresh)
+
+    def _hang_up_strays(self, fact: ports.Resynced) -> None:
+        """End agents' legs that ring for a reservation nobody holds: their guard is no longer armed by us."""
+        for leg in fact.legs:
+            unknown = self._picture.find_by_reservation(leg.leg_id) is None
+            if not leg.is_customer and leg.peer is None and not leg.is_up and unknown:
+                self._assignments.telephony.hang_up(fact.server_id, leg.leg_id)
+
+    def _reconcile(
+        self, item: Interaction, fact: ports.Resynced, legs: Mapping[LegId, ports.LiveLeg], fresh: bool
+    ) -> None:
+        if fresh and item.phase is Phase.TALKING and item.segment is not None:
+            self._adopt_work(item, item.segment, routing.Work.HANDLING)
+        leg = legs.get(item.leg_id)
+        if leg is None:
+            self._gone(item, fact)
+        elif leg.peer is not None:
+            self._bridged(item, leg.peer, legs[leg.peer], fact.at)
+        else:
+            self._unbridged(item, leg, fact.at, fresh)
+
+    def _gone(self, item: Interaction, fact: ports.Resynced) -> None:
+        self.closed += 1
+        told = next((leg for leg in fact.ended if leg.leg_id == item.leg_id), None)
+        if told is not None:
+            self._assignments.customer_left(item, told.at, told.cause)
+            return
+        reason = "pbx-restarted" if fact.pbx_restarted else "end-unknown"
+        self._assignments.customer_left(item, fact.at, 0, reason)
+
+    def _bridged(self, item: Interaction, peer: LegId, agent_leg: ports.LiveLeg, at: datetime) -> None:
+        """The customer talks to ``peer``: known, answered in the gap, or not ours to know."""
+        segment = item.segment
+        if segment is not None and segment.segment_id == ReservationId(peer) and segment.ended_at is None:
+            self.adopted += 1
+            return
+        if item.alert is not None and item.alert.reservation_id == ReservationId(peer):
+            self._assignments.connected(item, item.alert, at)
+            return
+        agent = self._picture.find_by_endpoint(item.server_id, agent_leg.endpoint)
+        if agent is None or item.visit is None or item.phase not in _IN_LINE:
+            log.warning("bridged-to-unknown", interaction=item.interaction_id, endpoint=agent_leg.endpoint)
+            return
+        self.adopted += 1
+        self._assignments.adopt_talk(item, ReservationId(peer), agent.agent_id, at)
+        assert item.segment is not None
+        self._adopt_work(item, item.segment, routing.Work.HANDLING)
+
+    def _unbridged(self, item: Interaction, leg: ports.LiveLeg, at: datetime, fresh: bool) -> None:
+        if item.phase is Phase.TALKING and item.segment is not None:
+            self._assignments.end_conversation(item, item.segment, at, EndedBy.AGENT)
+        if item.phase in _IN_LINE:
+            self._back_in_line(item, leg, fresh)
+        elif item.phase is Phase.LEAVING:
+            self._assignments.telephony.hang_up(item.server_id, item.leg_id)
+        elif item.phase is Phase.FLOW and leg.place in (ports.CallerPlace.HOLD, ports.CallerPlace.FALLBACK):
+            self._assignments.telephony.return_to_flow(item.server_id, item.leg_id)
+
+    def _back_in_line(self, item: Interaction, leg: ports.LiveLeg, fresh: bool) -> None:
+        if leg.place is not ports.CallerPlace.HOLD:
+            self._assignments.telephony.return_to_hold(item.server_id, item.leg_id)
+        if fresh:
+            self.adopted += 1
+            self._assignments.submit_visit(item)
+
+    def _adopt_work(self, item: Interaction, segment: Segment, work: routing.Work) -> None:
+        until = segment.wrap_up_until or segment.ended_at
+        visit = item.visit
+        self._assignments.router.submit(
+            routing.AdoptWork(
+                segment.agent_id,
+                item.interaction_id,
+                segment.visit_id,
+                segment.queue_id,
+                state=work,
+                until=until.timestamp() if work is routing.Work.WRAP_UP and until else None,
+                priority=visit.priority if visit else 0,
+                requirement=requirement_of(visit.skills if visit else {}),
+                entered_at=visit.entered_at.timestamp() if visit else None,
+            )
+        )
+
+
+def _arrival(server_id: ServerId, leg: ports.LiveLeg) -> ports.CallArrived:
+    return ports.CallArrived(
+        server_id, leg.leg_id, leg.linked_id, leg.caller_number, leg.caller_name, leg.dialed, leg.started_at
+    )
+
+
+def _interaction(row: Row[Any], visit: Row[Any] | None, segment: Row[Any] | None) -> Interaction:
+    phase = Phase(row.phase)
+    return Interaction(
+        interaction_id=InteractionId(row.id),
+        server_id=ServerId(row.server_id),
+        leg_id=LegId(row.leg_id),
+        linked_id=row.linked_id,
+        caller_number=row.caller_number,
+        caller_name=row.caller_name,
+        dialed=row.dialed,
+        arrived_at=row.arrived_at,
+        phase=Phase.WAITING if phase is Phase.ALERTING else phase,  # the alert died with us
+        visit=_visit(visit) if visit is not None else None,
+        segment=_segment(segment) if segment is not None else None,
+        choices=tuple(row.choices),
+        vip=row.vip,
+        person_id=row.person_id,
+        ended_at=row.ended_at,
+        outcome=Outcome(row.outcome) if row.outcome else None,
+        end_reason=row.end_reason,
+    )
+
+
+def _visit(row: Row[Any]) -> Visit:
+    end = VisitEnd(row.end) if row.end else None
+    return Visit(
+        VisitId(row.id), QueueId(row.queue_id), row.entered_at, row.priority, dict(row.skills), row.ended_at, end
+    )
+
+
+def _segment(row: Row[Any]) -> Segment:
+    return Segment(
+        ReservationId(row.id),
+        row.agent_id,
+        VisitId(row.visit_id),
+        QueueId(row.queue_id),
+        row.alerted_at,
+        row.answered_at,
+        row.ended_at,
+        EndedBy(row.ended_by) if row.ended_by else None,
+        row.wrap_up_until,
+        row.wrap_up_ended_at,
+        row.extensions,
+        row.disposition,
+        row.note,
+        row.note_saved_at,
+    )

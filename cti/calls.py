@@ -1,0 +1,250 @@
+"""Pure fold: the PBX's channel events in, facts about calls out.
+
+Keys are (server, Uniqueid), calls are joined by Linkedid; never by channel name, which a masquerade can change. A
+channel is a customer's when it first appeared in the inbound context, an agent's when its endpoint carries our prefix.
+The instant of a fact is the event's own Timestamp, so it agrees with the PBX's records.
+
+What does not belong here: alerts and their answers (``cti.alerts``), sending anything (``cti.telephony``).
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from contactcenter.core.clock import from_timestamp
+from contactcenter.core.ids import LegId, ServerId
+from contactcenter.interactions import ports
+from cti import dialplan_names as names
+from cti.ami import Message
+
+AGENT_PREFIX: Final = "agent-"
+_RINGING, _UP = "5", "6"
+_UNUSABLE: Final = {"UNAVAILABLE", "INVALID", "Unavailable", "Invalid"}
+_NOBODY: Final = {"", "<unknown>", "unknown", "anonymous", "Anonymous"}
+_PLACES: Final = {
+    names.INBOUND: ports.CallerPlace.FLOW,
+    names.IVR: ports.CallerPlace.FLOW,
+    names.HOLD: ports.CallerPlace.HOLD,
+    names.FALLBACK: ports.CallerPlace.FALLBACK,
+}
+
+
+@dataclass(slots=True)
+class Channel:
+    """One channel of the PBX as far as events told."""
+
+    leg_id: LegId
+    linked_id: str
+    name: str
+    is_customer: bool
+    bridge_id: str = ""
+    is_up: bool = False
+    exten: str = ""
+
+    @property
+    def endpoint(self) -> str:
+        """Return the PJSIP endpoint: ``PJSIP/agent-1001-0000002a`` -> ``agent-1001``."""
+        return endpoint_of(self.name)
+
+    @property
+    def is_agent(self) -> bool:
+        """True for a leg of one of our agents' devices."""
+        return self.endpoint.startswith(AGENT_PREFIX)
+
+
+def endpoint_of(channel_name: str) -> str:
+    """Return the endpoint part of a channel's name, '' when it has none."""
+    return channel_name.partition("/")[2].rpartition("-")[0]
+
+
+class Calls:
+    """The fold's state for one PBX: its channels and bridges. Facts come out in the order of the events."""
+
+    def __init__(self, server_id: ServerId) -> None:
+        self.server_id = server_id
+        self.channels: dict[LegId, Channel] = {}
+        self.aliases: dict[LegId, LegId] = {}  # a nailed leg's id -> the reservation it serves now
+        self._bridges: dict[str, list[LegId]] = {}
+        self._folds: dict[str, Callable[[Message, datetime], Iterator[ports.Fact]]] = {
+            "Newchannel": self._new_channel,
+            "Newstate": self._new_state,
+            "Rename": self._rename,
+            "BridgeEnter": self._bridge_enter,
+            "BridgeLeave": self._bridge_leave,
+            "Hangup": self._hangup,
+            "DeviceStateChange": self._device_state,
+        }
+
+    def feed(self, message: Message, now: datetime) -> list[ports.Fact]:
+        """Take one event; return what it means, in order (mostly nothing or one fact)."""
+        fold = self._folds.get(message.kind)
+        if fold is None:
+            return []
+        return list(fold(message, stamp(message, now)))
+
+    def leg_alias(self, leg_id: LegId) -> LegId:
+        """Return the reservation a nailed leg serves now, else the leg's own id."""
+        return self.aliases.get(leg_id, leg_id)
+
+    # ------------------------------------------------------------ events
+
+    def _new_channel(self, message: Message, at: datetime) -> Iterator[ports.Fact]:
+        leg_id = LegId(message.get("Uniqueid"))
+        name = message.get("Channel")
+        inbound = message.get("Context") == names.INBOUND and not endpoint_of(name).startswith(AGENT_PREFIX)
+        channel = Channel(leg_id, message.get("Linkedid"), name, inbound, is_up=message.get("ChannelState") == _UP)
+        self.channels[leg_id] = channel
+        if inbound:
+            yield ports.CallArrived(
+                self.server_id,
+                leg_id,
+                channel.linked_id,
+                _known(message.get("CallerIDNum")),
+                _known(message.get("CallerIDName")),
+                message.get("Exten"),
+                at,
+            )
+
+    def _new_state(self, message: Message, at: datetime) -> Iterator[ports.Fact]:
+        channel = self.channels.get(LegId(message.get("Uniqueid")))
+        if channel is None:
+            return
+        state = message.get("ChannelState")
+        if state == _RINGING and channel.is_agent:
+            yield ports.LegRinging(self.server_id, self.leg_alias(channel.leg_id), at)
+        elif state == _UP and not channel.is_up:
+            channel.is_up = True
+            yield ports.LegAnswered(self.server_id, self.leg_alias(channel.leg_id), at)
+
+    def _rename(self, message: Message, at: datetime) -> Iterator[ports.Fact]:
+        channel = self.channels.get(LegId(message.get("Uniqueid")))
+        if channel is not None:
+            channel.name = message.get("Newname")
+        return iter(())
+
+    def _bridge_enter(self, message: Message, at: datetime) -> Iterator[ports.Fact]:
+        channel = self.channels.get(LegId(message.get("Uniqueid")))
+        if channel is None:
+            return
+        bridge_id = message.get("BridgeUniqueid")
+        inside = self._bridges.setdefault(bridge_id, [])
+        peers = [self.channels[leg] for leg in inside if leg != channel.leg_id]
+        if channel.leg_id not in inside:
+            inside.append(channel.leg_id)
+        channel.bridge_id = bridge_id
+        for customer, agent in _pairs(channel, peers):
+            agent_leg = self.leg_alias(agent.leg_id)
+            yield ports.LegsConnected(self.server_id, customer.leg_id, agent_leg, at)
+
+    def _bridge_leave(self, message: Message, at: datetime) -> Iterator[ports.Fact]:
+        channel = self.channels.get(LegId(message.get("Uniqueid")))
+        if channel is not None:
+            yield from self._left(channel, at)
+
+    def _left(self, channel: Channel, at: datetime) -> Iterator[ports.Fact]:
+        inside = self._bridges.get(channel.bridge_id, [])
+        if channel.leg_id not in inside:
+            return
+        inside.remove(channel.leg_id)
+        if not inside:
+            self._bridges.pop(channel.bridge_id, None)
+        channel.bridge_id = ""
+        for customer, agent in _pairs(channel, [self.channels[leg] for leg in inside]):
+            left_first = self.leg_alias(channel.leg_id)
+            agent_leg = self.leg_alias(agent.leg_id)
+            yield ports.LegsParted(self.server_id, customer.leg_id, agent_leg, left_first, at)
+
+    def _hangup(self, message: Message, at: datetime) -> Iterator[ports.Fact]:
+        leg_id = LegId(message.get("Uniqueid"))
+        channel = self.channels.get(leg_id)
+        if channel is not None:
+            yield from self._left(channel, at)  # should its BridgeLeave have been lost
+            del self.channels[leg_id]
+        yield ports.LegEnded(self.server_id, leg_id, int(message.get("Cause", "0") or 0), at)
+
+    def _device_state(self, message: Message, at: datetime) -> Iterator[ports.Fact]:
+        technology, _, endpoint = message.get("Device").partition("/")
+        if technology == "PJSIP" and endpoint.startswith(AGENT_PREFIX):
+            yield self.device(endpoint, message.get("State"), at)
+
+    def device(self, endpoint: str, state: str, at: datetime) -> ports.DeviceChanged:
+        """Return the fact for a device in ``state``; a call of ours on it does not make it unusable."""
+        return ports.DeviceChanged(self.server_id, endpoint, state not in _UNUSABLE, state, at)
+
+    # ------------------------------------------------------------ the whole picture
+
+    def adopt(self, shown: Iterable[Message], now: datetime) -> list[ports.LiveLeg]:
+        """Replace all state by what CoreShowChannels listed; return the legs with the peer each is bridged to."""
+        self.channels.clear()
+        self._bridges.clear()
+        rows = list(shown)
+        for row in rows:
+            self._adopt_channel(row)
+        return [self._live_leg(row, now) for row in rows]
+
+    def _adopt_channel(self, row: Message) -> None:
+        leg_id, name = LegId(row.get("Uniqueid")), row.get("Channel")
+        is_agent = endpoint_of(name).startswith(AGENT_PREFIX)
+        is_customer = not is_agent and row.get("Context") in {*_PLACES, names.CONFERENCE}
+        channel = Channel(
+            leg_id,
+            row.get("Linkedid"),
+            name,
+            is_customer,
+            row.get("BridgeId"),
+            row.get("ChannelState") == _UP,
+            row.get("Exten"),
+        )
+        self.channels[leg_id] = channel
+        if channel.bridge_id:
+            self._bridges.setdefault(channel.bridge_id, []).append(leg_id)
+
+    def _live_leg(self, row: Message, now: datetime) -> ports.LiveLeg:
+        channel = self.channels[LegId(row.get("Uniqueid"))]
+        inside = [self.channels[leg] for leg in self._bridges.get(channel.bridge_id, []) if leg != channel.leg_id]
+        peer = next((self.leg_alias(other.leg_id) for other in inside if other.is_agent != channel.is_agent), None)
+        bridged = ports.CallerPlace.BRIDGED
+        return ports.LiveLeg(
+            leg_id=self.leg_alias(channel.leg_id),
+            linked_id=channel.linked_id,
+            endpoint=channel.endpoint,
+            place=bridged if peer else _PLACES.get(row.get("Context"), ports.CallerPlace.OTHER),
+            is_customer=channel.is_customer,
+            is_up=channel.is_up,
+            caller_number=_known(row.get("CallerIDNum")),
+            caller_name=_known(row.get("CallerIDName")),
+            dialed=row.get("Exten"),
+            peer=peer,
+            started_at=now - _duration(row.get("Duration")),
+        )
+
+
+def _pairs(channel: Channel, peers: Iterable[Channel]) -> Iterator[tuple[Channel, Channel]]:
+    """Yield (customer, agent) for every pair that ``channel`` forms with a peer."""
+    for peer in peers:
+        if channel.is_customer and peer.is_agent:
+            yield channel, peer
+        elif channel.is_agent and peer.is_customer:
+            yield peer, channel
+
+
+def stamp(message: Message, now: datetime) -> datetime:
+    """Return the event's own Timestamp, or ``now`` when it has none."""
+    try:
+        return from_timestamp(float(message.get("Timestamp")))
+    except (ValueError, OverflowError, OSError):
+        return now
+
+
+def _known(value: str) -> str:
+    return "" if value in _NOBODY else value
+
+
+def _duration(text: str) -> timedelta:
+    """Read CoreShowChannels' ``hh:mm:ss``."""
+    try:
+        hours, minutes, seconds = (int(part) for part in text.split(":"))
+    except ValueError:
+        return timedelta(0)
+    return timedelta(hours=hours, minutes=minutes, seconds=seconds)

@@ -1,0 +1,327 @@
+"""The Telephony port on Asterisk: alerts, revokes, hang-ups, and the whole picture after a gap.
+
+Thin shell: ``cti.calls`` folds what the PBX tells, ``cti.alerts`` holds the table of each alert, this module sends what
+they ask for over one ``AmiClient`` per PBX and reports facts in order. Nothing here waits: answers come as callbacks.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
+
+import structlog
+
+from contactcenter.core.clock import Clock
+from contactcenter.core.errors import ActionFailed, OutcomeUnknown, TelephonyError, Unavailable
+from contactcenter.core.ids import LegId, ReservationId, ServerId
+from contactcenter.core.tasks import TaskSupervisor
+from contactcenter.interactions import ports
+from cti import dialplan_names as names
+from cti.alerts import REVOKING, Act, AlertLeg, Signal, State
+from cti.ami import AmiClient, LinkState, Message
+from cti.calls import AGENT_PREFIX, Calls, stamp
+
+log = structlog.get_logger(__name__)
+
+REVOKES_UNTIL_GONE: Final = 3  # a leg the PBX does not know, asked for this often, never came to be
+_UNSAFE_NAME = re.compile(r'[\x00-\x1f\x7f"\\<>;,|$\u200e\u200f\u202a-\u202e\u2066-\u2069]')
+_UNSAFE_NUMBER = re.compile(r"[^0-9+*#A-Za-z]")
+
+CelReader = Callable[[], Awaitable[Sequence[ports.EndedLeg]]]
+
+
+class PbxTelephony:
+    """One PBX. Owns its alerts and its fold; the link is bound by ``bind`` because it needs us as listener."""
+
+    def __init__(
+        self,
+        server_id: ServerId,
+        clock: Clock,
+        tasks: TaskSupervisor,
+        on_fact: ports.OnFact,
+        read_cel: CelReader,
+    ) -> None:
+        self.server_id = server_id
+        self.calls = Calls(server_id)
+        self.alerts: dict[LegId, AlertLeg] = {}
+        self.version = ""
+        self._client: AmiClient
+        self._clock = clock
+        self._tasks = tasks
+        self._on_fact = on_fact
+        self._read_cel = read_cel
+        self._started = ""
+        self._is_live = False
+
+    def bind(self, client: AmiClient) -> None:
+        """Give the link; its ``on_message`` and ``on_state`` are ours."""
+        self._client = client
+
+    # ------------------------------------------------------------ from the PBX
+
+    def on_message(self, message: Message) -> None:
+        """Take one event of the PBX."""
+        facts = self.calls.feed(message, self._clock.now())
+        self._watch(message)
+        for fact in facts:
+            if isinstance(fact, ports.LegsConnected):
+                self._connected(fact.agent_leg)
+            self._on_fact(fact)
+
+    def _watch(self, message: Message) -> None:
+        """See what an event means to a running alert."""
+        if message.kind == "OriginateResponse":
+            self._originate_response(message)
+            return
+        alert = self.alerts.get(LegId(message.get("Uniqueid")))
+        if alert is None:
+            return
+        if message.kind == "Newchannel":
+            alert.has_leg = True
+            if alert.state is State.HANGING_UP:
+                self._do(alert, Act.HANG_UP)
+        elif message.kind == "Newstate" and message.get("ChannelState") == "6":
+            alert.was_answered = True
+        elif message.kind == "UserEvent" and message.get("UserEvent") == names.EVENT_LOST:
+            alert.is_refused = True
+        elif message.kind == "Hangup":
+            alert.cause = int(message.get("Cause", "0") or 0)
+            if alert.end_is_clear or alert.reason is not None:
+                self._signal(alert, Signal.GONE)
+
+    def _originate_response(self, message: Message) -> None:
+        alert = self.alerts.get(LegId(message.get("ActionID")))
+        if alert is not None and message.get("Response") == "Failure":
+            alert.reason = int(message.get("Reason", "0") or 0)
+            self._signal(alert, Signal.GONE)
+
+    def _connected(self, agent_leg: LegId) -> None:
+        alert = self.alerts.pop(agent_leg, None)
+        if alert is not None:
+            alert.signal(Signal.CONNECTED)
+
+    def on_state(self, state: LinkState, reason: str) -> None:
+        """Take a change of the link: down is told at once, up only after the whole picture was taken."""
+        if state is LinkState.LIVE:
+            self._tasks.spawn(f"resync-{self.server_id}", self._resync())
+        elif self._is_live or state is LinkState.DISCONNECTED:
+            self._is_live = False
+            self._on_fact(ports.LinkChanged(self.server_id, up=False, reason=reason, at=self._clock.now()))
+
+    async def _resync(self) -> None:
+        ended = await self._read_cel()
+        try:
+            status = self._client.send("CoreStatus", {})
+            settings = self._client.send("CoreSettings", {})
+            endpoints = self._client.collect("PJSIPShowEndpoints", {}, "EndpointListComplete")
+            await self._client.collect(
+                "CoreShowChannels",
+                {},
+                "CoreShowChannelsComplete",
+                on_complete=lambda shown: self._adopt(shown, ended, status, endpoints),
+            )
+            self.version = (await settings).get("AsteriskVersion")
+        except TelephonyError as error:
+            log.warning("resync-failed", server=self.server_id, error=error.code)
+            self._on_fact(ports.LinkChanged(self.server_id, up=False, reason="resync-failed", at=self._clock.now()))
+
+    def _adopt(
+        self,
+        shown: Sequence[Message],
+        ended: Sequence[ports.EndedLeg],
+        status: "asyncio.Future[Message]",
+        endpoints: "asyncio.Future[list[Message]]",
+    ) -> None:
+        now = self._clock.now()
+        started = " ".join(status.result().get(name) for name in ("CoreStartupDate", "CoreStartupTime"))
+        restarted, self._started = bool(self._started) and self._started != started, started
+        legs = self.calls.adopt(shown, now)
+        self._is_live = True
+        devices = {
+            row.get("ObjectName"): self.calls.device(row.get("ObjectName"), row.get("DeviceState"), now).usable
+            for row in endpoints.result()
+            if row.get("ObjectName").startswith(AGENT_PREFIX)
+        }
+        self._reconcile_alerts({leg.leg_id: leg for leg in legs})
+        self._on_fact(ports.Resynced(self.server_id, legs, devices, ended, restarted, now))
+        self._on_fact(ports.LinkChanged(self.server_id, up=True, reason="", at=now))
+
+    def _reconcile_alerts(self, legs: Mapping[LegId, ports.LiveLeg]) -> None:
+        """After a gap: an alert whose leg is up and bridged connected, one still ringing goes on, others are over."""
+        for alert in list(self.alerts.values()):
+            leg = legs.get(LegId(alert.reservation_id))
+            if leg is None:
+                self._signal(alert, Signal.GONE)
+            elif leg.peer is not None:
+                self._connected(leg.leg_id)
+            elif alert.state in REVOKING:
+                self._signal(alert, Signal.REVOKE)
+
+    # ------------------------------------------------------------ alerts
+
+    def alert(self, order: ports.AlertOrder) -> None:
+        """Set the guard on the caller, then ring the device; both leave in one write."""
+        leg_id = LegId(order.reservation_id)
+        alert = AlertLeg(order.reservation_id, order.device, order.caller_leg)
+        self.alerts[leg_id] = alert
+        guard = ("Setvar", _variable(order.caller_leg, names.VAR_RESERVATION, order.reservation_id))
+        try:
+            set_guard, originate = self._client.send_many(
+                [guard, ("Originate", _originate(order))], action_ids=[None, order.reservation_id]
+            )
+        except TelephonyError as error:
+            log.warning("alert-not-sent", server=self.server_id, error=error.code)
+            self._signal(alert, Signal.GONE)
+            return
+        set_guard.add_done_callback(lambda future: self._guard_set(alert, future))
+        originate.add_done_callback(lambda future: self._originate_queued(alert, future))
+
+    def _guard_set(self, alert: AlertLeg, future: "asyncio.Future[Message]") -> None:
+        alert.caller_gone = alert.caller_gone or isinstance(_error(future), ActionFailed)
+
+    def _originate_queued(self, alert: AlertLeg, future: "asyncio.Future[Message]") -> None:
+        """A refused Originate is over; one without an answer is not known and never sent again: the resync tells."""
+        if isinstance(_error(future), ActionFailed):
+            self._signal(alert, Signal.GONE)
+
+    def revoke(self, reservation_id: ReservationId) -> None:
+        """Take an alert back; repeated calls go on from where it stands."""
+        alert = self.alerts.get(LegId(reservation_id))
+        if alert is not None:
+            alert.revokes += 1
+            self._signal(alert, Signal.REVOKE)
+
+    def _signal(self, alert: AlertLeg, signal: Signal) -> None:
+        self._do(alert, alert.signal(signal))
+
+    def _do(self, alert: AlertLeg, act: Act) -> None:
+        if act is Act.DISARM:
+            fields = _variable(alert.caller_leg, names.VAR_RESERVATION, "revoked")
+            self._send("Setvar", fields, lambda future: self._disarmed(alert, future))
+        elif act is Act.ASK:
+            fields = {"Channel": alert.caller_leg, "Variable": "SHARED(CC_BRIDGED)"}
+            self._send("Getvar", fields, lambda future: self._asked(alert, future))
+        elif act is Act.HANG_UP:
+            fields = {"Channel": alert.reservation_id, "Cause": "16"}
+            self._send("Hangup", fields, lambda future: self._hung_up(alert, future))
+        elif act is Act.REPORT:
+            self.alerts.pop(LegId(alert.reservation_id), None)
+            self._on_fact(ports.AlertEnded(alert.reservation_id, alert.failure(), self._clock.now()))
+
+    def _disarmed(self, alert: AlertLeg, future: "asyncio.Future[Message]") -> None:
+        error = _error(future)
+        if error is None or isinstance(error, ActionFailed):  # failed: no such channel, the caller is gone
+            alert.caller_gone = alert.caller_gone or error is not None
+            self._signal(alert, Signal.DISARMED)
+
+    def _asked(self, alert: AlertLeg, future: "asyncio.Future[Message]") -> None:
+        error = _error(future)
+        if error is None:
+            passed = future.result().get("Value") == alert.reservation_id
+            self._signal(alert, Signal.HAD_PASSED if passed else Signal.HAD_NOT_PASSED)
+        elif isinstance(error, ActionFailed):
+            self._signal(alert, Signal.HAD_NOT_PASSED)
+
+    def _hung_up(self, alert: AlertLeg, future: "asyncio.Future[Message]") -> None:
+        """The end itself is told by the Hangup event; a leg the PBX does not know may still be about to appear."""
+        never_came = not alert.has_leg and alert.revokes >= REVOKES_UNTIL_GONE
+        if isinstance(_error(future), ActionFailed) and never_came:
+            self._signal(alert, Signal.GONE)
+
+    # ------------------------------------------------------------ single legs
+
+    def hang_up(self, leg_id: LegId) -> None:
+        """End one leg; one that is gone already is fine."""
+        self._send("Hangup", {"Channel": leg_id, "Cause": "16"}, _seen)
+
+    def redirect(self, leg_id: LegId, context: str) -> None:
+        """Move one leg to a context of ours, at the extension it was dialed with."""
+        channel = self.calls.channels.get(leg_id)
+        exten = channel.exten if channel is not None and re.fullmatch(r"[+*#0-9a-zA-Z]{2,40}", channel.exten) else "s"
+        self._send("Redirect", {"Channel": leg_id, "Context": context, "Exten": exten, "Priority": "1"}, _seen)
+
+    def _send(
+        self, action: str, fields: Mapping[str, str], answered: Callable[["asyncio.Future[Message]"], None]
+    ) -> None:
+        try:
+            self._client.send(action, fields).add_done_callback(answered)
+        except Unavailable as error:
+            log.info("act-not-sent", action=action, server=self.server_id, error=error.code)
+
+
+class AsteriskTelephony:
+    """The Telephony port over every PBX of the site."""
+
+    def __init__(self) -> None:
+        self.servers: dict[ServerId, PbxTelephony] = {}
+
+    def add(self, server: PbxTelephony) -> None:
+        """Take up one PBX."""
+        self.servers[server.server_id] = server
+
+    def alert(self, order: ports.AlertOrder) -> None:
+        """See ports.Telephony."""
+        self.servers[order.device.server_id].alert(order)
+
+    def revoke(self, reservation_id: ReservationId) -> None:
+        """See ports.Telephony."""
+        for server in self.servers.values():
+            server.revoke(reservation_id)
+
+    def hang_up(self, server_id: ServerId, leg_id: LegId) -> None:
+        """See ports.Telephony."""
+        self.servers[server_id].hang_up(leg_id)
+
+    def return_to_flow(self, server_id: ServerId, leg_id: LegId) -> None:
+        """See ports.Telephony."""
+        self.servers[server_id].redirect(leg_id, names.IVR)
+
+    def return_to_hold(self, server_id: ServerId, leg_id: LegId) -> None:
+        """See ports.Telephony."""
+        self.servers[server_id].redirect(leg_id, names.HOLD)
+
+
+def _variable(leg_id: str, name: str, value: str) -> dict[str, str]:
+    return {"Channel": leg_id, "Variable": name, "Value": value}
+
+
+def _originate(order: ports.AlertOrder) -> dict[str, str | Sequence[str]]:
+    variables = [
+        f"{names.VAR_RESERVATION}={order.reservation_id}",
+        f"{names.VAR_CALLER}={order.caller_leg}",
+        f"PJSIP_HEADER(add,X-CC-Reservation)={order.reservation_id}",
+    ]
+    if order.device.mode is ports.LegMode.AUTO:
+        variables.append("PJSIP_HEADER(add,Call-Info)=answer-after=0")
+    return {
+        "Channel": f"PJSIP/{order.device.endpoint}",
+        "Context": names.BRIDGE,
+        "Exten": "s",
+        "Priority": "1",
+        "Timeout": str(int(order.ring_time * 1000)),
+        "CallerID": caller_id(order.caller_name, order.caller_number),
+        "Variable": variables,
+        "ChannelId": order.reservation_id,
+        "Async": "true",
+    }
+
+
+def caller_id(name: str, number: str) -> str:
+    """Return ``"name" <number>`` of text from outside: no control, quoting or direction characters, bounded."""
+    clean_number = _UNSAFE_NUMBER.sub("", number)[:40]
+    clean_name = _UNSAFE_NAME.sub("", name).strip()[:60]
+    return f'"{clean_name or clean_number}" <{clean_number}>'
+
+
+def _error(future: "asyncio.Future[Message]") -> BaseException | None:
+    return OutcomeUnknown("cancelled") if future.cancelled() else future.exception()
+
+
+def _seen(future: "asyncio.Future[Message]") -> None:
+    """Take the answer of an act whose effect is told by events, so that a refusal is not an unseen exception."""
+    error = _error(future)
+    if error is not None:
+        log.info("act-refused", error=str(error))
+
+
+__all__ = ["AsteriskTelephony", "PbxTelephony", "caller_id", "stamp"]
