@@ -74,7 +74,7 @@ def _decode(cursor: str) -> list[Any]:
 
 def _is_plain(part: Any) -> bool:
     if isinstance(part, str):
-        return "\x00" not in part and part.isprintable()
+        return not any(char == "\x00" or "\ud800" <= char <= "\udfff" for char in part)
     return isinstance(part, int) and abs(part) < _MAX_INTEGER
 
 

@@ -198,9 +198,9 @@ def _candidate(match: Match, confidence: int, because: Because) -> Candidate:
 
 
 def search_key(text: str) -> str:
-    """Return what makes two names alike to a searcher: no case, no accents, single spaces."""
+    """Return what makes two names alike to a searcher: no case, no accents, single spaces; at most 200 characters."""
     plain = unicodedata.normalize("NFKD", text.casefold())
-    return " ".join("".join(char for char in plain if not unicodedata.combining(char)).split())
+    return " ".join("".join(char for char in plain if not unicodedata.combining(char)).split())[:200]
 
 
 def email_value(text: str) -> str:

@@ -187,7 +187,7 @@ def find_person(connection: Connection, scope: Scope, principal: Principal, pers
 def save_person(tx: Transaction, person: Person, *, is_new: bool) -> None:
     """Store a person; contact points have their own function."""
     values: dict[str, Any] = {name: getattr(person, name) for name in _PLAIN}
-    values["name_key"] = search_key(person.name)[:200]
+    values["name_key"] = search_key(person.name)
     values["organisation_id"] = person.organisation.organisation_id if person.organisation else None
     if is_new:
         row = {"id": person.person_id, "team_id": person.team_id, "created_at": tx.now, **values}
@@ -286,4 +286,4 @@ def find_organisation(connection: Connection, *, organisation_id: str = "", name
 def insert_organisation(tx: Transaction, organisation: Organisation) -> None:
     """Store a new organisation."""
     row = {"id": organisation.organisation_id, "name": organisation.name, "created_at": tx.now}
-    tx.execute(insert(organisations_table), {**row, "name_key": search_key(organisation.name)[:200]})
+    tx.execute(insert(organisations_table), {**row, "name_key": search_key(organisation.name)})
