@@ -27,7 +27,7 @@ class SipMessage:
 def parse(log: bytes) -> Iterator[SipMessage]:
     """Messages in the order of the log; a half-written last one and what is not SIP are left out."""
     marks = list(_MARK.finditer(log))
-    for mark, following in zip(marks, [*marks[1:], None], strict=True):
+    for mark, following in zip(marks, [*marks, None][1:], strict=True):
         body = log[mark.end() : following.start() if following else len(log)]
         message = _message(mark, body.decode("utf-8", "backslashreplace"))
         if message is not None:

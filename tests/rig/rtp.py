@@ -5,9 +5,10 @@ other without the receiver taking them for a new speaker or a repeated digit.
 """
 
 import asyncio
+import contextlib
 import struct
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -150,26 +151,22 @@ class Ear(asyncio.DatagramProtocol):
 
     def __init__(self) -> None:
         self.heard = bytearray()
-        self._transport: asyncio.DatagramTransport | None = None
-
-    @classmethod
-    async def listen(cls, port: int, host: str = "127.0.0.1") -> "Ear":
-        """Open the port. Raises OSError when it is taken."""
-        loop = asyncio.get_running_loop()
-        transport, ear = await loop.create_datagram_endpoint(cls, local_addr=(host, port))
-        ear._transport = transport
-        return ear
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         del addr
         if len(data) > 12 and data[0] >> 6 == 2 and data[1] & 0x7F == PCMU:
             self.heard += data[12:]
 
-    def close(self) -> None:
-        """Close the port; what was heard stays."""
-        if self._transport is not None:
-            self._transport.close()
-
     def save(self, path: Path) -> Path:
         """Write what was heard as a WAV file."""
         return write_wav(path, decode_ulaw(bytes(self.heard)))
+
+
+@contextlib.asynccontextmanager
+async def listening(port: int, host: str = "127.0.0.1") -> AsyncIterator[Ear]:
+    """An ear on a UDP port; what it heard stays when the port is closed. Raises OSError when the port is taken."""
+    transport, ear = await asyncio.get_running_loop().create_datagram_endpoint(Ear, local_addr=(host, port))
+    try:
+        yield ear
+    finally:
+        transport.close()

@@ -123,8 +123,9 @@ async def customers(
 ) -> AsyncIterator[Sipp]:
     """One call per caller, ``rate`` calls a second, from UDP ``port`` to the PBX's ``pbx_port`` on loopback.
 
-    Call number n (from 0) announces RTP at ``media_port`` + 4 n. All names must be plain text, or all the same:
-    a hostile one stands in the scenario, because SIPp's injection file cannot hold every byte.
+    SIPp itself binds ``media_port`` and two above; call number n (from 0) announces RTP at ``call_media_port`` and
+    plays it from there. Nobody binds that one, so an ear can listen there. All names must be plain text, or all the
+    same: a hostile one stands in the scenario, because SIPp's injection file cannot hold every byte.
     """
     folder.mkdir(parents=True, exist_ok=True)
     name = _name_in_scenario(callers)
@@ -135,6 +136,11 @@ async def customers(
     command = [f"{HOST}:{pbx_port}", *pace, *calls]
     async with _running(folder, command, port, media_port) as sipp:
         yield sipp
+
+
+def call_media_port(media_port: int, number: int = 0) -> int:
+    """Where call ``number`` (from 0) of one SIPp process has its RTP: four ports a call, behind SIPp's own."""
+    return media_port + 4 + 4 * number
 
 
 def _is_plain(name: str | bytes) -> bool:
