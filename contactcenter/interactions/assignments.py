@@ -16,7 +16,17 @@ from contactcenter.core.clock import Clock, from_timestamp
 from contactcenter.core.database import Transaction
 from contactcenter.core.errors import NotFound
 from contactcenter.core.events import Event
-from contactcenter.core.ids import AgentId, Ids, InteractionId, LegId, ReservationId, ServerId, SkillId, VisitId
+from contactcenter.core.ids import (
+    AgentId,
+    Ids,
+    InteractionId,
+    LegId,
+    PersonId,
+    ReservationId,
+    ServerId,
+    SkillId,
+    VisitId,
+)
 from contactcenter.core.publisher import Publisher
 from contactcenter.interactions import model, ports, store
 from contactcenter.interactions.live import Link, LiveAgent, Picture
@@ -158,10 +168,15 @@ class Assignments:
         item.advance(Step.ENQUEUED)
         item.choices = tuple(order.choices)
         now = self._clock.now()
-        item.visit = Visit(VisitId(self._ids.new()), queue.queue_id, now, order.priority, dict(order.skills))
+        skills = {str(self._skill(name)): level for name, level in order.skills.items()}
+        item.visit = Visit(VisitId(self._ids.new()), queue.queue_id, now, order.priority, skills)
         self.submit_visit(item)
         self._tell(item, _queued(item), rows=[(store.visits, store.visit_row(item, item.visit))])
         self.picture.touch(f"queue:{queue.queue_id}")
+
+    def _skill(self, name: str) -> SkillId:
+        """Return a skill's id by its name; an unknown one stays unmet, so the call waits and *why* names it."""
+        return self.picture.skills.get(name, SkillId(name))
 
     def submit_visit(self, item: Interaction) -> None:
         """Put the interaction's present visit before the router, at its old place."""
@@ -449,11 +464,16 @@ class Assignments:
 
     # ------------------------------------------------------------ the customer look-up's side
 
-    def customer_found(self, item: Interaction, card: Any, person_id: Any, confidence: int, vip: bool) -> None:
+    def customer_found(
+        self, item: Interaction, card: Any, person_id: PersonId | None, confidence: int, vip: bool, *, is_news: bool
+    ) -> None:
         """The look-up (or an agent's choice) says who it is; ``card`` is what screens show."""
         item.card, item.person_id = card, person_id
-        item.vip = item.vip or vip
-        if person_id and item.interaction_id in self.picture.interactions:
+        if vip and not item.vip:
+            item.vip = True
+            if item.phase is Phase.WAITING:
+                self.submit_visit(item)  # ranked anew at the same place
+        if is_news and person_id is not None:
             self._tell(item, model.CustomerRecognised(item.interaction_id, person_id, confidence))
         self.picture.touch(f"card:{item.interaction_id}")
 

@@ -5,53 +5,47 @@
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
-from contactcenter.core.ids import AgentId, InteractionId, LegId, QueueId, ReservationId, ServerId
+from contactcenter.agents.model import AgentRecord
+from contactcenter.core.ids import AgentId, InteractionId, LegId, QueueId, ReservationId, ServerId, SkillId
 from contactcenter.interactions.model import Interaction, Phase
-from contactcenter.interactions.ports import Device
+from contactcenter.interactions.ports import Device, LegMode
+from contactcenter.queues.model import Queue, name_key
 
 
 @dataclass(slots=True)
 class LiveAgent:
-    """What the router and the PBX last said about one agent."""
+    """What the router and the PBX last said about one agent; ``record`` is what administrators set."""
 
-    agent_id: AgentId
-    name: str
-    device: Device
-    device_kind: str = "desk"
-    team: str = ""
-    presence: str = "offline"
-    reason: str = ""
-    presence_since: datetime | None = None
+    record: AgentRecord
+    presence: str
+    reason: str
+    presence_since: datetime
     work: str = "idle"
     interaction_id: InteractionId | None = None
     until: datetime | None = None
     work_since: datetime | None = None
     device_usable: bool = False
     device_state: str = "UNKNOWN"
-    skills: dict[str, int] = field(default_factory=dict)
+    notice: str = ""  # why the router changed the presence by itself, until the agent chooses anew
 
+    @classmethod
+    def of(cls, record: AgentRecord) -> "LiveAgent":
+        """Begin with the stored presence."""
+        return cls(record, record.presence.state.value, record.presence.reason, record.presence.since)
 
-@dataclass(slots=True)
-class LiveQueue:
-    """A queue's settings that assignments and screens need; durations are seconds."""
+    @property
+    def agent_id(self) -> AgentId:
+        """The agent's id."""
+        return self.record.agent_id
 
-    queue_id: QueueId
-    name: str
-    label: str
-    priority: int = 0
-    target_time: float = 20.0
-    goal: float = 80.0
-    ring_time: float = 20.0
-    wrap_up_time: float = 0.0
-    wrap_up_extension: float = 60.0
-    max_extensions: int = 1
-    short_abandon_time: float = 5.0
-    skills: dict[str, int] = field(default_factory=dict)
-    dispositions: tuple[tuple[str, str], ...] = ()
-    needs_disposition: bool = False
+    @property
+    def device(self) -> Device:
+        """Where the telephony reaches the agent."""
+        device = self.record.device
+        return Device(self.agent_id, device.server_id, device.endpoint, LegMode(device.mode.value))
 
 
 @dataclass(slots=True)
@@ -73,7 +67,9 @@ class Picture:
     def __init__(self) -> None:
         self.interactions: dict[InteractionId, Interaction] = {}
         self.agents: dict[AgentId, LiveAgent] = {}
-        self.queues: dict[QueueId, LiveQueue] = {}
+        self.queues: dict[QueueId, Queue] = {}
+        self.skills: dict[str, SkillId] = {}  # name -> id, as flows name them
+        self.skill_labels: dict[SkillId, str] = {}
         self.links: dict[ServerId, Link] = {}
         self.flows: dict[str, str] = {}  # dialed number -> flow
         self._by_leg: dict[tuple[ServerId, LegId], Interaction] = {}
@@ -126,10 +122,11 @@ class Picture:
         """Return the agent reached at an endpoint."""
         return self._by_endpoint.get((server_id, endpoint))
 
-    def find_queue(self, name: str) -> LiveQueue | None:
-        """Return the queue with this name or id."""
+    def find_queue(self, name: str) -> Queue | None:
+        """Return the active queue with this name (in any case) or id."""
+        wanted = name_key(name)
         by_id = self.queues.get(QueueId(name))
-        return by_id or next((queue for queue in self.queues.values() if queue.name == name), None)
+        return by_id or next((queue for queue in self.queues.values() if name_key(queue.name) == wanted), None)
 
     def waiting(self, queue_id: QueueId | None = None) -> Iterator[Interaction]:
         """Yield the interactions in line (alerting ones included), of one queue or of all."""

@@ -1,8 +1,8 @@
 """Takes up what was going on: open interactions after a restart of ours, the difference after a gap on a PBX's link.
 
-The PBX is the truth for what is up, its own records for what ended meanwhile, our rows for whose call it is and where it
-stood in line. The same function serves both cases; ``fresh`` servers are those not seen since this process began, whose
-interactions the router does not know yet.
+The PBX is the truth for what is up, its own records for what ended meanwhile, our rows for whose call it is and where
+it stood in line. The same function serves both cases; ``fresh`` servers are those not seen since this process began,
+whose interactions the router does not know yet.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

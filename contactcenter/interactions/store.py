@@ -33,7 +33,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from contactcenter.core.database import Transaction
 from contactcenter.core.events import Instant, events_table, metadata
-from contactcenter.core.ids import AgentId, InteractionId, LegId, PersonId, QueueId, ServerId
+from contactcenter.core.ids import AgentId, InteractionId, LegId, PersonId, ServerId
 from contactcenter.core.permissions import Principal, Scope
 from contactcenter.interactions.model import Interaction, Phase, Segment, Visit
 
@@ -229,9 +229,9 @@ def search(
     *,
     before: str | None = None,
     limit: int = 50,
-    person_id: PersonId | None = None,
-    agent_id: AgentId | None = None,
-    queue_id: QueueId | None = None,
+    person_id: str | None = None,
+    agent_id: str | None = None,
+    queue_id: str | None = None,
     outcome: str | None = None,
 ) -> Sequence[Row[Any]]:
     """Return up to ``limit`` interactions, newest first; ``before`` is the id the previous page ended with."""
@@ -253,6 +253,11 @@ def parts(connection: Connection, table: Table, interaction_ids: Sequence[str]) 
     started = {"visits": "entered_at", "segments": "answered_at", "legs": "started_at"}[table.name]
     chosen = table.c.interaction_id.in_(list(interaction_ids))
     return connection.execute(select(table).where(chosen).order_by(table.c[started])).all()
+
+
+def find_segment(connection: Connection, segment_id: str) -> Row[Any] | None:
+    """Return one segment's row."""
+    return connection.execute(select(segments).where(segments.c.id == segment_id)).first()
 
 
 def open_rows(connection: Connection) -> Sequence[Row[Any]]:
@@ -311,7 +316,7 @@ def decisions(connection: Connection, interaction_id: InteractionId) -> list[dic
     return [{"seq": row.seq, "at": row.at, **json.loads(row.data)} for row in connection.execute(statement)]
 
 
-def day_figures(connection: Connection, since: Any) -> Sequence[Row[Any]]:
+def day_figures(connection: Connection, since: Any) -> Sequence[Any]:
     """Return every visit that began at or after ``since``: queue, begin, end and wait, for today's figures."""
     table = visits.c
     statement = select(table.queue_id, table.entered_at, table.ended_at, table.end, table.wait_time)

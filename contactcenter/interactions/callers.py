@@ -1,0 +1,140 @@
+"""Who is calling: the look-up that starts with the first channel event, and the card it makes for the screens.
+
+One read per call, on a reading thread: candidates by number, the person's card, history, open tickets. The card is a
+JSON-able dict (slot ``card:<interaction>``). Nobody is merged: several equal candidates are left to the agent.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row
+
+from contactcenter.core.database import SqliteDatabase
+from contactcenter.core.ids import AgentId, PersonId, QueueId
+from contactcenter.core.tasks import TaskSupervisor
+from contactcenter.customers.model import Because, Candidate, Candidates
+from contactcenter.customers.service import Card, CustomerService
+from contactcenter.interactions import store
+from contactcenter.interactions.assignments import Assignments
+from contactcenter.interactions.live import Picture
+from contactcenter.interactions.model import Interaction
+
+HISTORY: Final = 8
+OpenTickets = Callable[[Connection, PersonId], Sequence[dict[str, Any]]]
+"""What a higher room adds to the card: a person's open tickets by due time."""
+
+
+class Callers:
+    """Looks customers up for ``assignments``."""
+
+    def __init__(
+        self,
+        database: SqliteDatabase,
+        customers: CustomerService,
+        assignments: Assignments,
+        tasks: TaskSupervisor,
+        open_tickets: OpenTickets,
+    ) -> None:
+        self._database = database
+        self._customers = customers
+        self._assignments = assignments
+        self._tasks = tasks
+        self._open_tickets = open_tickets
+        assignments.lookup = self.look_up
+
+    def look_up(self, item: Interaction) -> None:
+        """Start the look-up of a call; the call goes on meanwhile."""
+        self._tasks.spawn("look-up", self.refresh(item))
+
+    async def refresh(self, item: Interaction, chosen: PersonId | None = None) -> None:
+        """Read the card again: at arrival, when an agent chose a person, when a ticket was opened."""
+        person_id = chosen or item.person_id
+        card, best = await self._database.read(lambda connection: self._read(connection, item, person_id))
+        found = PersonId(card["person"]["person_id"]) if card["person"] else None
+        vip = bool(card["person"] and card["person"]["vip"])
+        news = found is not None and found != item.person_id
+        self._assignments.customer_found(item, card, found, best, vip, is_news=news)
+
+    def _read(self, connection: Connection, item: Interaction, chosen: PersonId | None) -> tuple[dict[str, Any], int]:
+        reading = self._customers.read_number(item.caller_number)
+        candidates = self._customers.find_by_number(connection, reading)
+        person_id, confidence, because = _choose(candidates, chosen)
+        person = self._customers.card(connection, person_id) if person_id else None
+        rows, total = (
+            store.history(connection, person.person.person_id, HISTORY, item.interaction_id) if person else ([], 0)
+        )
+        card = {
+            "person": person_view(person) if person else None,
+            "confidence": confidence,
+            "because": because,
+            "candidates": [_candidate(one) for one in candidates.items[:10]],
+            "open_tickets": list(self._open_tickets(connection, person.person.person_id)) if person else [],
+            "history": [history_view(row, self._assignments.picture) for row in rows],
+            "history_total": total,
+            "number": reading.display,
+            "withheld": reading.withheld,
+            "loading": False,
+        }
+        return card, confidence
+
+
+def _choose(candidates: Candidates, chosen: PersonId | None) -> tuple[PersonId | None, int, str]:
+    if chosen is not None:
+        known = next((one for one in candidates.items if one.person_id == chosen), None)
+        return chosen, known.confidence if known else 100, Because.CHOSEN.value
+    best = candidates.best
+    if best is not None:
+        return best.person_id, best.confidence, best.because.value
+    shared = candidates.items[0].because.value if candidates.items else Because.NONE.value
+    return None, 0, shared
+
+
+def _candidate(one: Candidate) -> dict[str, Any]:
+    return {
+        "person_id": one.person_id,
+        "name": one.name,
+        "organisation": one.organisation,
+        "confidence": one.confidence,
+        "because": one.because.value,
+    }
+
+
+def person_view(card: Card) -> dict[str, Any]:
+    """Return the person as screens show him."""
+    person = card.person
+    organisation = person.organisation
+    return {
+        "person_id": person.person_id,
+        "name": person.name,
+        "initials": "".join(word[0] for word in person.name.split()[:2]).upper(),
+        "title": person.title,
+        "organisation": {"id": organisation.organisation_id, "name": organisation.name} if organisation else None,
+        "vip": person.is_vip,
+        "heed": person.heed,
+        "language": person.language,
+        "since": person.since,
+        "numbers": list(card.numbers),
+        "emails": person.emails,
+        "note": person.note,
+        "value_per_year": person.value_per_year,
+        "currency": person.currency,
+    }
+
+
+def history_view(row: Row[Any], picture: Picture) -> dict[str, Any]:
+    """Return one past interaction as a line of the history."""
+    agent = picture.agents.get(AgentId(row.agent_id)) if row.agent_id else None
+    queue = picture.queues.get(QueueId(row.queue_id)) if row.queue_id else None
+    labels = {one.code: one.label for one in queue.dispositions} if queue else {}
+    return {
+        "interaction_id": row.id,
+        "at": row.arrived_at,
+        "medium": row.medium,
+        "direction": row.direction,
+        "outcome": row.outcome,
+        "agent": agent.record.name if agent else "",
+        "queue": queue.name if queue else "",
+        "talk_time": row.talk_time,
+        "disposition": labels.get(row.disposition, row.disposition or ""),
+        "note": (row.note or "").partition("\n")[0][:200],
+    }

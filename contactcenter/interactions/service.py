@@ -1,0 +1,297 @@
+"""Use cases of interactions: what an agent does with his own work, and what may be read of past and present ones.
+
+Acts on live work go to ``assignments`` and the router; texts (note, disposition) are rows of their own and answered after
+their commit. Every method takes the principal first and checks his right in one place.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row
+
+from contactcenter.agents.model import PresenceState
+from contactcenter.agents.service import AgentService
+from contactcenter.core.clock import Clock
+from contactcenter.core.database import SqliteDatabase, Transaction
+from contactcenter.core.errors import Conflict, Invalid, NotFound
+from contactcenter.core.ids import AgentId, InteractionId, LegId, PersonId, QueueId
+from contactcenter.core.paging import Page, Paging, cut
+from contactcenter.core.permissions import Principal, Right, Scope, require
+from contactcenter.interactions import model, store
+from contactcenter.interactions.assignments import Assignments
+from contactcenter.interactions.callers import Callers
+from contactcenter.interactions.model import Interaction, Phase, Segment
+from routing import commands as routing
+
+MAX_NOTE: Final = 10_000
+Explain = Callable[[InteractionId], Mapping[str, Any]]
+"""The router's account of an interaction in its hands; raises NotFound when it holds it no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a list of interactions is narrowed to; empty fields do not narrow."""
+
+    person_id: str | None = None
+    agent_id: str | None = None
+    queue_id: str | None = None
+    outcome: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One interaction with its parts, oldest first."""
+
+    row: Row[Any]
+    visits: Sequence[Row[Any]]
+    segments: Sequence[Row[Any]]
+    legs: Sequence[Row[Any]]
+
+
+class InteractionService:
+    """Acts and reads; the live objects stay in ``assignments``."""
+
+    def __init__(
+        self,
+        database: SqliteDatabase,
+        clock: Clock,
+        assignments: Assignments,
+        callers: Callers,
+        agents: AgentService,
+        explain: Explain,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._assignments = assignments
+        self._picture = assignments.picture
+        self._callers = callers
+        self._agents = agents
+        self._explain = explain
+
+    # ------------------------------------------------------------ an agent's own live work
+
+    def accept(self, principal: Principal, interaction_id: str) -> None:
+        """Take the alerting interaction on screen; moves a nailed leg, any other device is picked up by itself."""
+        item = self._alerting(principal, interaction_id)
+        assert item.alert is not None
+        self._assignments.telephony.connect(item.alert.reservation_id)
+
+    def reject(self, principal: Principal, interaction_id: str) -> None:
+        """Refuse the alerting interaction: the next agent is rung, this one becomes not ready."""
+        item = self._alerting(principal, interaction_id)
+        assert item.alert is not None
+        item.alert.is_rejected = True
+        self._assignments.telephony.revoke(item.alert.reservation_id)
+
+    def hang_up(self, principal: Principal, interaction_id: str) -> None:
+        """End the conversation: the agent's leg is hung up, the customer's call ends with it."""
+        item, segment = self._own(principal, interaction_id)
+        if item.phase is not Phase.TALKING:
+            raise Conflict("not-talking")
+        self._assignments.telephony.hang_up(item.server_id, LegId(segment.segment_id))
+
+    def extend_wrap_up(self, principal: Principal, interaction_id: str) -> None:
+        """Ask for more time, as often as the queue allows."""
+        item, segment = self._own(principal, interaction_id)
+        queue = self._picture.queues[segment.queue_id]
+        if segment.wrap_up_until is None or not segment.is_open:
+            raise Conflict("wrap-up-over")
+        if segment.extensions >= queue.extensions:
+            raise Conflict("no-extension-left")
+        segment.extensions += 1
+        more = queue.wrap_up_extension
+        self._assignments.router.submit(routing.ExtendWrapUp(segment.agent_id, item.interaction_id, more))
+
+    async def save_note(self, principal: Principal, interaction_id: str, text: str) -> datetime:
+        """Keep the agent's note; returns when it was saved, after its commit. Also after the wrap-up ended."""
+        if len(text) > MAX_NOTE:
+            raise Invalid("invalid", {"text": "too-long"})
+        segment = await self._own_segment(principal, interaction_id)
+        agent_id = _agent_of(principal)
+        saved_at = self._clock.now()
+
+        def work(tx: Transaction) -> None:
+            store.save_texts(tx, segment, agent_id, {"note": text, "note_saved_at": saved_at})
+            tx.record(model.NoteSaved(InteractionId(interaction_id), agent_id), principal.user_id)
+
+        await self._database.write(work)
+        self._live_text(interaction_id, note=text, saved_at=saved_at)
+        return saved_at
+
+    async def finish_wrap_up(
+        self, principal: Principal, interaction_id: str, disposition: str, note: str | None, then: str, reason: str
+    ) -> None:
+        """Name the outcome and be done: ``then`` is ``ready`` or ``not-ready`` (with a reason)."""
+        item = self._picture.interactions.get(InteractionId(interaction_id))
+        if item is not None and item.phase not in (Phase.LEAVING, Phase.ENDED):
+            raise Conflict("still-talking")
+        segment = await self._own_segment(principal, interaction_id)
+        await self._save_disposition(principal, interaction_id, segment, disposition, note)
+        if then == "not-ready":
+            await self._agents.set_presence(principal, _agent_of(principal), PresenceState.NOT_READY, reason)
+        self._live_text(interaction_id, note=note, saved_at=self._clock.now(), disposition=disposition)
+        self._assignments.router.submit(routing.EndWrapUp(_agent_of(principal), InteractionId(interaction_id)))
+
+    async def _save_disposition(
+        self, principal: Principal, interaction_id: str, segment: str, disposition: str, note: str | None
+    ) -> None:
+        row = await self._database.read(lambda c: store.find_segment(c, segment))
+        queue = self._picture.queues.get(QueueId(row.queue_id)) if row else None
+        known = {one.code for one in queue.dispositions} if queue else set()
+        if disposition and disposition not in known:
+            raise Invalid("invalid", {"disposition": "unknown-disposition"})
+        if not disposition and known and queue is not None and queue.needs_disposition:
+            raise Invalid("disposition-needed", {"disposition": "needed"})
+        agent_id = _agent_of(principal)
+        texts: dict[str, Any] = {"disposition": disposition}
+        if note is not None:
+            texts |= {"note": note[:MAX_NOTE], "note_saved_at": self._clock.now()}
+
+        def work(tx: Transaction) -> None:
+            store.save_texts(tx, segment, agent_id, texts)
+            event = model.DispositionSet(InteractionId(interaction_id), agent_id, disposition)
+            tx.record(event, principal.user_id)
+
+        await self._database.write(work)
+
+    def _live_text(
+        self, interaction_id: str, *, note: str | None, saved_at: datetime, disposition: str | None = None
+    ) -> None:
+        item = self._picture.interactions.get(InteractionId(interaction_id))
+        if item is None or item.segment is None:
+            return
+        if note is not None:
+            item.segment.note, item.segment.note_saved_at = note, saved_at
+        if disposition is not None:
+            item.segment.disposition = disposition
+        self._picture.touch(f"work:{interaction_id}")
+
+    async def choose_person(self, principal: Principal, interaction_id: str, person_id: str) -> None:
+        """The agent says who the caller is; the card follows."""
+        item = self._held(principal, interaction_id)
+        await self._callers.refresh(item, PersonId(person_id))
+        if item.person_id != person_id:
+            raise NotFound("not-found", {"person_id": person_id})
+
+    async def refresh_card(self, interaction_id: str) -> None:
+        """Read the card again because something on it changed."""
+        item = self._picture.interactions.get(InteractionId(interaction_id))
+        if item is not None:
+            await self._callers.refresh(item)
+
+    def held(self, principal: Principal, interaction_id: str) -> Interaction:
+        """Return an interaction the agent is alerted for or handles. Raises NotFound for any other."""
+        return self._held(principal, interaction_id)
+
+    def _held(self, principal: Principal, interaction_id: str) -> Interaction:
+        require(principal, Right.DESK)
+        item = self._picture.interactions.get(InteractionId(interaction_id))
+        if item is None or principal.agent_id is None or principal.agent_id not in _holders(item):
+            raise NotFound("not-found", {"interaction_id": interaction_id})
+        return item
+
+    def _alerting(self, principal: Principal, interaction_id: str) -> Interaction:
+        item = self._held(principal, interaction_id)
+        if item.alert is None or item.alert.agent_id != principal.agent_id:
+            raise Conflict("reservation-over")
+        return item
+
+    def _own(self, principal: Principal, interaction_id: str) -> tuple[Interaction, Segment]:
+        item = self._held(principal, interaction_id)
+        if item.segment is None or item.segment.agent_id != principal.agent_id:
+            raise Conflict("not-talking")
+        return item, item.segment
+
+    async def _own_segment(self, principal: Principal, interaction_id: str) -> str:
+        """Return the id of the caller's latest segment, live or past. The tail is committed first: its row is there."""
+        require(principal, Right.INTERACTIONS_WRITE)
+        agent_id = _agent_of(principal)
+        await self._database.flush()
+        rows = await self._database.read(lambda c: store.parts(c, store.segments, [interaction_id]))
+        own = [row.id for row in rows if row.agent_id == agent_id]
+        if not own:
+            raise NotFound("not-found", {"interaction_id": interaction_id})
+        return str(own[-1])
+
+    # ------------------------------------------------------------ reading
+
+    async def search(self, principal: Principal, paging: Paging, filters: Filters) -> Page[Detail]:
+        """Return interactions the caller may see, newest first."""
+        scope = require(principal, Right.INTERACTIONS_READ)
+        before = paging.key(str)
+
+        def look(connection: Connection) -> Page[Detail]:
+            rows = store.search(
+                connection,
+                self._visible(connection, principal, scope),
+                before=before[0] if before else None,
+                limit=paging.limit + 1,
+                person_id=filters.person_id,
+                agent_id=filters.agent_id,
+                queue_id=filters.queue_id,
+                outcome=filters.outcome,
+            )
+            return cut(_details(connection, rows), paging.limit, lambda one: (one.row.id,))
+
+        return await self._database.read(look)
+
+    async def get(self, principal: Principal, interaction_id: str) -> Detail:
+        """Return one interaction with its parts. Raises NotFound outside the caller's scope."""
+        scope = require(principal, Right.INTERACTIONS_READ)
+
+        def look(connection: Connection) -> Detail | None:
+            row = store.find(connection, interaction_id, self._visible(connection, principal, scope))
+            return _details(connection, [row])[0] if row is not None else None
+
+        found = await self._database.read(look)
+        if found is None:
+            raise NotFound("not-found", {"interaction_id": interaction_id})
+        return found
+
+    async def why(self, principal: Principal, interaction_id: str) -> dict[str, Any]:
+        """Return why an interaction waits or who got it and why: the router's own account, now and kept."""
+        now = self._explained(principal, interaction_id)
+        if now is None:
+            await self.get(principal, interaction_id)
+        key = InteractionId(interaction_id)
+        kept = await self._database.read(lambda c: store.decisions(c, key))
+        return {"interaction_id": interaction_id, "now": now, "decisions": kept}
+
+    def _explained(self, principal: Principal, interaction_id: str) -> Mapping[str, Any] | None:
+        """The present account; a waiting call has no agent yet, so who sees the live page may ask."""
+        item = self._picture.interactions.get(InteractionId(interaction_id))
+        if item is None or not (principal.may(Right.LIVE_VIEW) or principal.agent_id in _holders(item)):
+            return None
+        try:
+            return self._explain(item.interaction_id)
+        except NotFound:
+            return None
+
+    def _visible(self, connection: Connection, principal: Principal, scope: Scope) -> Any:
+        team = self._agents.agents_of_teams(connection, principal.team_ids) if scope is Scope.TEAM else []
+        return store.visible(principal, scope, team)
+
+
+def _details(connection: Connection, rows: Sequence[Row[Any]]) -> list[Detail]:
+    ids = [row.id for row in rows]
+    parts = {table.name: store.parts(connection, table, ids) for table in (store.visits, store.segments, store.legs)}
+
+    def of(name: str, interaction_id: str) -> list[Row[Any]]:
+        return [part for part in parts[name] if part.interaction_id == interaction_id]
+
+    return [Detail(row, of("visits", row.id), of("segments", row.id), of("legs", row.id)) for row in rows]
+
+
+def _holders(item: Interaction) -> set[AgentId]:
+    """Return the agents who have the interaction on their screen: alerted, or in an open segment."""
+    alerted = {item.alert.agent_id} if item.alert else set()
+    open_segment = item.segment is not None and item.segment.is_open
+    return alerted | ({item.segment.agent_id} if item.segment is not None and open_segment else set())
+
+
+def _agent_of(principal: Principal) -> AgentId:
+    if principal.agent_id is None:
+        raise Conflict("not-an-agent")
+    return principal.agent_id
