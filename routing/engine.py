@@ -375,13 +375,13 @@ class Engine:
         self._serve(item)
 
     def _end_reservation(self, given: Assignment, state: ReservationState, failure: str) -> None:
-        assert given.reservation_id is not None
-        del self._reservations[given.reservation_id]
-        given.agent.reservation = None
+        name = given.reservation_id
+        assert name is not None
+        del self._reservations[name]
+        given.agent.reservation = given.reservation_id = given.cause = None
+        given.attempt = 0
         self._out.append(
-            c.ReservationEnded(
-                given.reservation_id, given.interaction_id, given.visit_id, given.agent.id, state, str(failure)
-            )
+            c.ReservationEnded(name, given.interaction_id, given.visit_id, given.agent.id, state, str(failure))
         )
 
     # -------------------------------------------------------------- work
