@@ -13,9 +13,9 @@ from time import perf_counter
 import structlog
 
 from contactcenter.core.clock import Clock
+from contactcenter.core.errors import ContactCenterError
 from routing.commands import Command, Decision, Tick
 from routing.engine import Engine
-from routing.states import IllegalTransition
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +25,10 @@ LATENCIES = 4096
 
 @dataclass(slots=True)
 class RouterStats:
-    """Counts since the start; ``latencies`` are seconds the engine took per command, the latest ones."""
+    """Counts since the start: ``illegal`` commands were refused and changed nothing, ``failures`` are faults of ours.
+
+    ``latencies`` are the seconds the engine took per command, the latest ones.
+    """
 
     commands: int = 0
     decisions: int = 0
@@ -88,9 +91,9 @@ class Router:
         started = perf_counter()
         try:
             decisions = self.engine.handle(command, now)
-        except IllegalTransition as error:
+        except ContactCenterError as error:
             self.stats.illegal += 1
-            log.warning("command-illegal", command=type(command).__name__, **error.fields)
+            log.warning("command-refused", command=type(command).__name__, code=error.code, fields=error.fields)
             return
         except Exception as error:  # noqa: BLE001 - per message in an inbox loop (STYLE)
             self._failed("command-failed", command, error)
