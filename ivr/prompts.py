@@ -16,7 +16,7 @@ import shutil
 import sys
 import tempfile
 import wave
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -80,6 +80,11 @@ class EspeakSpeaker:
         if process.returncode != 0 or not sound:
             raise Unavailable("speech-failed", {"exit": process.returncode})
         return sound
+
+
+def sounds_in(folder: Path, language: str = "en") -> Callable[[str], bool]:
+    """Return the test whether a built-in sound of ``language`` stands in an Asterisk's sounds folder, in any format."""
+    return lambda name: any((folder / language).glob(f"{name}.*"))
 
 
 def find_speaker() -> Speaker | None:

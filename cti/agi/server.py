@@ -18,11 +18,11 @@ from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.interactions.ports import CallEnded, CallSession
 from cti.agi.protocol import AgiProtocol, Request
 from cti.agi.session import AgiSession
+from cti.dialplan_names import VAR_NEXT
 
 log = structlog.get_logger(__name__)
 
 Handler = Callable[[CallSession], Awaitable[None]]
-NEXT_VARIABLE = "CC_NEXT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +223,6 @@ def _log_failure(session: AgiSession, path: str, error: Exception) -> None:
 
 async def _to_fallback(session: AgiSession) -> None:
     try:
-        await session.set_variable(NEXT_VARIABLE, "fallback")
+        await session.set_variable(VAR_NEXT, "fallback")
     except (CallEnded, ContactCenterError):
         log.info("agi-fallback-unset", leg_id=session.leg_id)

@@ -2,9 +2,14 @@
 
 Commands go one at a time, each under a time limit; what is left unanswered when the connection ends becomes
 ``CallEnded`` (the caller hung up) or ``Unavailable`` (the PBX went away).
+
+A process of ours that is frozen keeps its connection, so nothing ends the session. Therefore each command that keeps
+the caller is preceded by ``SET AUTOHANGUP`` with a little more than its own limit: when nobody renews it, the PBX's own
+clock takes the caller to the fallback (dialplan extension T). The dialplan stops that clock when the session is over.
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
@@ -18,7 +23,9 @@ from cti.agi.protocol import Answer, HangupNotice, Request, encode_command, set_
 log = structlog.get_logger(__name__)
 
 COMMAND_TIME = 5.0
-PLAY_TIME = 600.0
+PLAY_TIME = 180.0
+GUARD_TIME = 5
+"""Whole seconds between a command's own limit and the PBX giving us up."""
 _UNTOLD = frozenset({"", "unknown", "<unknown>"})
 _HUNG_UP = frozenset({"", "hangup"})
 
@@ -71,12 +78,12 @@ class AgiSession:
 
     async def answer(self) -> None:
         if not self._answered:
-            await self._ask(encode_command("ANSWER"))
+            await self._guarded(encode_command("ANSWER"), COMMAND_TIME)
             self._answered = True
 
     async def play(self, prompts: Sequence[str], interrupt_digits: str = "") -> str:
         for prompt in prompts:
-            answer = await self._ask(encode_command("STREAM FILE", prompt, interrupt_digits), PLAY_TIME)
+            answer = await self._guarded(encode_command("STREAM FILE", prompt, interrupt_digits), PLAY_TIME)
             if answer.number > 0:
                 return chr(answer.number)
             if answer.endpos == 0:
@@ -85,7 +92,7 @@ class AgiSession:
 
     async def read_digit(self, timeout: float) -> str:
         milliseconds = max(1, round(timeout * 1000))
-        answer = await self._ask(encode_command(f"WAIT FOR DIGIT {milliseconds}"), timeout + COMMAND_TIME)
+        answer = await self._guarded(encode_command(f"WAIT FOR DIGIT {milliseconds}"), timeout + COMMAND_TIME)
         return chr(answer.number) if answer.number > 0 else ""
 
     async def set_variable(self, name: str, value: str) -> None:
@@ -94,10 +101,15 @@ class AgiSession:
     async def record(self, name: str, max_time: float, silence: float, finish_digits: str) -> float:
         limit = max(1, round(max_time * 1000))
         words = encode_command("RECORD FILE", name, "wav", finish_digits, limit, f"s={max(1, round(silence))}")
-        answer = await self._ask(words, max_time + COMMAND_TIME)
+        answer = await self._guarded(words, max_time + COMMAND_TIME)
         return (answer.endpos or 0) / 8000
 
-    # ---------------------------------------------------------------- one round trip
+    # ---------------------------------------------------------------- round trips
+
+    async def _guarded(self, command: bytes, time_limit: float) -> Answer:
+        """Run a command that keeps the caller, under the PBX's own clock too."""
+        await self._ask(encode_command(f"SET AUTOHANGUP {math.ceil(time_limit) + GUARD_TIME}"))
+        return await self._ask(command, time_limit)
 
     async def _ask(self, command: bytes, time_limit: float = COMMAND_TIME) -> Answer:
         if self._end is not None:

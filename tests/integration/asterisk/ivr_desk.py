@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 from contactcenter.core.clock import SystemClock
@@ -15,6 +15,7 @@ from contactcenter.core.ids import LegId, ServerId
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.interactions.ports import CallArrived, EnqueueOrder, FlowExit
 from cti.agi.server import AgiServer
+from ivr.flow import Flow
 from ivr.loader import load_flows
 from ivr.prompts import PromptFiles
 from ivr.runner import FlowRunner
@@ -51,12 +52,15 @@ class WritingDesk:
 
 
 @contextlib.asynccontextmanager
-async def ivr_desk(port: int, prompts: PromptFiles | None = None) -> AsyncIterator[tuple[WritingDesk, AgiServer]]:
-    """Serve the demo flows on ``port``; ``prompts`` None plays the built-in sounds."""
-    desk, tasks, flows = WritingDesk(), TaskSupervisor(), load_flows(FLOWS)
+async def ivr_desk(
+    port: int, prompts: PromptFiles | None = None, flows: Mapping[str, Flow] | None = None
+) -> AsyncIterator[tuple[WritingDesk, AgiServer]]:
+    """Serve ``flows`` (None: the demo flows) on ``port``; ``prompts`` None plays the built-in sounds."""
+    desk, tasks = WritingDesk(), TaskSupervisor()
+    flows = flows or load_flows(FLOWS).flows
     files = prompts or PromptFiles(Path("unused"))
-    await files.prepare(flows.flows.values())
-    runner = FlowRunner(desk, flows.find, files, SystemClock())
+    await files.prepare(flows.values())
+    runner = FlowRunner(desk, flows.get, files, SystemClock())
     server = AgiServer(ServerId("it-1"), {"/ivr": runner.run_flow, "/next": runner.run_next}, tasks)
     await server.start(port=port)
     try:
