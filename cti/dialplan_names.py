@@ -9,11 +9,15 @@ Contract of a caller's way through the dialplan (config/asterisk/extensions.conf
     cc-fallback  native queue while nobody steers; asks /next after every round; voicemail after the last.
 
 FastAGI sessions: Asterisk gives up connecting after 2 s (res_agi.c, MAX_AGI_CONNECT). A server that accepts and says
-nothing (frozen) is caught by ``TIMEOUT(absolute)``: each AGI starts with AGI_SECONDS on the clock and a caller whose time
-is over goes to cc-fallback. Therefore the *first* command of an ``ivr`` session is ``SET AUTOHANGUP n`` (0 = off), and a
-flow that wants to be guarded further renews it. A ``next`` session just answers in time; the dialplan stops the clock.
+nothing (frozen) is caught by ``TIMEOUT(absolute)``: a ``next`` session starts with AGI_SECONDS on the clock, an ``ivr``
+session with ``PbxSettings.ivr_guard``, and a caller whose time is over goes to cc-fallback. A session that plays or
+listens longer says ``SET AUTOHANGUP n`` first (0 = off); the dialplan stops the clock when the session ends.
 AGISTATUS other than SUCCESS, or an unknown CC_NEXT, goes to cc-fallback. A caller whose conversation ended goes on at
-``/next``, also when he was taken out of a running flow.
+``/next``, also when he was taken out of a running flow. AGIEXITONHANGUP: after a hang-up Asterisk sends the answer to
+the running command, HANGUP, and closes at once.
+
+Names for Asterisk: AMI actions, IMPORT and SHARED take a Uniqueid exactly in place of a channel's name. Bridge() and a
+``ChannelId`` match the beginning: an id must not be the beginning of another one's (ours all have 26 characters).
 
 An agent's leg: Originate with Context cc-bridge, Exten s, Priority 1, ChannelId = reservation id, Variable
 CC_RES=<reservation id>, CALLER_CHAN=<caller's Uniqueid>; CC_NAILED=1 on a nailed leg makes it return to cc-park.
@@ -42,6 +46,8 @@ VAR_NEXT = "CC_NEXT"
 VAR_DIALED = "CC_DIALED"
 VAR_NAILED = "CC_NAILED"
 VAR_CHECK = "CC_CHECK"
+SHARED_CLAIM = "CC_BRIDGED"
+"""SHARED(CC_BRIDGED) on the caller: the reservation whose leg passed the guard and bridges, or bridged, him."""
 
 NEXT_HOLD = "hold"
 NEXT_HANGUP = "hangup"

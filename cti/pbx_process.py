@@ -227,7 +227,7 @@ def _is_ours(pid: int, main_config: Path) -> bool:
 async def _until(condition: Callable[[], bool], seconds: float) -> bool:
     try:
         async with asyncio.timeout(seconds):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - the end of a process that need not be our child
                 await asyncio.sleep(_POLL_SECONDS)
     except TimeoutError:
         return False

@@ -1,8 +1,8 @@
 """Writes Asterisk's configuration from the templates in config/asterisk.
 
-Two uses. ``write_include_files`` puts ``contactcenter_*.conf`` into the etc folder of an Asterisk somebody else owns and
-tells which ``#include`` lines to add: a user's own file is never edited. ``write_run_folder`` makes a complete folder
-(etc, lib, spool, run, log, keys) for an Asterisk of ours, whose main files include the same ``contactcenter_*.conf``.
+Two uses. ``write_include_files`` puts ``contactcenter_*.conf`` into the etc folder of an Asterisk somebody else owns
+and tells which ``#include`` lines to add: a user's own file is never edited. ``write_run_folder`` makes a complete
+folder (etc, lib, spool, run, log, keys) for an Asterisk of ours, whose main files include the same files.
 
 Configuration files know no quoting, so the guard is the input: every value of ``PbxSettings`` must match the strict
 pattern of its field before anything is rendered.
@@ -181,7 +181,7 @@ def standalone_files(settings: PbxSettings, installation: Installation, run_fold
     """Return name -> text of every file in the etc folder of an Asterisk of ours."""
     included = include_files(settings, installation)
     _require_path(run_folder, "run_folder")
-    values = {**_values(settings, installation), "run": str(run_folder), "noload": NOLOAD}
+    values = {**_values(settings, installation), "run": str(run_folder)}
     names = sorted(path.name.removesuffix(".j2") for path in (TEMPLATES / "standalone").glob("*.conf.j2"))
     return {**{name: _render(f"standalone/{name}.j2", values) for name in names}, **included}
 
@@ -218,28 +218,11 @@ _BY_HAND = (
     "res_parking.conf, amd.conf, queues.conf, musiconhold.conf must exist: their modules decline to load without",
 )
 
-NOLOAD = tuple(
-    """app_adsiprog app_alarmreceiver app_festival app_jack app_minivm app_sms app_voicemail app_voicemail_odbc
-    cdr_adaptive_odbc cdr_csv cdr_custom cdr_manager cdr_odbc cdr_pgsql cdr_radius cdr_sqlite3_custom cdr_tds
-    cel_manager cel_odbc cel_pgsql cel_radius cel_sqlite3_custom cel_tds
-    chan_console chan_iax2 chan_motif chan_unistim func_odbc pbx_ael pbx_dundi pbx_lua pbx_realtime
-    res_adsi res_ael_share res_calendar res_calendar_caldav res_calendar_ews res_calendar_exchange
-    res_calendar_icalendar res_config_curl res_config_ldap res_config_odbc res_config_pgsql res_config_sqlite3
-    res_hep res_hep_pjsip res_hep_rtcp res_odbc res_odbc_transaction res_phoneprov res_pjsip_phoneprov_provider
-    res_resolver_unbound res_smdi res_snmp res_stun_monitor res_xmpp
-    app_system app_externalivr func_shell
-    app_agent_pool app_followme app_getcpeid chan_websocket res_aeap res_speech_aeap res_clialiases res_geolocation
-    res_pjsip_config_wizard res_pjsip_geolocation res_pjsip_notify res_pjsip_stir_shaken res_prometheus res_statsd
-    res_stir_shaken res_websocket_client res_http_media_cache app_stasis app_stasis_broadcast res_stasis_broadcast
-    res_ari res_ari_applications res_ari_asterisk res_ari_bridges res_ari_channels res_ari_device_states
-    res_ari_endpoints res_ari_events res_ari_model res_ari_playbacks res_ari_recordings res_ari_sounds""".split()
-)
-
 # Asterisk's own syntax is full of braces and percent signs; << >> and <% %> stand nowhere in it.
 _ENVIRONMENT = jinja2.Environment(
     loader=jinja2.FileSystemLoader(TEMPLATES),
     undefined=jinja2.StrictUndefined,
-    autoescape=False,  # noqa: S701 - not HTML; every value is validated instead
+    autoescape=False,  # not HTML; every value is validated instead
     variable_start_string="<<",
     variable_end_string=">>",
     block_start_string="<%",

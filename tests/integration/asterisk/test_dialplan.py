@@ -12,9 +12,9 @@ from tests.integration.asterisk.conftest import Pbx, ScriptedAgi
 _NUMBERS = itertools.count(1)
 
 
-async def call(ami: AmiLine, dialed: str = "1000") -> str:
+async def call(ami: AmiLine, dialed: str = "1000", caller: str = "") -> str:
     """A customer calls; returns the Uniqueid of the channel that runs our dialplan."""
-    caller = f"caller-{next(_NUMBERS)}"
+    caller = caller or f"{next(_NUMBERS):03}-caller"
     answer = await ami.send(
         "Originate",
         Channel=f"Local/{dialed}@{names.INBOUND}/n",
@@ -166,6 +166,17 @@ async def test_leg_without_reservation_is_lost(ami: AmiLine, agi: ScriptedAgi) -
     await ami.wait_place(caller, names.HOLD, "MusicOnHold")
 
 
+async def test_ids_that_begin_alike_are_told_apart(ami: AmiLine, agi: ScriptedAgi) -> None:
+    """``Bridge()`` finds a channel by the beginning of its Uniqueid: ...1 also finds ...12."""
+    caller = await waiting_caller(ami)
+    others = [await call(ami, caller=f"{caller}-{number}") for number in range(8)]
+    for other in others:
+        await ami.wait_place(other, names.HOLD, "MusicOnHold")
+    await reserve(ami, caller, "res-12a")
+    await alert(ami, caller, "res-12a")
+    await bridged(ami, caller, "res-12a")
+
+
 async def test_caller_who_left_loses_the_leg(ami: AmiLine, agi: ScriptedAgi) -> None:
     caller = await waiting_caller(ami)
     await reserve(ami, caller, "res-4a")
@@ -245,8 +256,14 @@ async def test_two_legs_in_a_conference(ami: AmiLine, agi: ScriptedAgi) -> None:
     start = len(ami.events)
     await ami.send(
         "Redirect",
-        **{"Channel": caller, "Context": names.CONFERENCE, "Exten": "01conf", "Priority": "1"},
-        **{"ExtraChannel": "res-10a", "ExtraContext": names.CONFERENCE, "ExtraExten": "01conf", "ExtraPriority": "1"},
+        Channel=caller,
+        Context=names.CONFERENCE,
+        Exten="01conf",
+        Priority="1",
+        ExtraChannel="res-10a",
+        ExtraContext=names.CONFERENCE,
+        ExtraExten="01conf",
+        ExtraPriority="1",
     )
     for leg in (caller, "res-10a"):
         await ami.event("BridgeEnter", after=start, Uniqueid=leg, BridgeType="base", BridgeTechnology="softmix")
