@@ -1,0 +1,50 @@
+/** REST with the session cookie; failures become CodedError. */
+
+import { CodedError } from "./errors";
+
+interface ErrorBody { error?: { code?: string; fields?: Record<string, unknown> } }
+
+async function failure(answer: Response): Promise<CodedError> {
+  let body: ErrorBody = {};
+  try {
+    body = (await answer.json()) as ErrorBody;
+  } catch {
+    body = {};
+  }
+  const fields = { ...body.error?.fields };
+  const wait = answer.headers.get("Retry-After");
+  if (wait && !("retry_after" in fields)) fields["retry_after"] = Number(wait);
+  const byStatus = { 401: "unauthenticated", 403: "forbidden", 404: "not-found", 429: "rate-limited" } as Record<number, string>;
+  return new CodedError(body.error?.code ?? byStatus[answer.status] ?? "unavailable", fields);
+}
+
+async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  const headers: Record<string, string> = { Accept: "application/json" };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  let answer: Response;
+  try {
+    const init: RequestInit = { method, headers, credentials: "same-origin" };
+    if (body !== undefined) init.body = JSON.stringify(body);
+    if (signal) init.signal = signal;
+    answer = await fetch(path, init);
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new CodedError("link-lost");
+  }
+  if (!answer.ok) throw await failure(answer);
+  return answer.status === 204 ? (undefined as T) : ((await answer.json()) as T);
+}
+
+export const api = {
+  get: <T>(path: string, signal?: AbortSignal): Promise<T> => call<T>("GET", path, undefined, signal),
+  post: <T>(path: string, body: unknown): Promise<T> => call<T>("POST", path, body),
+  patch: <T>(path: string, body: unknown): Promise<T> => call<T>("PATCH", path, body),
+  delete: <T>(path: string): Promise<T> => call<T>("DELETE", path),
+};
+
+export function query(params: Record<string, string | number | null | undefined>): string {
+  const made = new URLSearchParams();
+  for (const [name, value] of Object.entries(params)) if (value !== null && value !== undefined && value !== "") made.set(name, String(value));
+  const text = made.toString();
+  return text ? `?${text}` : "";
+}

@@ -1,0 +1,37 @@
+/** A coded failure and its words: what happened, what is kept, what to do. */
+
+import { t } from "./texts";
+
+export class CodedError extends Error {
+  constructor(readonly code: string, readonly fields: Record<string, unknown> = {}) {
+    super(code);
+  }
+}
+
+const TEXTS: Record<string, () => string> = {
+  "bad-credentials": () => t("Name or password is wrong."),
+  "conflict": () => t("Somebody was quicker: the state has changed meanwhile. Nothing was changed."),
+  "disposition-needed": () => t("Choose what it was about first."),
+  "forbidden": () => t("You do not have the right to do this."),
+  "invalid": () => t("Something in the input is not right. Check it and try again."),
+  "link-lost": () => t("The link to the server is down. Nothing was sent; try again when it is live."),
+  "no-answer": () => t("The server did not answer in time. Check whether it was done before you try again."),
+  "not-found": () => t("This does not exist any more, or you may not see it."),
+  "presence-unknown": () => t("The server does not know this state. Reload the page."),
+  "reason-needed": () => t("Choose a reason."),
+  "reservation-over": () => t("Too late: the call went on or the caller hung up."),
+  "unauthenticated": () => t("You are signed out. Sign in again."),
+  "unavailable": () => t("The phone system does not answer. Nothing was changed; try again in a moment."),
+  "unknown-command": () => t("The server does not know this function. Reload the page."),
+  "wrap-up-over": () => t("The wrap-up time is over. What you typed is kept."),
+};
+
+export function errorText(error: unknown): string {
+  if (!(error instanceof CodedError)) return t("Something unexpected happened. Your text is kept.");
+  if (error.code === "rate-limited") return retryText(Number(error.fields["retry_after"] ?? 60));
+  return TEXTS[error.code]?.() ?? t("It did not work ({code}). Your text is kept.", { code: error.code });
+}
+
+export function retryText(seconds: number): string {
+  return t("Too many tries. Wait {n} s, then try again.", { n: Math.ceil(seconds) });
+}

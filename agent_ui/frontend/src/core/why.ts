@@ -1,0 +1,100 @@
+/** Decisions in plain sentences, made from their codes. */
+
+import { bold, h, rich } from "./dom";
+import type { DecisionWhy, Passed, WaitingWhy } from "./model";
+import { clockTime, timer } from "./times";
+import { number, t, tn } from "./texts";
+
+const list = (words: string[]): string => new Intl.ListFormat(document.documentElement.lang, { type: "conjunction" }).format(words);
+
+const PASSED: Record<string, (one: Passed) => string> = {
+  "skill": (one) => tn("{n} lacks {skill} {level} or better", "{n} lack {skill} {level} or better", one.count, { skill: t(one.skill ?? ""), level: one.need ?? 1 }),
+  "presence": (one) => tn("{n} is not ready", "{n} are not ready", one.count),
+  "not-ready": (one) => tn("{n} is not ready", "{n} are not ready", one.count),
+  "offline": (one) => tn("{n} is offline", "{n} are offline", one.count),
+  "busy": (one) => tn("{n} is on another call", "{n} are on other calls", one.count),
+  "capacity": (one) => tn("{n} is on another call", "{n} are on other calls", one.count),
+  "reserved": (one) => tn("{n} is being rung", "{n} are being rung", one.count),
+  "wrap-up": (one) => tn("{n} is in wrap-up", "{n} are in wrap-up", one.count),
+  "device": (one) => tn("{n} has a phone that is not reachable", "{n} have phones that are not reachable", one.count),
+  "tried": (one) => tn("{n} was rung and did not answer", "{n} were rung and did not answer", one.count),
+  "queue": (one) => tn("{n} does not serve this queue", "{n} do not serve this queue", one.count),
+};
+
+export function passedText(one: Passed): string {
+  return PASSED[one.reason]?.(one) ?? tn("{n} could not take it ({reason})", "{n} could not take it ({reason})", one.count, { reason: t(one.reason) });
+}
+
+/** The one sentence of the alert. */
+export function decisionLead(why: DecisionWhy): Node {
+  const skills = list(why.skills.map((one) => t(one.name)));
+  const n = bold(number(why.eligible));
+  if (why.eligible <= 1) {
+    return skills ? rich(t("You were the only one free with {skills}."), { skills: bold(skills) }) : rich(t("You were the only one free."), {});
+  }
+  if (why.rule !== "longest-idle") return rich(t("Chosen out of {n} by the rule {rule}."), { n, rule: bold(t(why.rule)) });
+  return skills ? rich(t("Ready the longest of {n} with {skills}."), { n, skills: bold(skills) }) : rich(t("Ready the longest of {n} who could take it."), { n });
+}
+
+export function idleText(why: DecisionWhy): string {
+  return why.idle_for > 0 ? t("You had been ready for {time}.", { time: timer(why.idle_for) }) : "";
+}
+
+/** The whole decision: how many were looked at, who was passed over and for what. */
+export function decisionSteps(why: DecisionWhy): Node[] {
+  const steps: Node[] = [rich(tn("{n} agent was considered.", "{n} agents were considered.", why.considered), {})];
+  for (const one of why.passed) steps.push(rich(t("{who}."), { who: passedText(one) }));
+  steps.push(rich(tn("{n} could take it.", "{n} could take it.", why.eligible), {}), decisionLead(why));
+  if (why.next) steps.push(rich(t("After you it goes to {agent}."), { agent: bold(why.next.agent) }));
+  return steps;
+}
+
+function names(one: Passed): string {
+  const known = one.agents?.map((agent) => agent.name) ?? [];
+  return known.length ? list(known.slice(0, 4)) + (one.count > 4 ? "…" : "") : "";
+}
+
+function nextStep(why: WaitingWhy): Node | null {
+  const { kind, at, agent } = why.next;
+  if (kind === "agent-frees" && agent && at) return rich(t("{agent} frees up next, at about {time}."), { agent: bold(agent), time: clockTime(at, true) });
+  if (kind === "agent-frees" && agent) return rich(t("{agent} frees up next."), { agent: bold(agent) });
+  if (kind === "deadline" && at) return rich(t("The next step by rule comes at {time}."), { time: bold(clockTime(at, true)) });
+  if (why.state === "waiting") return rich(t("Nothing is planned that would free an agent: it waits until one becomes ready."), {});
+  return null;
+}
+
+function needsStep(why: WaitingWhy): Node | null {
+  if (!why.needs.length) return null;
+  const needs = list(why.needs.map((one) => `${t(one.skill)} ${one.level}`));
+  return rich(t("The call needs {needs} or better."), { needs: bold(needs) });
+}
+
+/** Why a call still waits, step by step. */
+export function waitingSteps(why: WaitingWhy): Node[] {
+  const steps: (Node | null)[] = [];
+  if (why.state === "assigned") steps.push(rich(t("It is being offered to an agent now."), {}));
+  if (why.state === "ended") steps.push(rich(t("It does not wait any more."), {}));
+  steps.push(needsStep(why));
+  if (why.state === "waiting" && !why.considered) steps.push(rich(t("No agent serves this queue."), {}));
+  if (why.considered) steps.push(rich(tn("{n} agent was considered.", "{n} agents were considered.", why.considered), {}));
+  for (const one of why.passed) {
+    const who = names(one);
+    steps.push(h("span", null, bold(passedText(one)), who ? `: ${who}` : ""));
+  }
+  if (why.state === "waiting") steps.push(rich(t("It is number {place} of {of} in line."), { place: bold(why.place), of: bold(why.of) }));
+  steps.push(nextStep(why));
+  return steps.filter((one): one is Node => one !== null);
+}
+
+const ADDS: Record<string, () => string> = {
+  "queue-priority": () => t("Priority of the queue"),
+  "interaction-priority": () => t("Priority of the call"),
+  "priority": () => t("Priority"),
+  "vip": () => t("VIP customer"),
+  "waiting": () => t("Waiting time"),
+  "wait": () => t("Waiting time"),
+  "age": () => t("Waiting time"),
+  "aging": () => t("Waiting time"),
+};
+
+export const addText = (code: string): string => ADDS[code]?.() ?? t(code);

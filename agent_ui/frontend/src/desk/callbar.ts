@@ -1,0 +1,109 @@
+/** The call in hand: who, since when, mute and hang up; in wrap-up the countdown and one minute more. */
+
+import { since, stop, until } from "../core/clock";
+import { byId, fuse, h, icon, setIcon, setText, show } from "../core/dom";
+import type { Work } from "../core/model";
+import { timer } from "../core/times";
+import { t } from "../core/texts";
+import { phone } from "./calls";
+import { act, settings } from "./state";
+
+export interface CallbarActs { hangUp(id: string): void; mute(): void; why(): void }
+
+const bar = byId("callbar");
+const tagGlyph = h("span", { class: "tag-i" });
+const tagWord = h("span");
+const tag = h("span", { class: "tag st" }, tagGlyph, tagWord);
+const line = h("span", { class: "ell" });
+const name = h("h2", { class: "call-n mt-1", "data-testid": "call-name" });
+const about = h("p", { class: "row13 ink2 ell" });
+const big = h("p", { class: "big", "data-testid": "call-clock" });
+const under = h("p", { class: "small ink2 mt-1" });
+const whyButton = h("button", { type: "button", class: "why", "data-testid": "why-open" }, t("Why me?"));
+const muteIcon = h("span", { class: "ic-w" });
+const muteWord = h("span");
+const mute = h("button", { type: "button", class: "btn", "data-testid": "mute", "aria-pressed": "false", "aria-keyshortcuts": "M Alt+M" }, muteIcon, muteWord, " ", h("kbd", null, "M"));
+const hangUp = h("button", { type: "button", class: "btn stop right wide", "data-testid": "hang-up", "aria-keyshortcuts": "Alt+X" }, icon("phone-off"), t("Hang up"), " ", h("kbd", null, "Alt X"));
+const controls = h("div", { class: "ctl" }, mute, hangUp);
+const burn = fuse("h6 wrapc");
+const more = h("button", { type: "button", class: "btn sm", "data-testid": "extend" });
+const rest = h("div", { class: "fx mt-2" }, burn, more);
+
+let shownId = "";
+
+export function buildCallbar(acts: CallbarActs): void {
+  mute.addEventListener("click", acts.mute);
+  whyButton.addEventListener("click", acts.why);
+  hangUp.addEventListener("click", () => acts.hangUp(shownId));
+  more.addEventListener("click", () => void act("extend-wrap-up", { interaction_id: shownId }));
+  bar.append(
+    h("div", { class: "fx ta" },
+      h("div", { class: "grow" }, h("p", { class: "small fx ink2" }, tag, line), name, about),
+      h("div", { class: "text-end" }, big, under, whyButton)),
+    controls, rest);
+}
+
+function place(one: Work): string {
+  return [one.subtitle, one.caller.withheld ? t("number withheld") : one.caller.number].filter((part) => part && part !== one.title).join(" · ");
+}
+
+function paintTalking(one: Work): void {
+  setText(line, t("{queue} · waited {time}", { queue: one.queue.name, time: timer(one.waited) }));
+  if (big.dataset["of"] !== `talk:${one.interaction_id}`) {
+    stop(big);
+    setText(big, "");
+    big.dataset["of"] = `talk:${one.interaction_id}`;
+    since(big, one.answered_at ?? one.alerted_at);
+  }
+  const session = phone()?.sessionFor(one) ?? null;
+  show(mute, session !== null);
+  setIcon(muteIcon, session?.muted ? "microphone" : "microphone-off");
+  setText(muteWord, session?.muted ? t("Unmute") : t("Mute"));
+  mute.setAttribute("aria-pressed", String(session?.muted ?? false));
+  mute.classList.toggle("on", session?.muted ?? false);
+}
+
+function ended(one: Work): string {
+  const by = { customer: t("caller hung up"), agent: t("you hung up"), "": "" }[one.ended_by];
+  const talked = one.talk_time === null ? "" : t("talked {time}", { time: timer(one.talk_time) });
+  return [one.queue.name, talked, by].filter(Boolean).join(" · ");
+}
+
+function paintWrapUp(one: Work): void {
+  setText(line, ended(one));
+  big.dataset["of"] = "";
+  const limit = one.wrap_up;
+  show(rest, limit !== null);
+  if (!limit) {
+    since(big, one.ended_at ?? one.alerted_at);
+    return setText(under, t("no time limit"));
+  }
+  until(big, { at: limit.until, total: limit.limit, fuse: burn, seconds: true, calm: true });
+  setText(under, t("of {time} left", { time: timer(limit.limit) }));
+  show(more, limit.extensions_left > 0);
+  const minutes = (settings()?.wrap_up_extension ?? 60) / 60;
+  setText(more, t("+ {n} min ({left} left)", { n: minutes, left: limit.extensions_left }));
+}
+
+export function paintCallbar(one: Work | null): void {
+  const on = one !== null && one.state !== "alerting";
+  show(bar, on);
+  if (!on) return;
+  shownId = one.interaction_id;
+  bar.dataset["interaction"] = shownId;
+  const wrap = one.state === "wrap-up";
+  bar.className = `callbar st ${wrap ? "wrap" : "talking"}`;
+  bar.setAttribute("aria-label", wrap ? t("Wrap-up") : t("Current call"));
+  bar.dataset["state"] = one.state;
+  tag.className = `tag st ${wrap ? "wrap" : "talking"}`;
+  setIcon(tagGlyph, wrap ? "pencil" : "phone", "s");
+  setText(tagWord, wrap ? t("Wrap-up") : t("Talking"));
+  setText(name, one.title || t("Unknown caller"));
+  setText(about, place(one));
+  show(controls, !wrap);
+  show(rest, wrap);
+  show(under, wrap);
+  show(whyButton, !wrap && one.why !== null);
+  if (wrap) paintWrapUp(one);
+  else paintTalking(one);
+}
