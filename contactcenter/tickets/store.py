@@ -1,0 +1,281 @@
+"""Tables and queries of tickets, their notes and SLA policies."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    Row,
+    Select,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    insert,
+    or_,
+    select,
+    true,
+    tuple_,
+    type_coerce,
+    update,
+)
+
+from contactcenter.core.database import Transaction
+from contactcenter.core.events import Instant, metadata, to_microseconds
+from contactcenter.core.ids import SiteId, TicketId
+from contactcenter.core.paging import Page, Paging, cut
+from contactcenter.core.permissions import Principal, Scope
+from contactcenter.tickets.model import FIRST_NUMBER, SlaPolicy, Ticket, TicketNote, TicketState
+
+policies_table = Table(
+    "sla_policies",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("site_id", String(40), nullable=False),
+    Column("name", String(120), nullable=False),
+    Column("first_reply_time", Float, nullable=False),
+    Column("solve_time", Float, nullable=False),
+    Column("is_default", Boolean, nullable=False),
+    UniqueConstraint("site_id", "name", name="sla_policies_name"),
+)
+tickets_table = Table(
+    "tickets",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("site_id", String(40), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("subject", String(200), nullable=False),
+    Column("subject_key", String(200), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("opened_by", String(40), nullable=False),
+    Column("person_id", String(40), ForeignKey("people.id"), nullable=True),
+    Column("interaction_id", String(40), nullable=True),
+    Column("policy_id", String(40), ForeignKey("sla_policies.id"), nullable=True),
+    Column("assignee_id", String(40), ForeignKey("users.id"), nullable=True),
+    Column("team_id", String(40), ForeignKey("teams.id"), nullable=True),
+    Column("reply_due_at", Instant, nullable=True),
+    Column("solve_due_at", Instant, nullable=True),
+    Column("replied_at", Instant, nullable=True),
+    Column("solved_at", Instant, nullable=True),
+    Column("closed_at", Instant, nullable=True),
+    Column("due_at", Instant, nullable=True),
+    UniqueConstraint("site_id", "number", name="tickets_number"),
+    Index("tickets_person", "person_id"),
+    Index("tickets_interaction", "interaction_id"),
+    Index("tickets_due", "state", "due_at"),
+    Index("tickets_assignee", "assignee_id"),
+    Index("tickets_team", "team_id"),
+)
+ticket_notes_table = Table(
+    "ticket_notes",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("ticket_id", String(40), ForeignKey("tickets.id"), nullable=False),
+    Column("author_id", String(40), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("is_reply", Boolean, nullable=False),
+    Index("ticket_notes_ticket", "ticket_id", "id"),
+)
+ticket_numbers_table = Table(
+    "ticket_numbers",
+    metadata,
+    Column("site_id", String(40), primary_key=True),
+    Column("last", Integer, nullable=False),
+)
+_tickets = tickets_table.c
+_policies = policies_table.c
+_PLAIN: Final = (
+    "number",
+    "subject",
+    "opened_at",
+    "opened_by",
+    "person_id",
+    "interaction_id",
+    "policy_id",
+    "assignee_id",
+    "team_id",
+    "reply_due_at",
+    "solve_due_at",
+    "replied_at",
+    "solved_at",
+    "closed_at",
+)
+_LIVE: Final = (TicketState.OPEN.value, TicketState.PENDING.value)
+
+
+def within(scope: Scope, principal: Principal, site_id: SiteId) -> ColumnElement[bool]:
+    """Return the condition that keeps the tickets in reach: assigned to or opened by oneself, or of one's teams."""
+    if scope is Scope.ALL:
+        return true()
+    if scope is Scope.SITE:
+        return _tickets.site_id == site_id
+    own = or_(_tickets.assignee_id == principal.user_id, _tickets.opened_by == principal.user_id)
+    return or_(own, _tickets.team_id.in_(principal.team_ids)) if scope is Scope.TEAM else own
+
+
+def next_number(tx: Transaction, site_id: SiteId) -> int:
+    """Return the site's next ticket number; within the commit that uses it, so none is given twice."""
+    table = ticket_numbers_table
+    last = tx.execute(select(table.c.last).where(table.c.site_id == site_id)).scalar()
+    if last is None:
+        tx.execute(insert(table), {"site_id": site_id, "last": FIRST_NUMBER})
+        return FIRST_NUMBER
+    tx.execute(update(table).where(table.c.site_id == site_id), {"last": last + 1})
+    return int(last) + 1
+
+
+def list_tickets(
+    connection: Connection,
+    scope: Scope,
+    principal: Principal,
+    site_id: SiteId,
+    paging: Paging,
+    *,
+    state: TicketState | None = None,
+    query: str = "",
+    person_id: str = "",
+    interaction_id: str = "",
+) -> Page[Ticket]:
+    """Return tickets, the newest first, that match every filter given."""
+    statement = select(tickets_table).where(within(scope, principal, site_id)).order_by(_tickets.id.desc())
+    statement = _filtered(statement, state, query, person_id, interaction_id)
+    after = paging.key(str)
+    if after is not None:
+        statement = statement.where(_tickets.id < after[0])
+    tickets = [_ticket(row) for row in connection.execute(statement.limit(paging.limit + 1))]
+    return cut(tickets, paging.limit, lambda ticket: (ticket.ticket_id,))
+
+
+def list_due(
+    connection: Connection, scope: Scope, principal: Principal, site_id: SiteId, paging: Paging
+) -> Page[Ticket]:
+    """Return live tickets with a promise running, the most urgent first."""
+    statement = select(tickets_table).where(
+        within(scope, principal, site_id), _tickets.state.in_(_LIVE), _tickets.due_at.is_not(None)
+    )
+    after = paging.key(int, str)
+    if after is not None:
+        statement = statement.where(tuple_(type_coerce(_tickets.due_at, BigInteger), _tickets.id) > tuple_(*after))
+    ordered = statement.order_by(_tickets.due_at, _tickets.id).limit(paging.limit + 1)
+    tickets = [_ticket(row) for row in connection.execute(ordered)]
+    return cut(tickets, paging.limit, _due_key)
+
+
+def _due_key(ticket: Ticket) -> tuple[int, str]:
+    assert ticket.due_at is not None
+    return to_microseconds(ticket.due_at), ticket.ticket_id
+
+
+def _filtered(
+    statement: Select[Any], state: TicketState | None, query: str, person_id: str, interaction_id: str
+) -> Select[Any]:
+    if state is not None:
+        statement = statement.where(_tickets.state == state.value)
+    if person_id:
+        statement = statement.where(_tickets.person_id == person_id)
+    if interaction_id:
+        statement = statement.where(_tickets.interaction_id == interaction_id)
+    return statement.where(_matches(query)) if query else statement
+
+
+def _matches(query: str) -> ColumnElement[bool]:
+    named = _tickets.subject_key.contains(query.casefold(), autoescape=True)
+    digits = query.lstrip("#")
+    if digits.isascii() and digits.isdigit() and len(digits) <= 9:
+        return or_(named, _tickets.number == int(digits))
+    return named
+
+
+def find_ticket(
+    connection: Connection, scope: Scope, principal: Principal, site_id: SiteId, ticket_id: str
+) -> Ticket | None:
+    """Return one ticket if the scope reaches it."""
+    query = select(tickets_table).where(_tickets.id == ticket_id, within(scope, principal, site_id))
+    row = connection.execute(query).one_or_none()
+    return _ticket(row) if row else None
+
+
+def open_tickets_of(connection: Connection, person_id: str, most: int) -> list[Ticket]:
+    """Return a person's live tickets, the most urgent first, for the card the program shows with his call."""
+    query = select(tickets_table).where(_tickets.person_id == person_id, _tickets.state.in_(_LIVE))
+    ordered = query.order_by(_tickets.due_at.is_(None), _tickets.due_at, _tickets.id).limit(most)
+    return [_ticket(row) for row in connection.execute(ordered)]
+
+
+def tickets_of_interaction(connection: Connection, interaction_id: str) -> list[Ticket]:
+    """Return the tickets opened from an interaction, oldest first, for the screen that works on it."""
+    query = select(tickets_table).where(_tickets.interaction_id == interaction_id).order_by(_tickets.id)
+    return [_ticket(row) for row in connection.execute(query)]
+
+
+def save_ticket(tx: Transaction, ticket: Ticket, *, is_new: bool) -> None:
+    """Store a ticket."""
+    values: dict[str, Any] = {name: getattr(ticket, name) for name in _PLAIN}
+    values |= {"state": ticket.state.value, "due_at": ticket.due_at, "subject_key": ticket.subject.casefold()[:200]}
+    if is_new:
+        tx.execute(insert(tickets_table), {"id": ticket.ticket_id, "site_id": ticket.site_id, **values})
+    else:
+        tx.execute(update(tickets_table).where(_tickets.id == ticket.ticket_id), values)
+
+
+def insert_note(tx: Transaction, ticket_id: TicketId, note: TicketNote) -> None:
+    """Store a note."""
+    row = {
+        "id": note.note_id,
+        "ticket_id": ticket_id,
+        "author_id": note.author_id,
+        "at": note.at,
+        "text": note.text,
+        "is_reply": note.is_reply,
+    }
+    tx.execute(insert(ticket_notes_table), row)
+
+
+def list_notes(connection: Connection, ticket_id: TicketId) -> list[TicketNote]:
+    """Return a ticket's notes, oldest first; ask for the ticket in scope before."""
+    table = ticket_notes_table.c
+    query = select(ticket_notes_table).where(table.ticket_id == ticket_id).order_by(table.id)
+    return [TicketNote(r.id, r.author_id, r.at, r.text, r.is_reply) for r in connection.execute(query)]
+
+
+def _ticket(row: Row[Any]) -> Ticket:
+    plain = {name: getattr(row, name) for name in _PLAIN}
+    return Ticket(TicketId(row.id), SiteId(row.site_id), state=TicketState(row.state), **plain)
+
+
+# ------------------------------------------------------------------ policies
+
+
+def list_policies(connection: Connection, site_id: SiteId) -> Sequence[SlaPolicy]:
+    """Return the site's policies by name; they have no owner."""
+    query = select(policies_table).where(_policies.site_id == site_id).order_by(_policies.name)
+    return [
+        SlaPolicy(r.id, SiteId(r.site_id), r.name, r.first_reply_time, r.solve_time, r.is_default)
+        for r in connection.execute(query)
+    ]
+
+
+def save_policy(tx: Transaction, policy: SlaPolicy, *, is_new: bool) -> None:
+    """Store a policy; a default one is the only default of its site."""
+    if policy.is_default:
+        tx.execute(update(policies_table).where(_policies.site_id == policy.site_id), {"is_default": False})
+    values = {
+        "name": policy.name,
+        "first_reply_time": policy.first_reply_time,
+        "solve_time": policy.solve_time,
+        "is_default": policy.is_default,
+    }
+    if is_new:
+        tx.execute(insert(policies_table), {"id": policy.policy_id, "site_id": policy.site_id, **values})
+    else:
+        tx.execute(update(policies_table).where(_policies.id == policy.policy_id), values)
