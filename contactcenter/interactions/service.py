@@ -1,7 +1,7 @@
 """Use cases of interactions: what an agent does with his own work, and what may be read of past and present ones.
 
-Acts on live work go to ``assignments`` and the router; texts (note, disposition) are rows of their own and answered after
-their commit. Every method takes the principal first and checks his right in one place.
+Acts on live work go to ``assignments`` and the router; texts (note, disposition) are rows of their own and answered
+after their commit. Every method takes the principal first and checks his right in one place.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,0 +1,274 @@
+"""The hub: keeps every open page's feed true.
+
+Desktops hear of their own agent's changes at the end of the loop turn in which they happened (the pop). Live pages are
+brought up to date twice a second, a slice of pages per loop turn, so wallboards never delay a call. Each page has a
+bounded outbox; one that does not read is closed, nobody waits for it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import structlog
+
+from agent_ui import protocol
+from agent_ui.feeds import Feed
+from agent_ui.projections import desktop, live
+from contactcenter.core.clock import Clock
+from contactcenter.core.ids import AgentId, Ids, InteractionId
+from contactcenter.core.permissions import Principal, Right, Scope
+from contactcenter.interactions.figures import DayFigures
+from contactcenter.interactions.live import Picture
+from contactcenter.interactions.model import Interaction
+
+log = structlog.get_logger(__name__)
+
+OUTBOX: Final = 512
+LIVE_INTERVAL: Final = 0.5
+WAITING_INTERVAL: Final = 2.0
+SLICE: Final = 25
+FEED_KEPT: Final = 60.0
+DESKTOP, LIVE = "desktop", "live"
+
+
+@dataclass(eq=False, slots=True)
+class Page:
+    """One open page. ``outbox`` holds encoded frames for its socket; ``wake`` tells the socket's writer."""
+
+    principal: Principal
+    name: str
+    instance: str
+    settings: Mapping[str, Any]
+    feed: Feed
+    opened_at: float
+    seen_at: float
+    outbox: deque[bytes] = field(default_factory=deque)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    goodbye: str = ""
+
+    def send(self, message: protocol.ServerMessage) -> None:
+        """Queue one frame; a page that does not read is told to go."""
+        if len(self.outbox) >= OUTBOX:
+            self.close("slow")
+            return
+        self.outbox.append(protocol.encode(message))
+        self.wake.set()
+
+    def close(self, reason: str) -> None:
+        """End the page's socket after a last frame that says why."""
+        if not self.goodbye:
+            self.goodbye = reason
+            self.outbox.clear()
+            self.outbox.append(protocol.encode(protocol.Goodbye(reason)))
+            self.wake.set()
+
+
+Degraded = Callable[[], list[dict[str, Any]]]
+
+
+class Hub:
+    """Owner of all pages of this process."""
+
+    def __init__(self, picture: Picture, figures: DayFigures, clock: Clock, ids: Ids, degraded: Degraded) -> None:
+        self.picture = picture
+        self.pages: set[Page] = set()
+        self._figures = figures
+        self._clock = clock
+        self._ids = ids
+        self._degraded = degraded
+        self._desktops: dict[AgentId, Page] = {}
+        self._kept: dict[tuple[str, str, str], tuple[Feed, float]] = {}
+        self._dirty: set[str] = set()
+        self._live_dirty = True
+        self._holders: dict[InteractionId, AgentId] = {}
+        self._waiting: Mapping[str, Any] = desktop.waiting_view(picture)
+        picture.watch(self.touch)
+
+    # ------------------------------------------------------------ pages
+
+    def open(self, principal: Principal, hello: protocol.Hello, settings: Mapping[str, Any]) -> Page:
+        """Take up a page: one that resumes gets what it missed, another a snapshot; a second desktop replaces the first."""
+        now = self._clock.timestamp()
+        feed, _ = self._kept.pop((principal.user_id, hello.page, hello.instance), (None, 0.0))
+        missed = feed.since(hello.resume.epoch, hello.resume.seq) if feed and hello.resume else None
+        if feed is None or missed is None:
+            feed = Feed(self._ids.new())
+        page = Page(principal, hello.page, hello.instance, settings, feed, now, now)
+        if hello.page == DESKTOP and principal.agent_id is not None:
+            self._replace_desktop(principal.agent_id, page)
+        self.pages.add(page)
+        changes = feed.offer(self._all_slots(page))
+        if missed is None:
+            page.send(feed.snapshot(_iso(self._clock)))
+        else:
+            for one in [*missed, *([changes] if changes else [])]:
+                page.send(one)
+        return page
+
+    def _replace_desktop(self, agent_id: AgentId, page: Page) -> None:
+        before = self._desktops.get(agent_id)
+        if before is not None and before.instance != page.instance:
+            before.close("replaced")
+        self._desktops[agent_id] = page
+
+    def closed(self, page: Page) -> None:
+        """The page's socket is gone; its feed waits a while for it to come back."""
+        self.pages.discard(page)
+        now = self._clock.timestamp()
+        self._kept = {key: kept for key, kept in self._kept.items() if now - kept[1] < FEED_KEPT}
+        if not page.goodbye:
+            self._kept[page.principal.user_id, page.name, page.instance] = (page.feed, now)
+        agent_id = page.principal.agent_id
+        if agent_id is not None and self._desktops.get(agent_id) is page:
+            del self._desktops[agent_id]
+
+    def close_user(self, user_id: str) -> None:
+        """End every page of a user who signed out or lost his rights."""
+        for page in list(self.pages):
+            if page.principal.user_id == user_id:
+                page.close("signed-out")
+
+    def desktop_of(self, agent_id: AgentId) -> Page | None:
+        """Return the agent's open desktop."""
+        return self._desktops.get(agent_id)
+
+    # ------------------------------------------------------------ changes
+
+    def touch(self, key: str) -> None:
+        """Something changed: desktops hear at the end of this loop turn, live pages at their next beat."""
+        if not self._dirty:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._dirty.add(key)
+        self._live_dirty = True
+
+    def _flush(self) -> None:
+        dirty, self._dirty = self._dirty, set()
+        news: dict[AgentId, set[str]] = {}
+        for key in dirty:
+            kind, _, one = key.partition(":")
+            if kind == "agent":
+                news.setdefault(AgentId(one), set()).add("me")
+            elif kind in ("work", "card"):
+                self._flush_work(InteractionId(one), news)
+            elif kind == "link":
+                self._touch_agents_of(one)
+        for agent_id, slots in news.items():
+            page = self._desktops.get(agent_id)
+            if page is not None:
+                self._push(
+                    page, {key: self._slot(page, key) if value is None else value for key, value in slots.items()}
+                )
+
+    def _flush_work(self, interaction_id: InteractionId, news: dict[AgentId, set[str]]) -> None:
+        item = self.picture.interactions.get(interaction_id)
+        now_held = desktop.holder(item) if item is not None else None
+        before = self._holders.pop(interaction_id, None)
+        if now_held is not None:
+            self._holders[interaction_id] = now_held
+        for agent_id in {now_held, before} - {None}:
+            assert agent_id is not None
+            news.setdefault(agent_id, set()).update((f"work:{interaction_id}", f"card:{interaction_id}"))
+
+    def _touch_agents_of(self, server_id: str) -> None:
+        for agent in self.picture.agents.values():
+            if agent.device.server_id == server_id:
+                self.touch(f"agent:{agent.agent_id}")
+
+    def _push(self, page: Page, slots: Mapping[str, Any]) -> None:
+        changes = page.feed.offer(slots)
+        if changes is not None:
+            page.send(changes)
+
+    # ------------------------------------------------------------ beats
+
+    async def keep_live(self) -> None:
+        """For ever: bring the live pages up to date twice a second, a slice of pages per loop turn."""
+        while True:
+            await asyncio.sleep(LIVE_INTERVAL)
+            if self._live_dirty:
+                self._live_dirty = False
+                await self._refresh([page for page in self.pages if page.name == LIVE])
+
+    async def keep_waiting(self) -> None:
+        """For ever: tell desktops how many wait in all queues, every 2 s."""
+        while True:
+            await asyncio.sleep(WAITING_INTERVAL)
+            waiting = desktop.waiting_view(self.picture)
+            if waiting != self._waiting:
+                self._waiting = waiting
+                await self._refresh([page for page in self.pages if page.name == DESKTOP], ["me"])
+
+    async def _refresh(self, pages: list[Page], keys: list[str] | None = None) -> None:
+        shared = self._live_slots() if keys is None else {}
+        for index, page in enumerate(pages):
+            if not page.goodbye:
+                self._push(page, self._slots(page, keys) if keys else self._live_view(page, shared))
+            if index % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+
+    # ------------------------------------------------------------ what a page may see
+
+    def _all_slots(self, page: Page) -> dict[str, Any]:
+        if page.name == LIVE:
+            return self._live_view(page, self._live_slots())
+        held = [one for one, item in self.picture.interactions.items() if self._is_held(page, item)]
+        return self._slots(page, ["settings", "me", *(f"{kind}:{one}" for one in held for kind in ("work", "card"))])
+
+    def _is_held(self, page: Page, item: Interaction) -> bool:
+        return page.principal.agent_id is not None and desktop.holder(item) == page.principal.agent_id
+
+    def _slots(self, page: Page, keys: Iterable[str]) -> dict[str, Any]:
+        return {key: self._slot(page, key) for key in keys}
+
+    def _slot(self, page: Page, key: str) -> Any:
+        kind, _, one = key.partition(":")
+        if kind == "settings":
+            return page.settings
+        if kind == "me":
+            agent = self.picture.agents.get(page.principal.agent_id or AgentId(""))
+            return desktop.me_slot(agent, self.picture, self._waiting) if agent else None
+        item = self.picture.interactions.get(InteractionId(one))
+        if item is None or not self._is_held(page, item):
+            return None
+        return desktop.work_slot(item, self.picture) if kind == "work" else desktop.card_slot(item)
+
+    def _live_slots(self) -> dict[str, Any]:
+        """Return the slots all live pages share, made once per beat."""
+        picture, now = self.picture, self._clock.now()
+        slots: dict[str, Any] = {}
+        for queue_id, queue in picture.queues.items():
+            slots[f"queue:{queue_id}"] = live.queue_slot(queue, picture, self._figures, now)
+            for place, item in enumerate(live.in_line(picture, queue_id), start=1):
+                slots[f"waiting:{item.interaction_id}"] = live.waiting_slot(item, place, picture)
+        for agent_id, agent in picture.agents.items():
+            slots[f"agent:{agent_id}"] = live.agent_slot(agent, picture)
+        return slots
+
+    def _live_view(self, page: Page, shared: Mapping[str, Any]) -> dict[str, Any]:
+        """Return one supervisor's part of the shared slots, his totals, and None for what is gone."""
+        agents = self._agents(page.principal)
+        hidden = {f"agent:{agent_id}" for agent_id in self.picture.agents.keys() - set(agents)}
+        view: dict[str, Any] = dict.fromkeys(page.feed.slots)
+        view |= {key: slot for key, slot in shared.items() if key not in hidden}
+        now = self._clock.now()
+        view["totals"] = live.totals_slot(self.picture, agents, self._figures, self._degraded(), now)
+        view["settings"] = page.settings
+        if page.principal.agent_id:
+            view["me"] = self._slot(page, "me")
+        return view
+
+    def _agents(self, principal: Principal) -> list[AgentId]:
+        """Return the agents within the principal's scope of the live page."""
+        scope = principal.rights.get(Right.LIVE_VIEW)
+        if scope is None:
+            return []
+        agents = self.picture.agents.values()
+        if scope >= Scope.SITE:
+            return [agent.agent_id for agent in agents]
+        return [agent.agent_id for agent in agents if agent.record.team_id in principal.team_ids]
+
+
+def _iso(clock: Clock) -> str:
+    return clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")

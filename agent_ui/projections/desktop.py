@@ -1,0 +1,247 @@
+"""The slots of an agent's desktop: ``me`` and one ``work:`` per interaction in hand. Pure.
+
+Instants go out as they are (the encoder writes ISO 8601); the page counts, so a slot changes only when a fact does.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from contactcenter.core.ids import AgentId, SkillId
+from contactcenter.interactions.live import LiveAgent, Picture
+from contactcenter.interactions.model import Alert, Interaction, Phase, Segment
+from contactcenter.queues.model import Queue
+
+_BY_ROUTER: Final = frozenset({"no-answer", "rejected", "phone", "busy", "page-lost"})
+BEST_NAMED: Final = 2
+
+
+def holder(item: Interaction) -> AgentId | None:
+    """Return the agent on whose screen the interaction is: alerted, talking or wrapping up."""
+    if item.alert is not None:
+        return item.alert.agent_id
+    if item.segment is not None and item.segment.is_open:
+        return item.segment.agent_id
+    return None
+
+
+def me_slot(agent: LiveAgent, picture: Picture, waiting: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the agent's own three states; ``waiting`` is what stands in all queues (``waiting_view``)."""
+    link = picture.links.get(agent.device.server_id)
+    busy = agent.work != "idle"
+    return {
+        "agent_id": agent.agent_id,
+        "name": agent.record.name,
+        "initials": agent.record.initials,
+        "presence": {"state": agent.presence, "reason": agent.reason, "since": agent.presence_since},
+        "work": {
+            "state": "reserved" if agent.work == "revoking" else agent.work,
+            "interaction_id": agent.interaction_id,
+            "since": agent.work_since,
+            "until": agent.until,
+        },
+        "device": {
+            "usable": agent.device_usable,
+            "state": agent.device_state,
+            "kind": agent.record.device.kind.value,
+            "endpoint": agent.device.endpoint,
+            "mode": agent.device.mode.value,
+        },
+        "capacity": {"voice": {"used": int(busy), "max": agent.record.voice_capacity}},
+        "waiting": waiting,
+        "link": {"pbx": "up" if link and link.up else "down", "reason": link.reason if link else "connecting"},
+        "notice": _notice(agent),
+    }
+
+
+def waiting_view(picture: Picture) -> dict[str, Any]:
+    """Return how many stand in line and since when the first."""
+    entered = [item.visit.entered_at for item in picture.waiting() if item.visit]
+    return {"count": len(entered), "longest_since": min(entered, default=None)}
+
+
+def _notice(agent: LiveAgent) -> dict[str, Any] | None:
+    """Return why the router made this agent not ready, as long as it holds."""
+    if agent.presence != "not-ready" or agent.reason not in _BY_ROUTER:
+        return None
+    return {"code": agent.reason, "at": agent.presence_since}
+
+
+def work_slot(item: Interaction, picture: Picture) -> dict[str, Any] | None:
+    """Return an interaction as the agent who holds it sees it; None when nobody holds it."""
+    agent_id = holder(item)
+    agent = picture.agents.get(agent_id) if agent_id else None
+    visit = item.visit
+    if agent is None or visit is None:
+        return None
+    queue = picture.queues.get(visit.queue_id)
+    return {
+        "interaction_id": item.interaction_id,
+        "medium": "voice",
+        "state": _state(item),
+        "queue": {"id": visit.queue_id, "name": queue.name if queue else ""},
+        "caller": _caller(item),
+        **_title(item),
+        "entered_at": visit.entered_at,
+        "waited": item.waited,
+        "priority": visit.priority + (queue.priority if queue else 0),
+        "vip": item.vip,
+        "choices": list(item.choices),
+        "target_time": queue.target_time if queue else 0.0,
+        "dispositions": _dispositions(queue),
+        "needs_disposition": bool(queue and queue.needs_disposition),
+        "tickets": _tickets(item),
+        **(_alert_part(item.alert, agent, picture) if item.alert else _NO_ALERT),
+        **(_segment_part(item, item.segment, queue) if item.segment else _NO_SEGMENT),
+    }
+
+
+_NO_ALERT: Final[Mapping[str, Any]] = {
+    "alerted_at": None,
+    "expires_at": None,
+    "ring_time": None,
+    "reservation_id": None,
+    "leg_id": None,
+    "why": None,
+}
+_NO_SEGMENT: Final[Mapping[str, Any]] = {
+    "answered_at": None,
+    "ended_at": None,
+    "ended_by": "",
+    "talk_time": None,
+    "disposition": "",
+    "note": "",
+    "note_saved_at": None,
+    "wrap_up": None,
+}
+
+
+def _state(item: Interaction) -> str:
+    if item.alert is not None:
+        return "alerting"
+    return "talking" if item.phase is Phase.TALKING else "wrap-up"
+
+
+def _caller(item: Interaction) -> dict[str, Any]:
+    card = item.card or {}
+    return {
+        "number": card.get("number") or item.caller_number,
+        "raw": item.caller_number,
+        "name": item.caller_name,
+        "withheld": bool(card.get("withheld", not item.caller_number)),
+    }
+
+
+def _title(item: Interaction) -> dict[str, Any]:
+    """Return who it is, as far as known: the person's name, what the network told, the number."""
+    card = item.card or {}
+    person = card.get("person")
+    number = card.get("number") or item.caller_number
+    organisation = (person or {}).get("organisation")
+    title = person["name"] if person else item.caller_name or number
+    return {"title": title, "subtitle": organisation["name"] if organisation else ""}
+
+
+def _dispositions(queue: Queue | None) -> list[dict[str, str]]:
+    return [{"code": one.code, "label": one.label} for one in queue.dispositions if one.is_active] if queue else []
+
+
+def _tickets(item: Interaction) -> list[dict[str, Any]]:
+    tickets = (item.card or {}).get("call_tickets", [])
+    return list(tickets)
+
+
+def _alert_part(alert: Alert, agent: LiveAgent, picture: Picture) -> dict[str, Any]:
+    return {
+        "alerted_at": alert.alerted_at,
+        "expires_at": alert.expires_at,
+        "ring_time": (alert.expires_at - alert.alerted_at).total_seconds(),
+        "reservation_id": alert.reservation_id,
+        "leg_id": alert.reservation_id,
+        "why": why_view(alert.why, agent, picture, alert.alerted_at),
+    }
+
+
+def _segment_part(item: Interaction, segment: Segment, queue: Queue | None) -> dict[str, Any]:
+    talk_time = (segment.ended_at - segment.answered_at).total_seconds() if segment.ended_at else None
+    return {
+        "alerted_at": segment.alerted_at,
+        "reservation_id": segment.segment_id,
+        "leg_id": segment.segment_id,
+        "answered_at": segment.answered_at,
+        "ended_at": segment.ended_at,
+        "ended_by": segment.ended_by.value if segment.ended_by else "",
+        "talk_time": talk_time,
+        "disposition": segment.disposition,
+        "note": segment.note,
+        "note_saved_at": segment.note_saved_at,
+        "wrap_up": _wrap_up(segment, queue),
+    }
+
+
+def _wrap_up(segment: Segment, queue: Queue | None) -> dict[str, Any] | None:
+    if segment.wrap_up_until is None or segment.ended_at is None:
+        return None
+    return {
+        "until": segment.wrap_up_until,
+        "limit": (segment.wrap_up_until - segment.ended_at).total_seconds(),
+        "extensions_left": max(0, (queue.extensions if queue else 0) - segment.extensions),
+    }
+
+
+def why_view(why: Mapping[str, Any], agent: LiveAgent, picture: Picture, at: datetime) -> dict[str, Any] | None:
+    """Return the decision's reason with names in place of ids; codes stay codes, the page words them."""
+    if not why:
+        return None
+    best = [one for one in why["best"] if one["id"] in picture.agents]
+    idle_since = next((one["since"] for one in best if one["id"] == agent.agent_id), None)
+    others = [picture.agents[AgentId(one["id"])].record.name for one in best if one["id"] != agent.agent_id]
+    return {
+        "number": why["number"],
+        "rule": why["rule"],
+        "considered": why["considered"],
+        "eligible": why["candidates"],
+        "skills": [_skill(one, agent, picture) for one in why["requirement"]],
+        "passed": [passed_view(one, picture) for one in why["passed"]],
+        "idle_for": at.timestamp() - idle_since if idle_since is not None else None,
+        "next": {"agent": others[0]} if others else None,
+    }
+
+
+def _skill(need: Mapping[str, Any], agent: LiveAgent, picture: Picture) -> dict[str, Any]:
+    skill_id = SkillId(need["skill"])
+    have = agent.record.skills.get(skill_id, 0)
+    return {"name": picture.skill_labels.get(skill_id, skill_id), "need": need["level"], "have": have}
+
+
+def passed_view(passed: Mapping[str, Any], picture: Picture) -> dict[str, Any]:
+    """Return one reason why agents were passed over, skills and agents by name."""
+    view = dict(passed)
+    if "skill" in view:
+        view["skill"] = picture.skill_labels.get(SkillId(view["skill"]), view["skill"])
+    if "agents" in view:
+        view["agents"] = [named(AgentId(one), picture) for one in view["agents"]]
+    return view
+
+
+def named(agent_id: AgentId, picture: Picture) -> dict[str, str]:
+    """Return an agent's id and name."""
+    agent = picture.agents.get(agent_id)
+    return {"id": agent_id, "name": agent.record.name if agent else ""}
+
+
+LOADING_CARD: Final[Mapping[str, Any]] = {
+    "person": None,
+    "confidence": 0,
+    "because": "none",
+    "candidates": [],
+    "open_tickets": [],
+    "history": [],
+    "history_total": 0,
+    "loading": True,
+}
+
+
+def card_slot(item: Interaction) -> Mapping[str, Any]:
+    """Return the customer card; still loading until the look-up has answered."""
+    return item.card or LOADING_CARD

@@ -1,0 +1,133 @@
+"""The slots of the supervisor's live page. Pure."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from contactcenter.core.ids import AgentId, QueueId
+from contactcenter.interactions.figures import DayFigures
+from contactcenter.interactions.live import LiveAgent, Picture
+from contactcenter.interactions.model import Interaction, Phase
+from contactcenter.queues.model import Queue
+
+_WORK: Final[Mapping[str, str]] = {"reserved": "alert", "revoking": "alert", "handling": "talking", "wrap-up": "wrap"}
+_PRESENCE: Final[Mapping[str, str]] = {"ready": "ready", "not-ready": "away", "offline": "off"}
+
+
+def agent_state(agent: LiveAgent) -> tuple[str, str, datetime | None]:
+    """Return (state, reason, since): what the agent works on, else the dead device, else the chosen presence."""
+    if agent.work in _WORK:
+        return _WORK[agent.work], "", agent.work_since
+    if agent.presence == "ready" and not agent.device_usable:
+        return "off", "phone", agent.presence_since
+    since = max((at for at in (agent.presence_since, agent.work_since) if at), default=None)
+    return _PRESENCE[agent.presence], agent.reason, since
+
+
+def agent_slot(agent: LiveAgent, picture: Picture) -> dict[str, Any]:
+    """Return one agent's tile."""
+    state, reason, since = agent_state(agent)
+    item = picture.interactions.get(agent.interaction_id) if agent.interaction_id else None
+    queue = picture.queues.get(item.visit.queue_id) if item and item.visit else None
+    return {
+        "agent_id": agent.agent_id,
+        "name": agent.record.name,
+        "state": state,
+        "reason": reason,
+        "since": since,
+        "queue": queue.name if queue else "",
+        "interaction_id": agent.interaction_id,
+        "team": agent.record.team_name,
+    }
+
+
+def _serves(agent: LiveAgent, queue: Queue) -> bool:
+    return all(agent.record.skills.get(skill, 0) >= level for skill, level in queue.skills.items())
+
+
+def queue_slot(queue: Queue, picture: Picture, figures: DayFigures, now: datetime) -> dict[str, Any]:
+    """Return one queue's row: who waits, today's figures, who could answer."""
+    waiting = [item.visit.entered_at for item in picture.waiting(queue.queue_id) if item.visit]
+    staffed = [one for one in picture.agents.values() if one.presence != "offline" and _serves(one, queue)]
+    today = figures.of(queue.queue_id)
+    return {
+        "queue_id": queue.queue_id,
+        "name": queue.name,
+        "priority": queue.priority,
+        "target_time": queue.target_time,
+        "goal": queue.goal,
+        "waiting": len(waiting),
+        "longest_since": min(waiting, default=None),
+        "offered": today.offered,
+        "answered": today.answered,
+        "abandoned": today.abandoned,
+        "short_abandoned": today.short_abandoned,
+        "in_target": today.in_target,
+        "service_level": today.service_level(),
+        "service_level_15": today.service_level_recent(now),
+        "ready": sum(agent_state(one)[0] == "ready" for one in staffed),
+        "staffed": len(staffed),
+    }
+
+
+def in_line(picture: Picture, queue_id: QueueId) -> list[Interaction]:
+    """Return a queue's line in the order the router serves it: VIP, priority, who came first."""
+    return sorted(picture.waiting(queue_id), key=_rank)
+
+
+def _rank(item: Interaction) -> tuple[bool, int, float]:
+    assert item.visit is not None
+    return not item.vip, -item.visit.priority, item.visit.entered_at.timestamp()
+
+
+def waiting_slot(item: Interaction, place: int, picture: Picture) -> dict[str, Any] | None:
+    """Return one line of the waiting list; None when it does not wait."""
+    visit = item.visit
+    if visit is None or item.phase not in (Phase.WAITING, Phase.ALERTING):
+        return None
+    queue = picture.queues.get(visit.queue_id)
+    card = item.card or {}
+    person = card.get("person")
+    agent = picture.agents.get(item.alert.agent_id) if item.alert else None
+    return {
+        "interaction_id": item.interaction_id,
+        "caller": card.get("number") or item.caller_number,
+        "name": person["name"] if person else item.caller_name,
+        "queue": {"id": visit.queue_id, "name": queue.name if queue else ""},
+        "since": visit.entered_at,
+        "priority": visit.priority + (queue.priority if queue else 0),
+        "vip": item.vip,
+        "place": place,
+        "state": "alerting" if item.alert else "waiting",
+        "agent": agent.record.name if agent else "",
+    }
+
+
+def totals_slot(
+    picture: Picture,
+    agents: Collection[AgentId],
+    figures: DayFigures,
+    degraded: Sequence[Mapping[str, Any]],
+    now: datetime,
+) -> dict[str, Any]:
+    """Return the strip on top; ``agents`` are those the supervisor may see."""
+    waiting = [item.visit.entered_at for item in picture.waiting() if item.visit]
+    states = [agent_state(picture.agents[agent_id])[0] for agent_id in agents]
+    today = figures.totals(picture.queues)
+    links = picture.links.values()
+    return {
+        "waiting": len(waiting),
+        "longest_since": min(waiting, default=None),
+        "ready": states.count("ready"),
+        "signed_in": sum(state != "off" for state in states),
+        "talking": states.count("talking"),
+        "offered_today": today.offered,
+        "answered_today": today.answered,
+        "abandoned_today": today.abandoned,
+        "short_abandoned_today": today.short_abandoned,
+        "in_target_today": today.in_target,
+        "service_level_today": today.service_level(),
+        "service_level_15": today.service_level_recent(now),
+        "pbx": [{"server_id": one.server_id, "up": one.up, "reason": one.reason, "since": one.since} for one in links],
+        "degraded": list(degraded),
+    }

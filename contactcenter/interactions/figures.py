@@ -1,0 +1,90 @@
+"""Today's figures of each queue, from events alone. Pure; formulas as in STYLE's table of words.
+
+offered = entered the queue today; answered, abandoned = those of them; short abandons left within the queue's
+threshold; service level = answered within T / (offered - short abandons), over visits that have ended; the figure of
+the last 15 minutes counts visits that ended within them.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from contactcenter.core.ids import QueueId
+
+RECENT: Final = timedelta(minutes=15)
+
+
+@dataclass(slots=True)
+class QueueFigures:
+    """Counts of visits since the day began."""
+
+    offered: int = 0
+    answered: int = 0
+    abandoned: int = 0
+    short_abandoned: int = 0
+    in_target: int = 0
+    recent: deque[tuple[datetime, bool]] = field(default_factory=deque)  # (ended at, answered in target)
+
+    def service_level(self) -> float | None:
+        """Return the share in percent of ended visits answered within T, short abandons left out; None without any."""
+        ended = self.answered + self.abandoned - self.short_abandoned
+        return round(100 * self.in_target / ended, 1) if ended > 0 else None
+
+    def service_level_recent(self, now: datetime) -> float | None:
+        """Return the same over the last 15 minutes."""
+        while self.recent and self.recent[0][0] < now - RECENT:
+            self.recent.popleft()
+        good = sum(in_target for _, in_target in self.recent)
+        return round(100 * good / len(self.recent), 1) if self.recent else None
+
+
+class DayFigures:
+    """Figures per queue for one day; ``roll`` begins the next."""
+
+    def __init__(self, day_began_at: datetime) -> None:
+        self.day_began_at = day_began_at
+        self.queues: dict[QueueId, QueueFigures] = {}
+
+    def of(self, queue_id: QueueId) -> QueueFigures:
+        """Return a queue's figures."""
+        return self.queues.setdefault(queue_id, QueueFigures())
+
+    def offered(self, queue_id: QueueId) -> None:
+        """Count a visit that began."""
+        self.of(queue_id).offered += 1
+
+    def answered(self, queue_id: QueueId, wait_time: float, target_time: float, at: datetime) -> None:
+        """Count a visit an agent answered after ``wait_time`` seconds."""
+        figures = self.of(queue_id)
+        in_target = wait_time <= target_time
+        figures.answered += 1
+        figures.in_target += in_target
+        figures.recent.append((at, in_target))
+
+    def abandoned(self, queue_id: QueueId, wait_time: float, short_abandon_time: float, at: datetime) -> None:
+        """Count a visit the customer gave up after ``wait_time`` seconds."""
+        figures = self.of(queue_id)
+        figures.abandoned += 1
+        if wait_time <= short_abandon_time:
+            figures.short_abandoned += 1
+        else:
+            figures.recent.append((at, False))
+
+    def roll(self, day_begins_at: datetime) -> None:
+        """Begin a new day."""
+        self.day_began_at = day_begins_at
+        self.queues = {queue_id: QueueFigures(recent=one.recent) for queue_id, one in self.queues.items()}
+
+    def totals(self, queues: Mapping[QueueId, object]) -> QueueFigures:
+        """Return the sum over the given queues (without the recent ones)."""
+        chosen = [figures for queue_id, figures in self.queues.items() if queue_id in queues]
+        return QueueFigures(
+            sum(one.offered for one in chosen),
+            sum(one.answered for one in chosen),
+            sum(one.abandoned for one in chosen),
+            sum(one.short_abandoned for one in chosen),
+            sum(one.in_target for one in chosen),
+            deque(sorted(entry for one in chosen for entry in one.recent)),
+        )
