@@ -48,6 +48,10 @@ _BY_CAUSE = {
 }
 
 
+_PHONES_OWN = (3, 17, 18, 19, 20, 21, 27)
+SAME_MOMENT = 0.05  # seconds; microseconds to a millisecond on an idle machine
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """How the dialplan and the endpoints are named, so that the judge knows customers, agents and the waiting place."""
@@ -213,13 +217,16 @@ def _call(customer: Channel, legs: Sequence[Channel], layout: Layout, now: float
 
 
 def _queued(customer: Channel, layout: Layout) -> tuple[bool, float | None]:
-    """Whether a customer reached the waiting place, and when: only the door's own events tell the time."""
+    """Whether a customer reached the waiting place, and when: events at its door tell the time.
+
+    The door: CELGenUserEvent, music that starts, or the Answer of a caller whom the menu did not pick up.
+    """
     inside = [row for row in customer.rows if row.context in layout.waiting_contexts]
     doors = [
         row.time
         for row in customer.rows
         if row.user_event in layout.waiting_events
-        or (row.event == cel.APP_START and row.context in layout.waiting_contexts)
+        or (row.event in (cel.APP_START, cel.ANSWER) and row.context in layout.waiting_contexts)
     ]
     return bool(inside or doors), min(doors, default=None)
 
@@ -269,8 +276,14 @@ def _alert(leg: Channel, customer: Channel, now: float) -> Alert:
 def _failure(leg: Channel, customer: Channel) -> AlertOutcome:
     if leg.ended_at is None:
         return AlertOutcome.OPEN if leg.end is End.OPEN else AlertOutcome.FAILED
-    if customer.ended_at is not None and customer.ended_at <= leg.ended_at:
+    if customer.ended_at is not None and customer.ended_at <= leg.ended_at + _margin(leg, customer):
         return AlertOutcome.CALLER_GONE
     if leg.answered_at is not None:
         return AlertOutcome.LOST
     return _BY_CAUSE.get(leg.cause, AlertOutcome.FAILED)
+
+
+def _margin(leg: Channel, customer: Channel) -> float:
+    """A caller's hang-up ends his leg and the agent's in either order, unless the phone gave a reason of its own."""
+    has_own_reason = leg.answered_at is None and leg.cause in _PHONES_OWN
+    return 0.0 if has_own_reason or customer.hangup_source != customer.name else SAME_MOMENT

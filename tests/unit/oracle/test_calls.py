@@ -150,6 +150,25 @@ def test_caller_hangs_up_during_the_alert():
     assert outcomes(call) == [(AGENT_1, AlertOutcome.CALLER_GONE)]
 
 
+@pytest.mark.parametrize(
+    "cause, outcome", [(127, AlertOutcome.CALLER_GONE), (17, AlertOutcome.BUSY), (19, AlertOutcome.NO_ANSWER)]
+)
+def test_two_ends_in_one_moment_are_told_apart_by_the_cause(cause, outcome):
+    tape = Tape().waiting()
+    tape.alerts(3, AGENT_1)
+    tape.ends(4, AGENT_1, cause=cause)
+    tape.ends(4.001, cause=127)
+    assert outcomes(only(tape)) == [(AGENT_1, outcome)]
+
+
+def test_an_alert_that_the_pbx_ended_with_the_call_was_taken_back():
+    tape = Tape().waiting()
+    tape.alerts(3, AGENT_1)
+    tape.ends(4, AGENT_1, cause=0)
+    tape.ends(4.001, cause=0, source="")
+    assert outcomes(only(tape)) == [(AGENT_1, AlertOutcome.REVOKED)]
+
+
 def test_caller_gone_while_the_bridge_forms():
     """The agent picked up, the caller's channel ended first: nobody talked."""
     tape = Tape().waiting()
@@ -220,6 +239,14 @@ def test_waiting_is_seen_by_the_context_alone():
     tape.ends(9)
     call = only(tape)
     assert (call.outcome, call.queued, call.queued_at) == (Outcome.ABANDONED, True, None)
+
+
+def test_a_call_picked_up_at_the_waiting_place_waits_since_then():
+    tape = Tape()
+    tape.arrives()
+    tape.note(1, "ANSWER", CUSTOMER, "cc-hold")
+    tape.ends(9)
+    assert only(tape).wait_time == 8.0
 
 
 def test_restart_of_asterisk_ends_what_has_no_end():
