@@ -174,7 +174,7 @@ class PbxProcess:
             os.kill(pid, number)
         except ProcessLookupError:
             return True
-        return await _until(lambda: not _is_ours(pid, self.run_folder.main_config), STOP_SECONDS)
+        return await _until(lambda: not _is_alive(pid), STOP_SECONDS)
 
 
 def running_pid(run_folder: RunFolder) -> int | None:
@@ -222,6 +222,15 @@ def _is_ours(pid: int, main_config: Path) -> bool:
     except OSError:
         return False
     return os.fsencode(main_config) in words
+
+
+def _is_alive(pid: int) -> bool:
+    """Whether ``pid`` still holds its ports; a process on its way out has lost its command line, not yet its sockets."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in {"Z", "X"}
 
 
 async def _until(condition: Callable[[], bool], seconds: float) -> bool:

@@ -92,7 +92,7 @@ class PbxSettings:
     external_address: str | None = None
     fallback_round: int = 30
     fallback_rounds: int = 20
-    ivr_guard: int = 0
+    ivr_guard: int = dialplan_names.AGI_SECONDS
 
     @property
     def ami_permit(self) -> str:
