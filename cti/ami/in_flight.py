@@ -14,6 +14,9 @@ from cti.ami.codec import Message
 
 log = structlog.get_logger(__name__)
 
+_OWN_STALL = 0.1
+_GRACE = 0.25
+
 ListHandler = Callable[[list[Message]], None]
 
 
@@ -70,7 +73,15 @@ class InFlight:
         return future
 
     def _expire(self, action_id: str, timeout: float) -> asyncio.TimerHandle:
-        return self._loop.call_later(timeout, self._give_up, action_id, "action-timeout")
+        deadline = self._loop.time() + timeout
+        return self._loop.call_at(deadline, self._time_over, action_id, deadline)
+
+    def _time_over(self, action_id: str, deadline: float) -> None:
+        """Give up, unless this comes late: then our own process stood still and the answer may lie in the socket."""
+        if self._loop.time() - deadline < _OWN_STALL:
+            self._give_up(action_id, "action-timeout")
+        else:
+            self._entries[action_id].timer = self._expire(action_id, _GRACE)
 
     def answered(self, message: Message) -> None:
         """Take an answer."""

@@ -60,7 +60,7 @@ class Due(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LinkTiming:
-    """Every time limit of a link, in seconds.
+    """Every time limit of a link, in seconds. ``login_timeout``: Asterisk holds a refusal back for one second.
 
     ``stale_after``: without a byte for this long the PBX counts as frozen. ``ping_timeout``: the same for an unanswered
     ping while events still flow (they come that late, too). One ping is on its way at a time.

@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contactcenter.core.tasks import TaskSupervisor
 from cti.ami import AmiClient, AmiSettings, LinkState, LinkTiming, Message
 
-FAST = LinkTiming(retry_first=0.01, retry_cap=0.05, ping_interval=0.05, stale_after=0.3, login_timeout=0.5)
+FAST = LinkTiming(
+    retry_first=0.01, retry_cap=0.05, ping_interval=0.05, stale_after=0.3, login_timeout=0.5, own_stall=0.05
+)
 
 
 class Owner:
@@ -47,6 +49,9 @@ class Owner:
                 self._changed.clear()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._changed.wait(), 0.02)
+
+    async def count_of(self, kind: str, count: int) -> None:
+        await self.until(lambda: len(self.named(kind)) >= count)
 
     async def live(self, times: int = 1) -> None:
         await self.until(lambda: self.count(LinkState.LIVE) >= times)
