@@ -17,6 +17,7 @@ from contactcenter.core.ids import AgentId, DeviceId, ServerId, SiteId, SkillId,
 
 MAX_LEVEL: Final = 10
 _EXTENSION: Final = re.compile(r"[0-9]{2,10}", re.ASCII)
+_CODE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,59}", re.ASCII)
 # The address is written into a configuration file of the PBX: nothing but these shapes may pass.
 _CONTACT_URI: Final = re.compile(
     r"sips?:[A-Za-z0-9._-]{1,64}@(?:[A-Za-z0-9.-]{1,120}|\[[0-9A-Fa-f:]{2,40}\])(?::[0-9]{1,5})?(?:;transport=(?:udp|tcp|tls))?",
@@ -182,6 +183,12 @@ def check_extension(extension: str) -> None:
     """Raise Invalid unless ``extension`` is 2..10 digits."""
     if not _EXTENSION.fullmatch(extension):
         raise Invalid("invalid", {"extension": "not-an-extension"})
+
+
+def check_code(code: str) -> None:
+    """Raise Invalid unless ``code`` is a kebab-case word."""
+    if not _CODE.fullmatch(code):
+        raise Invalid("invalid", {"code": "not-a-code"})
 
 
 def check_contact_uri(uri: str, kind: DeviceKind) -> None:

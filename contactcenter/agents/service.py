@@ -24,6 +24,7 @@ from contactcenter.agents.model import (
     SkillChanged,
     Team,
     TeamChanged,
+    check_code,
     check_contact_uri,
     check_extension,
     check_levels,
@@ -241,6 +242,7 @@ class AgentService:
     async def save_reason(self, principal: Principal, reason: NotReadyReason) -> NotReadyReason:
         """Create or change the not-ready reason with this code."""
         require(principal, Right.AGENTS_WRITE)
+        check_code(reason.code)
 
         def work(tx: Transaction) -> NotReadyReason:
             is_new = reason.code not in {known.code for known in store.list_reasons(tx.connection)}

@@ -61,7 +61,7 @@ class UserService:
         self._ids = ids
         self._passwords = passwords
         self._attempts = attempts
-        self._principals = principals
+        self.principals = principals
 
     # ------------------------------------------------------------------ sessions
 
@@ -125,7 +125,7 @@ class UserService:
 
     async def _end(self, principal: Principal, user_id: UserId, session_id: str | None, reason: str) -> Sequence[str]:
         ended = await self._database.write(lambda tx: _end_sessions(tx, principal, user_id, session_id, reason))
-        self._principals.drop(user_id)
+        self.principals.drop(user_id)
         return ended
 
     # ------------------------------------------------------------------ users
@@ -228,7 +228,7 @@ class UserService:
             return after
 
         user = await self._database.write(work)
-        self._principals.drop(user.user_id)
+        self.principals.drop(user.user_id)
         return user
 
     async def _hash(self, password: str) -> str:
@@ -277,7 +277,7 @@ class UserService:
             tx.record(TokenChanged(token.token_id, token.user_id, "revoked"), principal.user_id)
             return token.user_id
 
-        self._principals.drop(await self._database.write(work))
+        self.principals.drop(await self._database.write(work))
 
 
 def _end_sessions(

@@ -249,6 +249,11 @@ def respond(route: Route, answer: Any) -> web.Response:
     return web.Response(status=route.status, body=_writer(route.returns)(answer), content_type="application/json")
 
 
+def json_answer(answer: BaseModel, status: int = 200) -> web.Response:
+    """Write a model as a response to add something to, a cookie for example."""
+    return web.Response(status=status, text=answer.model_dump_json(), content_type="application/json")
+
+
 @cache
 def _writer(kind: Any) -> Callable[[Any], bytes]:
     return TypeAdapter(kind).dump_json

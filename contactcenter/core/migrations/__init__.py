@@ -1,0 +1,37 @@
+"""Brings a database to the tables this program needs (alembic), and tells when it is not there yet.
+
+Each file in ``versions`` is one step, never changed once released. Steps name tables themselves and import no room.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine
+
+_FOLDER: Final = Path(__file__).parent
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the database to the newest version, in one transaction. Idempotent."""
+    config = _config()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def is_current(engine: Engine) -> bool:
+    """Tell whether the database has the newest version."""
+    newest = ScriptDirectory.from_config(_config()).get_current_head()
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision() == newest
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
