@@ -3,10 +3,7 @@
 from routing.agents import Agent
 from routing.commands import Presence, Work
 from routing.items import Item
-from routing.requirements import shortfall
-
-DEVICE_MEDIA = frozenset({"voice"})
-"""Media that reach the agent on a device; the others reach him on the desktop."""
+from routing.requirements import DEVICE_MEDIA, shortfall
 
 # What an agent is counted as, one at a time; the bits of one profile's counts are CONDITION_BITS wide each.
 OFFLINE, NOT_READY, NO_DEVICE, RESERVED, WRAP_UP, BUSY, PARTLY, IDLE = range(8)
@@ -48,25 +45,32 @@ def eligible(agent: Agent, item: Item, now: float) -> bool:
     return refusal(agent, item, now) is None
 
 
+def standing(agent: Agent) -> tuple[int, tuple[str, ...]]:
+    """Return what the agent is counted as, and the media of which he could take one more now.
+
+    The first of OFFLINE ... IDLE that applies. The media are those without an ``obstacle``.
+    """
+    if agent.presence is not Presence.READY:
+        return (OFFLINE if agent.presence is Presence.OFFLINE else NOT_READY), ()
+    if agent.reservation is not None:
+        return RESERVED, ()
+    profile = agent.profile
+    if not agent.device_usable and profile.needs_device:
+        return NO_DEVICE, free_media(agent)
+    if not agent.load:
+        return IDLE, profile.media
+    if agent.load + profile.least_share > profile.unit:
+        return _filled(agent), ()
+    return PARTLY, free_media(agent)
+
+
 def free_media(agent: Agent) -> tuple[str, ...]:
     """Return the media of which the agent could take one more now."""
-    return tuple(medium for medium in agent.profile.share if obstacle(agent, medium) is None)
-
-
-def condition_of(agent: Agent) -> int:
-    """Return what the agent is counted as: the first of OFFLINE ... IDLE that applies."""
-    if agent.presence is not Presence.READY:
-        return OFFLINE if agent.presence is Presence.OFFLINE else NOT_READY
-    if agent.reservation is not None:
-        return RESERVED
-    if not agent.device_usable and not DEVICE_MEDIA.isdisjoint(agent.profile.share):
-        return NO_DEVICE
-    if not agent.load:
-        return IDLE
-    profile = agent.profile
-    return _filled(agent) if agent.load + profile.least_share > profile.unit else PARTLY
+    return tuple([medium for medium in agent.profile.media if obstacle(agent, medium) is None])
 
 
 def _filled(agent: Agent) -> int:
-    wrapping = all(given.state is Work.WRAP_UP for given in agent.assignments.values())
-    return WRAP_UP if wrapping else BUSY
+    for given in agent.assignments.values():
+        if given.state is not Work.WRAP_UP:
+            return BUSY
+    return WRAP_UP

@@ -165,7 +165,7 @@ class Engine:
 
     def _set_presence(self, command: c.SetPresence) -> None:
         agent = self._agent(command.agent_id, "change")
-        presence = Presence(step("presence", PRESENCE, agent.presence, command.presence))
+        presence = step("presence", PRESENCE, agent.presence, command.presence)
         if presence is Presence.READY and agent.presence is not Presence.READY:
             agent.idle_since = self._now
         self._change_presence(agent, presence, command.reason if presence is not Presence.READY else "")
@@ -199,7 +199,7 @@ class Engine:
         if command.queue_id not in self.queues:
             raise IllegalTransition("queue", "undefined", "enqueue")
         item = self.items.get(command.interaction_id)
-        state = ItemState(step("item", ITEM, self._state_of(command.interaction_id), "enqueue"))
+        state = step("item", ITEM, self._state_of(command.interaction_id), "enqueue")
         if item is None:
             item = self.items[command.interaction_id] = Item(command.interaction_id)
         self.matching.take(item)
@@ -212,7 +212,7 @@ class Engine:
 
     def _withdraw(self, command: c.Withdraw) -> None:
         before = self._state_of(command.interaction_id)
-        after = ItemState(step("item", ITEM, before, command.reason))
+        after = step("item", ITEM, before, command.reason)
         item = self.items[command.interaction_id]
         self.matching.take(item)
         item.state = after
@@ -265,9 +265,9 @@ class Engine:
             raise AssertionError(f"{agent.id} is not eligible for {item.interaction_id}")
         why = self._explain(item, agent, rule, candidates, best)
         self.matching.take(item)
-        item.state = ItemState(step("item", ITEM, item.state, "reserve"))
+        item.state = step("item", ITEM, item.state, "reserve")
         item.agent_id = agent.id
-        given = self._give(agent, item, Work(step("work", WORK, Work.IDLE, "reserve")))
+        given = self._give(agent, item, step("work", WORK, Work.IDLE, "reserve"))
         expires_at = self._now + self.queues[item.queue_id].ring_time
         reservation_id = self._hold(given, ReservationId(self._new_id()), expires_at)
         self.matching.place(agent)
@@ -310,14 +310,14 @@ class Engine:
         given = agent.reservation
         if given is not None and given.state is Work.RESERVED:
             item = self.items[given.interaction_id]
-            item.state = ItemState(step("item", ITEM, item.state, "revoke"))
+            item.state = step("item", ITEM, item.state, "revoke")
             self._revoke(agent, cause)
 
     def _revoke(self, agent: Agent, cause: RevokeCause) -> None:
         given = agent.reservation
         assert given is not None
         assert given.reservation_id is not None
-        given.state = Work(step("work", WORK, given.state, "revoke"))
+        given.state = step("work", WORK, given.state, "revoke")
         given.cause = given.cause or cause
         given.attempt += 1
         self._deadlines.set(given, self._now + REVOKE_REPEAT)
@@ -328,10 +328,10 @@ class Engine:
     def _accept(self, command: c.Accept) -> None:
         given = self._reserved(command.reservation_id, "accept")
         item = self.items[given.interaction_id]
-        after = ItemState(step("item", ITEM, item.state, "accept"))
+        after = step("item", ITEM, item.state, "accept")
         if after is ItemState.GONE:
             return self._alert_over(given, RevokeCause.CUSTOMER_LEFT, "")
-        given.state = Work(step("work", WORK, given.state, "accept"))
+        given.state = step("work", WORK, given.state, "accept")
         given.until, given.since = None, self._now
         item.state = after
         self._end_reservation(given, ReservationState.ACCEPTED, "")
@@ -350,7 +350,7 @@ class Engine:
     def _alert_over(self, given: Assignment, failure: str, penalty: str) -> None:
         """The alert can no longer reach the customer: end the reservation, back in line, next agent."""
         item = self.items[given.interaction_id]
-        item.state = ItemState(step("item", ITEM, item.state, "alert-over"))
+        item.state = step("item", ITEM, item.state, "alert-over")
         step("work", WORK, given.state, "alert-over")
         agent, cause = given.agent, given.cause
         if cause is not None:  # what the PBX says of an alert we took back is nobody's fault
@@ -360,7 +360,7 @@ class Engine:
         self._end_reservation(given, _outcome(given, failure), cause or failure)
         self._end_work(given)
         if penalty and agent.presence is Presence.READY:
-            self._change_presence(agent, Presence(step("presence", PRESENCE, agent.presence, "penalise")), penalty)
+            self._change_presence(agent, step("presence", PRESENCE, agent.presence, "penalise"), penalty)
         self.matching.hide(agent)  # others first: then both the item and the agent may be served
         self._return_to_line(item, agent)
         self._free(agent)
@@ -402,7 +402,7 @@ class Engine:
     def _wrap_up(self, given: Assignment, event: str, until: float) -> None:
         if given.state is not Work.WRAP_UP:
             given.since = self._now
-        given.state = Work(step("work", WORK, given.state, event))
+        given.state = step("work", WORK, given.state, event)
         self._deadlines.set(given, until)
         self._out.append(c.WorkChanged(given.agent.id, Work.WRAP_UP, given.interaction_id, until, given.since))
 
@@ -468,14 +468,14 @@ class Engine:
         self._free(agent)
 
     def _adopt_wrap_up(self, agent: Agent, command: c.AdoptWork) -> Assignment:
-        given = self._give(agent, command, Work(step("work", WORK, Work.IDLE, "adopt-wrap-up")), command.since)
+        given = self._give(agent, command, step("work", WORK, Work.IDLE, "adopt-wrap-up"), command.since)
         default = self._now + self.queues[command.queue_id].wrap_up_time
         self._deadlines.set(given, default if command.until is None else command.until)
         return given
 
     def _adopt_handling(self, agent: Agent, command: c.AdoptWork) -> Assignment:
-        state = ItemState(step("item", ITEM, self._state_of(command.interaction_id), "adopt"))
-        work = Work(step("work", WORK, Work.IDLE, "adopt"))
+        state = step("item", ITEM, self._state_of(command.interaction_id), "adopt")
+        work = step("work", WORK, Work.IDLE, "adopt")
         self._adopt_item(agent, command, state)
         return self._give(agent, command, work, command.since)
 

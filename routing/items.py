@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from contactcenter.core.ids import AgentId, InteractionId, QueueId, VisitId
+from contactcenter.core.ids import AgentId, InteractionId, QueueId, SkillId, VisitId
 from routing.commands import AdoptWork, Enqueue, Requirement
 from routing.states import ItemState
 
-LineKey = tuple[QueueId, str, Requirement]
+LineKey = tuple[QueueId, str, tuple[tuple[SkillId, int], ...]]
 
 
 class Item:
@@ -62,14 +62,16 @@ class Line:
     """Everybody who waits for the same queue, medium and requirement, best first.
 
     ``waiting`` is a sorted list of entries (static key..., id, Item); ``profiles`` has the bit of every profile that
-    meets the requirement.
+    meets the requirement, ``free`` the lists of their free agents (shared with the profiles).
     """
 
-    __slots__ = ("bit", "key", "medium", "profiles", "queue_id", "requirement", "waiting")
+    __slots__ = ("bit", "free", "key", "medium", "profiles", "queue_id", "requirement", "waiting")
 
     def __init__(self, bit: int, key: LineKey) -> None:
         self.bit = bit
         self.key = key
-        self.queue_id, self.medium, self.requirement = key
+        self.queue_id, self.medium, skills = key
+        self.requirement = Requirement(skills)
         self.waiting: list[tuple[Any, ...]] = []
         self.profiles = 0
+        self.free: list[list[Any]] = []

@@ -6,12 +6,14 @@ their conjunction skips everything else. Nothing here decides; the engine does.
 """
 
 from bisect import bisect_left, insort
+from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
-from contactcenter.core.ids import QueueId
+from contactcenter.core.ids import QueueId, SkillId
 from routing.agents import Agent
 from routing.commands import QueueRules
-from routing.eligibility import CONDITION_BITS, condition_of, free_media
+from routing.eligibility import CONDITION_BITS, CONDITION_NAMES, standing
 from routing.items import Item, Line, LineKey
 from routing.requirements import Profile, ProfileKey, shortfall
 from routing.strategies import AgentOrder, AgentRank, ItemRank, WorkOrder
@@ -20,7 +22,11 @@ MAX_LINES = 2048
 """Empty lines are kept for the next interaction of their kind until there are this many lines."""
 BEST = 3
 """How many of the best a why names."""
+NOWHERE = -1
+"""The condition of an agent who is not counted."""
 _CHUNK = 32
+_ONE = [*(1 << (CONDITION_BITS * condition) for condition in range(len(CONDITION_NAMES))), 0]
+_DENSE = 8  # one bit costs about as much as a look at this many lists
 
 
 class Profiles:
@@ -36,6 +42,9 @@ class Profiles:
         self._counts: list[int] = []
         self._chunks: list[tuple[int, ...]] = []
         self._stale: set[int] = set()
+        self._able: dict[tuple[SkillId, int], int] = {}  # skill, level -> bits of the profiles that have it
+        self._serving: dict[QueueId, int] = {}  # queue -> bits of the profiles that serve it
+        self._taking: dict[str, int] = {}  # medium -> bits of the profiles with capacity for it
 
     def find(self, key: ProfileKey) -> Profile | None:
         """Return the profile of this key, or None."""
@@ -50,13 +59,52 @@ class Profiles:
         if len(self._counts) > len(self._chunks) * _CHUNK:
             self._chunks.append(())
         self._stale.add(profile.index // _CHUNK)
+        self._learn(profile)
         return profile
 
-    def count(self, profile: Profile, condition: int, number: int) -> None:
-        """Add ``number`` (negative to take away) agents in ``condition``; a condition below 0 counts nothing."""
-        if condition >= 0:
-            self._counts[profile.index] += number << (CONDITION_BITS * condition)
-            self._stale.add(profile.index // _CHUNK)
+    def of(self, bits: int) -> list[Profile]:
+        """Return the profiles whose bits are set."""
+        found = []
+        while bits:
+            index = bits.bit_length() - 1
+            bits ^= 1 << index
+            found.append(self.all[index])
+        return found
+
+    def meeting(self, line: Line) -> int:
+        """Return the bits of the profiles in which ``shortfall`` finds no lack for the line."""
+        bits = self._serving_queue(line.queue_id) & self._taking.get(line.medium, 0)
+        for skill, level in line.requirement.skills:
+            bits &= self._having(skill, level)
+        return bits
+
+    def _learn(self, profile: Profile) -> None:
+        bit = 1 << profile.index
+        for skill, level in self._able:
+            if profile.skills.get(skill, 0) >= level:
+                self._able[skill, level] |= bit
+        for queue_id in self._serving:
+            if profile.queues is None or queue_id in profile.queues:
+                self._serving[queue_id] |= bit
+        for medium in profile.share:
+            self._taking[medium] = self._taking.get(medium, 0) | bit
+
+    def _having(self, skill: SkillId, level: int) -> int:
+        if (skill, level) not in self._able:
+            able = [one for one in self.all if one.skills.get(skill, 0) >= level]
+            self._able[skill, level] = sum(1 << one.index for one in able)
+        return self._able[skill, level]
+
+    def _serving_queue(self, queue_id: QueueId) -> int:
+        if queue_id not in self._serving:
+            serving = [one for one in self.all if one.queues is None or queue_id in one.queues]
+            self._serving[queue_id] = sum(1 << one.index for one in serving)
+        return self._serving[queue_id]
+
+    def recount(self, profile: Profile, before: int, after: int) -> None:
+        """Count one agent in condition ``after`` instead of ``before``; NOWHERE counts nothing."""
+        self._counts[profile.index] += _ONE[after] - _ONE[before]
+        self._stale.add(profile.index // _CHUNK)
 
     def counts(self) -> tuple[tuple[int, ...], ...]:
         """Return the counts as they are now; what is returned never changes."""
@@ -83,9 +131,10 @@ class Matching:
         self.waiting_in: dict[QueueId, int] = {}
         self._free: dict[str, int] = {}  # medium -> bits of profiles with a free agent
         self._lines: dict[LineKey, Line] = {}
-        self._line_at: list[Line | None] = []
+        self._line_at: list[Line] = []  # by bit; those of unused bits are dropped ones
+        self._unused: list[int] = []
+        self._most_lines = MAX_LINES
         self._nonempty = 0  # bits of lines with somebody waiting
-        self._of_medium: dict[str, int] = {}  # medium -> bits of its lines
 
     # -------------------------------------------------------------- agents
 
@@ -105,12 +154,10 @@ class Matching:
 
     def place(self, agent: Agent) -> None:
         """Let the agent stand where his state says; to be called after every change of it."""
-        condition = condition_of(agent)
+        condition, media = standing(agent)
         if condition != agent.condition:
-            self.profiles.count(agent.profile, agent.condition, -1)
-            self.profiles.count(agent.profile, condition, 1)
+            self.profiles.recount(agent.profile, agent.condition, condition)
             agent.condition = condition
-        media = free_media(agent)
         rank = self.agent_order.rank(agent) if media else None
         if media != agent.ranked_in or rank != agent.rank:
             self._unrank(agent)
@@ -119,8 +166,8 @@ class Matching:
     def remove(self, agent: Agent) -> None:
         """Take the agent out of every list and count."""
         self._unrank(agent)
-        self.profiles.count(agent.profile, agent.condition, -1)
-        agent.condition = -1
+        self.profiles.recount(agent.profile, agent.condition, NOWHERE)
+        agent.condition = NOWHERE
 
     def hide(self, agent: Agent) -> None:
         """Let nothing be given to the agent until he is placed again; he stays counted as he was."""
@@ -144,19 +191,19 @@ class Matching:
     def best_agents(self, line: Line) -> tuple[list[AgentRank], int]:
         """Return the (at most three) best free agents for the line, best first, and how many there are in all."""
         bits = line.profiles & self._free.get(line.medium, 0)
-        profiles, medium = self.profiles.all, line.medium
-        lists: list[list[Any]] = []
-        while bits:
-            index = bits.bit_length() - 1
-            bits ^= 1 << index
-            lists.append(profiles[index].free[medium])
+        if not bits:
+            return [], 0
+        if bits.bit_count() * _DENSE > len(line.free):
+            lists = [free for free in line.free if free]
+        else:
+            lists = [profile.free[line.medium] for profile in self.profiles.of(bits)]
         return _best(lists), sum(map(len, lists))
 
     # -------------------------------------------------------------- interactions
 
     def put(self, item: Item, rules: QueueRules) -> Line:
         """Let the item wait at its place in the line of its queue, medium and needs."""
-        line = self._line((item.queue_id, item.medium, item.needs))
+        line = self._line((item.queue_id, item.medium, item.needs.skills))
         item.line = line
         item.entry = self.work_order.rank(item, rules)
         insort(line.waiting, item.entry)
@@ -179,16 +226,14 @@ class Matching:
 
     def best_items(self, agent: Agent) -> tuple[list[ItemRank], int]:
         """Return the (at most three) first interactions the free agent could get, and how many there are in all."""
-        bits = agent.profile.lines & self._nonempty
-        if len(agent.ranked_in) < len(agent.profile.share):
-            bits &= self._bits_of(agent.ranked_in)
-        lists: list[list[Any]] = []
-        while bits:
-            index = bits.bit_length() - 1
-            bits ^= 1 << index
-            line = self._line_at[index]
-            assert line is not None
-            lists.append(line.waiting)
+        profile = agent.profile
+        bits = profile.lines & self._nonempty
+        if not bits:
+            return [], 0
+        if bits.bit_count() * _DENSE > profile.lines.bit_count():
+            lists = [waiting for medium in agent.ranked_in for waiting in profile.waiting[medium] if waiting]
+        else:
+            lists = [line.waiting for line in self._lines_of(bits) if line.medium in agent.ranked_in]
         return _best(lists), sum(map(len, lists))
 
     def queue_items(self, queue_id: QueueId) -> list[Item]:
@@ -203,44 +248,54 @@ class Matching:
         lines = [line for line in self._lines.values() if line.queue_id == item.queue_id]
         return sum([bisect_left(line.waiting, item.entry) for line in lines])
 
-    def _bits_of(self, media: tuple[str, ...]) -> int:
-        bits = 0
-        for medium in media:
-            bits |= self._of_medium.get(medium, 0)
-        return bits
+    def _lines_of(self, bits: int) -> list[Line]:
+        found = []
+        while bits:
+            index = bits.bit_length() - 1
+            bits ^= 1 << index
+            found.append(self._line_at[index])
+        return found
 
     def _line(self, key: LineKey) -> Line:
         return self._lines.get(key) or self._add_line(key)
 
     def _add_line(self, key: LineKey) -> Line:
-        if None not in self._line_at and len(self._lines) >= MAX_LINES:
+        if len(self._lines) >= self._most_lines:
             self._drop_empty_lines()
-        if None in self._line_at:
-            line = Line(self._line_at.index(None), key)
-            self._line_at[line.bit] = line
-        else:
-            line = Line(len(self._line_at), key)
-            self._line_at.append(line)
+        line = Line(self._unused.pop() if self._unused else len(self._line_at), key)
+        self._line_at[line.bit : line.bit + 1] = [line]
         self._lines[key] = line
-        self._of_medium[line.medium] = self._of_medium.get(line.medium, 0) | 1 << line.bit
-        for profile in self.profiles.all:
-            self._match(profile, line)
+        line.profiles = self.profiles.meeting(line)
+        for profile in self.profiles.of(line.profiles):
+            _join(profile, line)
         return line
 
     def _drop_empty_lines(self) -> None:
-        empty = [line for line in self._lines.values() if not line.waiting]
-        dropped = sum(1 << line.bit for line in empty)
-        for line in empty:
+        for line in [line for line in self._lines.values() if not line.waiting]:
             del self._lines[line.key]
-            self._line_at[line.bit] = None
-            self._of_medium[line.medium] &= ~(1 << line.bit)
+            self._unused.append(line.bit)
+            for profile in self.profiles.of(line.profiles):
+                profile.lines ^= 1 << line.bit
         for profile in self.profiles.all:
-            profile.lines &= ~dropped
+            lines = self._lines_of(profile.lines)
+            profile.waiting = {
+                medium: [one.waiting for one in lines if one.medium == medium] for medium in profile.media
+            }
+        self._most_lines = max(MAX_LINES, 2 * len(self._lines))
 
     def _match(self, profile: Profile, line: Line) -> None:
         if shortfall(profile, line.queue_id, line.medium, line.requirement) is None:
-            profile.lines |= 1 << line.bit
             line.profiles |= 1 << profile.index
+            _join(profile, line)
+
+
+def _join(profile: Profile, line: Line) -> None:
+    profile.lines |= 1 << line.bit
+    profile.waiting[line.medium].append(line.waiting)
+    line.free.append(profile.free[line.medium])
+
+
+_FIRST: Callable[[list[Any]], Any] = itemgetter(0)
 
 
 def _best(lists: list[list[Any]]) -> list[Any]:
@@ -248,7 +303,7 @@ def _best(lists: list[list[Any]]) -> list[Any]:
     if not lists:
         return []
     if len(lists) > 1:
-        lists.sort()
+        lists.sort(key=_FIRST)
     best: list[Any] = []
     for ranked in lists[:BEST]:
         best += ranked[:BEST]

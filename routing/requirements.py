@@ -13,6 +13,8 @@ from contactcenter.core.errors import Invalid
 from contactcenter.core.ids import QueueId, SkillId
 from routing.commands import Requirement
 
+DEVICE_MEDIA = frozenset({"voice"})
+"""Media that reach the agent on a device; the others reach him on the desktop."""
 ProfileKey = tuple[tuple[tuple[SkillId, int], ...], tuple[QueueId, ...] | None, tuple[tuple[str, int], ...]]
 
 
@@ -43,11 +45,26 @@ class Profile:
     """One combination of skills, queues and capacity, with its free agents.
 
     ``unit`` is a whole agent and ``share[medium]`` the part of it one interaction takes, as integers: shares of a full
-    agent add up to exactly ``unit``. ``lines`` has the bit of every line whose requirement this profile meets;
-    ``free[medium]`` its free agents in the order of the agent rule (owned by ``matching``).
+    agent add up to exactly ``unit``. ``free[medium]`` are its free agents in the order of the agent rule, ``lines`` has
+    the bit of every line whose requirement this profile meets and ``waiting[medium]`` the lists of those lines (all
+    three owned by ``matching``; the lists are shared, never replaced).
     """
 
-    __slots__ = ("capacity", "free", "index", "key", "least_share", "lines", "queues", "share", "skills", "unit")
+    __slots__ = (
+        "capacity",
+        "free",
+        "index",
+        "key",
+        "least_share",
+        "lines",
+        "media",
+        "needs_device",
+        "queues",
+        "share",
+        "skills",
+        "unit",
+        "waiting",
+    )
 
     def __init__(self, index: int, key: ProfileKey) -> None:
         skills, queues, capacity = key
@@ -59,8 +76,11 @@ class Profile:
         self.unit = lcm(*self.capacity.values()) if capacity else 1
         self.share = {medium: self.unit // number for medium, number in capacity}
         self.least_share = min(self.share.values(), default=self.unit + 1)
+        self.media = tuple(self.share)
+        self.needs_device = not DEVICE_MEDIA.isdisjoint(self.media)
         self.lines = 0
-        self.free: dict[str, list[Any]] = {medium: [] for medium in self.share}
+        self.waiting: dict[str, list[list[Any]]] = {medium: [] for medium in self.media}
+        self.free: dict[str, list[Any]] = {medium: [] for medium in self.media}
 
     def share_of(self, medium: str) -> int:
         """Part of the agent one interaction of ``medium`` takes; all of him when he has no capacity for it."""

@@ -6,6 +6,7 @@ given; AGENT says whether the agent is there at all. ITEM is an interaction in t
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import TypeVar
 
 from contactcenter.core.errors import Conflict
 from routing.commands import Presence, Work
@@ -38,9 +39,9 @@ class AgentState(StrEnum):
     LEAVING = "leaving"
 
 
-Table = Mapping[tuple[str, str], str]
+State = TypeVar("State", bound=str)
 
-AGENT: Table = {
+AGENT: Mapping[tuple[AgentState, str], AgentState] = {
     (AgentState.ABSENT, "add"): AgentState.PRESENT,
     (AgentState.LEAVING, "add"): AgentState.PRESENT,
     (AgentState.PRESENT, "change"): AgentState.PRESENT,
@@ -50,7 +51,7 @@ AGENT: Table = {
     (AgentState.PRESENT, "remove"): AgentState.LEAVING,
 }
 
-PRESENCE: Table = {
+PRESENCE: Mapping[tuple[Presence, str], Presence] = {
     **{(state, chosen): chosen for state in Presence for chosen in Presence},
     (Presence.READY, "penalise"): Presence.NOT_READY,
     (Presence.NOT_READY, "penalise"): Presence.NOT_READY,
@@ -58,9 +59,11 @@ PRESENCE: Table = {
 }
 
 USABLE, UNUSABLE = "usable", "unusable"
-DEVICE: Table = {(state, told): told for state in (USABLE, UNUSABLE) for told in (USABLE, UNUSABLE)}
+DEVICE: Mapping[tuple[str, str], str] = {
+    (state, told): told for state in (USABLE, UNUSABLE) for told in (USABLE, UNUSABLE)
+}
 
-WORK: Table = {
+WORK: Mapping[tuple[Work, str], Work] = {
     (Work.IDLE, "reserve"): Work.RESERVED,
     (Work.IDLE, "adopt"): Work.HANDLING,
     (Work.IDLE, "adopt-wrap-up"): Work.WRAP_UP,
@@ -76,7 +79,7 @@ WORK: Table = {
     (Work.WRAP_UP, "extend-wrap-up"): Work.WRAP_UP,
 }
 
-ITEM: Table = {
+ITEM: Mapping[tuple[ItemState, str], ItemState] = {
     (ItemState.GONE, "enqueue"): ItemState.WAITING,
     (ItemState.GONE, "adopt"): ItemState.HANDLING,
     (ItemState.WAITING, "enqueue"): ItemState.WAITING,
@@ -104,7 +107,7 @@ ITEM: Table = {
 }
 
 
-def step(machine: str, table: Table, state: str, event: str) -> str:
+def step(machine: str, table: Mapping[tuple[State, str], State], state: State, event: str) -> State:
     """Return the state after ``event``. Raises: IllegalTransition when the table has no such row."""
     try:
         return table[state, event]

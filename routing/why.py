@@ -15,7 +15,6 @@ from routing.commands import Why, Work
 from routing.eligibility import (
     BUSY,
     CONDITION_NAMES,
-    DEVICE_MEDIA,
     IDLE,
     NO_DEVICE,
     NOT_READY,
@@ -28,7 +27,7 @@ from routing.eligibility import (
 from routing.engine import Engine
 from routing.items import Item
 from routing.matching import BEST, count_of
-from routing.requirements import shortfall
+from routing.requirements import DEVICE_MEDIA, shortfall
 from routing.states import ItemState
 
 NAMED = 10
