@@ -10,17 +10,15 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, MetaData
 
 _FOLDER: Final = Path(__file__).parent
 
 
 def migrate(engine: Engine) -> None:
     """Bring the database to the newest version, in one transaction. Idempotent."""
-    config = _config()
     with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(_config(connection), "head")
 
 
 def is_current(engine: Engine) -> bool:
@@ -30,8 +28,17 @@ def is_current(engine: Engine) -> bool:
         return MigrationContext.configure(connection).get_current_revision() == newest
 
 
-def _config() -> Config:
+def draft(engine: Engine, metadata: MetaData, number: str, message: str) -> None:
+    """Write the step from the newest version to ``metadata`` (every room imported) as a file to be read and edited."""
+    with engine.begin() as connection:
+        config = _config(connection)
+        config.attributes["metadata"] = metadata
+        command.revision(config, message, autogenerate=True, rev_id=number)
+
+
+def _config(connection: Connection | None = None) -> Config:
     config = Config()
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
     return config
