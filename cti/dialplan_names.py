@@ -35,6 +35,10 @@ INTERNAL = "cc-internal"
 CHECK = "cc-check"
 CONTEXTS = (INBOUND, IVR, HOLD, PARK, ALERT_TONE, BRIDGE, CONFERENCE, FALLBACK, INTERNAL, CHECK)
 
+REFUSED = "cc-refused"
+"""The endpoint of requests with escaped control characters, and its context, which does not exist."""
+IDENTIFIER_ORDER = ("header", "request_uri", "username", "auth_username", "ip", "anonymous")
+
 MUSIC_CLASS = "cc-hold"
 FALLBACK_QUEUE = "cc-fallback"
 CONFERENCE_BRIDGE = "cc-conference"

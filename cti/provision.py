@@ -213,7 +213,8 @@ def write_run_folder(
 _BY_HAND = (
     "cel.conf, cel_custom.conf: put the #include lines where they replace your own [general] and under [mappings]",
     "manager.conf [general]: enabled=yes, timestampevents=yes",
-    "pjsip.conf [global]: endpoint_identifier_order=username,auth_username,ip,anonymous; a transport of protocol ws",
+    f"pjsip.conf [global]: endpoint_identifier_order={','.join(dialplan_names.IDENTIFIER_ORDER)}",
+    "pjsip.conf: a transport of protocol ws for browser phones, and http.conf enabled",
     "asterisk.conf [options]: systemname=<the server's id>, unique among your servers",
     "res_parking.conf, amd.conf, queues.conf, musiconhold.conf must exist: their modules decline to load without",
 )

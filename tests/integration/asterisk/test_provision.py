@@ -193,12 +193,32 @@ async def test_phone_with_a_wrong_secret_stays_out(pbx: Pbx, ami: AmiLine) -> No
         assert await line.register("agent2", "x" * 16) == 401
 
 
-async def test_hostile_request_user_does_not_reach_the_flow(pbx: Pbx, ami: AmiLine, agi: ScriptedAgi) -> None:
+BREAK = "%0d%0a%0D%0A"
+
+
+@pytest.mark.parametrize(
+    "dialed, caller",
+    [
+        ("1000", f"a{BREAK}Event%3a Hangup%0d%0aUniqueid%3a x".replace(" ", "%20")),
+        (f"1000{BREAK}Event%3a%20Hangup", "+15550100"),
+        ("1000", "+1555%00"),
+        ("1000%7f", "+1555"),
+    ],
+)
+async def test_escaped_line_breaks_forge_no_event(pbx: Pbx, ami: AmiLine, dialed: str, caller: str) -> None:
+    """Asterisk itself writes such a caller's number into its events unchanged."""
     async with sip_line(pbx.settings.sip_port, pbx.peer_port) as line:
-        await line.answer(line.request("INVITE", "1%2C2%29%24%7BSHELL%28id%29%7D%0D%0A", "%0d%0aAction:%20Logoff"))
+        status, _ = await line.answer(line.request("INVITE", dialed, caller))
+        assert status == 404
+    assert [event for event in ami.events if event.get("Event") != "FullyBooted"] == []
+
+
+async def test_hostile_dialed_text_does_not_reach_the_flow(pbx: Pbx, ami: AmiLine, agi: ScriptedAgi) -> None:
+    async with sip_line(pbx.settings.sip_port, pbx.peer_port) as line:
+        await line.answer(line.request("INVITE", "1%2C2%29%24%7BSHELL%28id%29%7D", "+15550100"))
     arrived = await ami.event("UserEvent", UserEvent=names.EVENT_ARRIVED)
     assert arrived["Dialed"] == "12SHELLid"
-    assert arrived["Exten"].startswith("1,2)")
+    assert (await ami.wait_place(arrived["Uniqueid"], names.HOLD))["Exten"] == "12SHELLid"
 
 
 # ---------------------------------------------------------------- the process

@@ -192,7 +192,7 @@ def test_trunk_is_identified_by_address_and_port() -> None:
     assert "match=192.0.2.7:5070\n" in files()["contactcenter_pjsip.conf"]
     any_port = [TrunkSettings("carrier", "192.0.2.7", any_port=True)]
     assert "match=192.0.2.7\n" in files(trunks=any_port)["contactcenter_pjsip.conf"]
-    assert "endpoint_identifier_order=username,auth_username,ip,anonymous" in files()["pjsip.conf"]
+    assert "endpoint_identifier_order=header,request_uri,username,auth_username,ip,anonymous\n" in files()["pjsip.conf"]
 
 
 def test_without_rounds_the_fallback_never_ends() -> None:
