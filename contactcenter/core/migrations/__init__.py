@@ -12,6 +12,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, MetaData
 
+from contactcenter.core.errors import Unavailable
+
 _FOLDER: Final = Path(__file__).parent
 
 
@@ -26,6 +28,12 @@ def is_current(engine: Engine) -> bool:
     newest = ScriptDirectory.from_config(_config()).get_current_head()
     with engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision() == newest
+
+
+def require_current(engine: Engine) -> None:
+    """Raise Unavailable ``migration-missing`` unless the database has the newest version."""
+    if not is_current(engine):
+        raise Unavailable("migration-missing", {"do": "contactcenter migrate"})
 
 
 def draft(engine: Engine, metadata: MetaData, number: str, message: str) -> None:
