@@ -284,6 +284,12 @@ def _failure(leg: Channel, customer: Channel) -> AlertOutcome:
 
 
 def _margin(leg: Channel, customer: Channel) -> float:
-    """A caller's hang-up ends his leg and the agent's in either order, unless the phone gave a reason of its own."""
+    """Two legs that end in one moment are written in either order: what tells is who hung up.
+
+    A caller who did takes the agent's leg with him, unless the phone gave a reason of its own. One whom the PBX hung up
+    did not leave his agent.
+    """
+    if customer.hangup_source != customer.name:
+        return -SAME_MOMENT
     has_own_reason = leg.answered_at is None and leg.cause in _PHONES_OWN
-    return 0.0 if has_own_reason or customer.hangup_source != customer.name else SAME_MOMENT
+    return 0.0 if has_own_reason else SAME_MOMENT

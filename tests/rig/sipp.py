@@ -209,7 +209,7 @@ async def _running(folder: Path, command: Sequence[str], port: int, media_port: 
         )
     sipp = Sipp(process, folder, port)
     try:
-        await _listening(sipp)
+        await _listening(sipp, media_port)
         yield sipp
     finally:
         await sipp.end()
@@ -221,10 +221,10 @@ def _options(port: int, media_port: int) -> list[str]:
     return ["-sf", "scenario.xml", "-nostdin", "-skip_rlimit", "-timer_resol", "1", *addresses, *traces]
 
 
-async def _listening(sipp: Sipp, limit: float = 5) -> None:
-    """Return when SIPp has bound its port (or is already done). Raises SippError when it could not start."""
+async def _listening(sipp: Sipp, media_port: int, limit: float = 5) -> None:
+    """Return when SIPp owns its ports (or is already done). Raises SippError when it could not start."""
     async with asyncio.timeout(limit):
-        while _is_free(sipp.port):
+        while not {sipp.port, media_port, media_port + 2} <= _owned_ports(sipp.pid):
             if (code := sipp._process.returncode) is not None:
                 if code in (0, 1):  # every call is over already
                     return
@@ -233,10 +233,12 @@ async def _listening(sipp: Sipp, limit: float = 5) -> None:
             await asyncio.sleep(0.01)
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
+def _owned_ports(pid: int) -> set[int]:
+    """UDP ports that a process has bound (proc(5)); none when it is gone."""
+    inodes = set()
+    with contextlib.suppress(OSError):
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                inodes.add(str(link.readlink()).removeprefix("socket:[").removesuffix("]"))
+    rows = [line.split() for line in Path("/proc/net/udp").read_text().splitlines()[1:]]
+    return {int(row[1].rpartition(":")[2], 16) for row in rows if row[9] in inodes}

@@ -161,11 +161,12 @@ def test_two_ends_in_one_moment_are_told_apart_by_the_cause(cause, outcome):
     assert outcomes(only(tape)) == [(AGENT_1, outcome)]
 
 
-def test_an_alert_that_the_pbx_ended_with_the_call_was_taken_back():
+@pytest.mark.parametrize("customer_at", [3.999, 4.001])
+def test_an_alert_that_the_pbx_ended_with_the_call_was_taken_back(customer_at):
     tape = Tape().waiting()
     tape.alerts(3, AGENT_1)
     tape.ends(4, AGENT_1, cause=0)
-    tape.ends(4.001, cause=0, source="")
+    tape.ends(customer_at, cause=0, source="")
     assert outcomes(only(tape)) == [(AGENT_1, AlertOutcome.REVOKED)]
 
 
