@@ -61,72 +61,16 @@ NAMED_PEOPLE: Final[Sequence[dict[str, Any]]] = (
     {"name": "Aylin Demir", "organisation": "Kanzlei Reuter", "numbers": ["+49 40 66969 120"], "language": "de"},
     {"name": "Piet de Vries", "organisation": "Studio Ahoi", "numbers": ["+49 40 66969 131"], "language": "en"},
 )
-_FIRST: Final = [
-    "Anna",
-    "Jonas",
-    "Lena",
-    "Paul",
-    "Emma",
-    "Felix",
-    "Mia",
-    "Lukas",
-    "Lea",
-    "Tim",
-    "Clara",
-    "Noah",
-    "Greta",
-    "Emil",
-    "Ida",
-    "Anton",
-    "Frida",
-    "Oskar",
-    "Jana",
-    "Max",
-    "Olga",
-    "Iwan",
-    "Lucía",
-    "Mateo",
-    "Sofia",
-    "Yusuf",
-    "Elif",
-    "Amara",
-    "Kofi",
-    "Mei",
-]
-_LAST: Final = [
-    "Albrecht",
-    "Brandt",
-    "Cramer",
-    "Dietrich",
-    "Engel",
-    "Feddersen",
-    "Graf",
-    "Hartmann",
-    "Ivers",
-    "Jansen",
-    "Keller",
-    "Lorenz",
-    "Möller",
-    "Neumann",
-    "Otto",
-    "Petersen",
-    "Quast",
-    "Richter",
-    "Schuster",
-    "Thiel",
-    "Ulrich",
-    "Voss",
-    "Wagner",
-    "Yilmaz",
-    "Zimmermann",
-    "Santos",
-    "Petrowa",
-    "García",
-    "Mensah",
-    "Lin",
-]
-_TRADE: Final = ["Logistik", "Optik", "Medien", "Bau", "Energie", "Druck", "Textil", "Metall", "Software", "Praxis"]
-_PLACE: Final = ["Alster", "Spree", "Havel", "Elbe", "Hansa", "Harz", "Isar", "Ostsee"]
+_FIRST: Final = (
+    "Anna Jonas Lena Paul Emma Felix Mia Lukas Lea Tim Clara Noah Greta Emil Ida Anton Frida Oskar Jana Max "
+    "Olga Iwan Lucía Mateo Sofia Yusuf Elif Amara Kofi Mei"
+)
+_LAST: Final = (
+    "Albrecht Brandt Cramer Dietrich Engel Feddersen Graf Hartmann Ivers Jansen Keller Lorenz Möller Neumann Otto "
+    "Petersen Quast Richter Schuster Thiel Ulrich Voss Wagner Yilmaz Zimmermann Santos Petrowa García Mensah Lin"
+)
+_TRADES: Final = "Logistik Optik Medien Bau Energie Druck Textil Metall Software Praxis"
+_PLACES: Final = "Alster Spree Havel Elbe Hansa Harz Isar Ostsee"
 _FORM: Final = ("GmbH", "AG", "KG", "eG")
 # Ranges the German regulator keeps free for films and books, so no demo can ring a real telephone.
 _NUMBER_RANGES: Final = ("+493023125", "+496990009", "+494066969", "+498999998")
@@ -154,7 +98,7 @@ class Demo:
 
 @dataclass(frozen=True, slots=True)
 class DemoPlan:
-    """How much to make. ``desk_contact`` is the fixed SIP address of desk phones with ``{extension}``, '' to register."""
+    """How much to make. ``desk_contact``: fixed SIP address of desk phones, with ``{extension}``; '' to register."""
 
     desk_agents: int = 0
     desk_contact: str = ""
@@ -201,8 +145,7 @@ class _Seeder:
 
     def _desks(self) -> Iterator[tuple[int, str]]:
         for index in range(self._plan.desk_agents):
-            name = f"{_FIRST[(7 * index) % len(_FIRST)]} {_LAST[(11 * index + 3) % len(_LAST)]}"
-            yield DESK_EXTENSION + index, name
+            yield DESK_EXTENSION + index, _name(7 * index, 11 * index + 3)
 
     async def skills(self) -> dict[str, Skill]:
         service = self._services[AgentService]
@@ -218,9 +161,10 @@ class _Seeder:
         for login, name, extension, levels in BROWSER_AGENTS:
             known = {skills[skill].skill_id: level for skill, level in levels.items()}
             await service.create_agent(SYSTEM, NewAgent(users[login].user_id, name, extension, team.team_id, known))
-        for extension, name in self._desks():
-            user_id = users[f"desk{extension}"].user_id
-            await service.create_agent(SYSTEM, self._desk(user_id, extension, name, skills, team))
+        desks = [
+            self._desk(users[f"desk{number}"].user_id, number, name, skills, team) for number, name in self._desks()
+        ]
+        await asyncio.gather(*(service.create_agent(SYSTEM, desk) for desk in desks))
 
     def _desk(self, user_id: UserId, extension: int, name: str, skills: dict[str, Skill], team: Team) -> NewAgent:
         chosen = {"german": 1 + extension % 3, "routers": 2 if extension % 2 else 3, "sales": 1 + extension % 2}
@@ -265,11 +209,10 @@ class _Seeder:
         return self._random.sample(every, max(0, self._plan.organisations - named))
 
     def _person(self, index: int, companies: Sequence[str]) -> dict[str, Any]:
-        first, last = _FIRST[index % len(_FIRST)], _LAST[(index // len(_FIRST) * 7 + index) % len(_LAST)]
         # Every twentieth shares the number of the one before: a family, or one telephone on a desk.
         line = index - 1 if index % 20 == 19 else index
         values: dict[str, Any] = {
-            "name": f"{first} {last}",
+            "name": _name(index, index + 7 * (index // 30)),
             "numbers": [f"{_NUMBER_RANGES[line % 4]}{line // 4:03d}"],
             "emails": [f"customer{index}@mail.example"],
             "is_vip": index % 25 == 0,
@@ -309,6 +252,11 @@ class _Seeder:
         found = await self._database.read(lambda connection: principals.principal(connection, user.user_id))
         assert found is not None
         return found
+
+
+def _name(first: int, last: int) -> str:
+    firsts, lasts = _FIRST.split(), _LAST.split()
+    return f"{firsts[first % len(firsts)]} {lasts[last % len(lasts)]}"
 
 
 _SUPPORT_OUTCOMES: Final = (
