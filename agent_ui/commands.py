@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from agent_ui.projections.why import why_panel
 from contactcenter.agents.model import PresenceState
 from contactcenter.agents.service import AgentService
 from contactcenter.core.errors import Invalid, NotFound
@@ -149,20 +150,23 @@ async def _create_person(services: Services, principal: Principal, data: CreateP
 
 async def _create_ticket(services: Services, principal: Principal, data: CreateTicket) -> dict[str, Any]:
     item = services[InteractionService].held(principal, data.interaction_id)
-    ticket = await services[TicketService].open(
+    ticket = await services[TicketService].open_ticket(
         principal,
-        subject=data.subject,
+        data.subject,
         person_id=item.person_id,
         interaction_id=item.interaction_id,
         policy_id=data.policy_id,
     )
     await services[InteractionService].refresh_card(data.interaction_id)
-    return {"ticket": {"id": ticket.ticket_id, "number": ticket.number, "due_at": ticket.due_at}}
+    due = ticket.due_kind.value if ticket.due_kind else None
+    view = {"id": ticket.ticket_id, "number": ticket.number, "subject": ticket.subject, "state": ticket.state.value}
+    return {"ticket": {**view, "due_at": ticket.due_at, "due_kind": due}}
 
 
 async def _why(services: Services, principal: Principal, data: OfInteraction) -> dict[str, Any]:
     require(principal, Right.LIVE_VIEW)
-    return {"why": await services[InteractionService].why(principal, data.interaction_id)}
+    service = services[InteractionService]
+    return {"why": why_panel(await service.why(principal, data.interaction_id), service.picture)}
 
 
 COMMANDS: Final[Mapping[str, Entry]] = {

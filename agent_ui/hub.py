@@ -89,7 +89,7 @@ class Hub:
     # ------------------------------------------------------------ pages
 
     def open(self, principal: Principal, hello: protocol.Hello, settings: Mapping[str, Any]) -> Page:
-        """Take up a page: one that resumes gets what it missed, another a snapshot; a second desktop replaces the first."""
+        """Take up a page: one that resumes gets what it missed, another a snapshot; a second desktop replaces one."""
         now = self._clock.timestamp()
         feed, _ = self._kept.pop((principal.user_id, hello.page, hello.instance), (None, 0.0))
         missed = feed.since(hello.resume.epoch, hello.resume.seq) if feed and hello.resume else None
@@ -154,12 +154,10 @@ class Hub:
                 self._flush_work(InteractionId(one), news)
             elif kind == "link":
                 self._touch_agents_of(one)
-        for agent_id, slots in news.items():
+        for agent_id, keys in news.items():
             page = self._desktops.get(agent_id)
             if page is not None:
-                self._push(
-                    page, {key: self._slot(page, key) if value is None else value for key, value in slots.items()}
-                )
+                self._push(page, self._slots(page, keys))
 
     def _flush_work(self, interaction_id: InteractionId, news: dict[AgentId, set[str]]) -> None:
         item = self.picture.interactions.get(interaction_id)

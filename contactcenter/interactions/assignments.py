@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import structlog
 from sqlalchemy import Table
 
+from contactcenter.agents.model import PresenceState
 from contactcenter.core.clock import Clock, from_timestamp
 from contactcenter.core.database import Transaction
 from contactcenter.core.errors import NotFound
@@ -62,12 +63,11 @@ class RouterPort(Protocol):
 class SavePresence(Protocol):
     """Writes the row that follows the router's decision on an agent's presence."""
 
-    def __call__(self, tx: Transaction, agent_id: AgentId, presence: str, reason: str, since: datetime) -> None:
+    def __call__(self, tx: Transaction, agent_id: AgentId, state: PresenceState, reason: str, since: datetime) -> None:
         """Write it inside the unit of work."""
         ...
 
 
-PresenceEvent = Callable[[AgentId, str, str], Event]
 Lookup = Callable[[Interaction], None]
 """Starts the customer look-up of a new interaction; it reports to ``customer_found``."""
 
@@ -82,7 +82,6 @@ class Assignments:
         clock: Clock,
         ids: Ids,
         save_presence: SavePresence,
-        presence_event: PresenceEvent,
     ) -> None:
         self.picture = picture
         self.router: RouterPort
@@ -94,7 +93,6 @@ class Assignments:
         self._clock = clock
         self._ids = ids
         self._save_presence = save_presence
-        self._presence_event = presence_event
         self._facts: dict[type, Callable[[Any], None]] = {
             ports.CallArrived: self.call_arrived,
             ports.LegRinging: self._leg_ringing,
@@ -258,9 +256,9 @@ class Assignments:
             return
         since = from_timestamp(decision.since)
         agent.presence, agent.reason, agent.presence_since = decision.presence.value, decision.reason, since
-        state = (agent.agent_id, decision.presence.value, decision.reason)
-        changed = self._presence_event(*state)
-        self._publisher.announce(changed, work=lambda tx: self._save_presence(tx, *state, since))
+        agent_id, presence, reason = agent.agent_id, PresenceState(decision.presence.value), decision.reason
+        changed = model.AgentPresenceChanged(agent_id, presence.value, reason)
+        self._publisher.announce(changed, work=lambda tx: self._save_presence(tx, agent_id, presence, reason, since))
         self.picture.touch(f"agent:{agent.agent_id}")
 
     def _router_device_changed(self, decision: routing.DeviceChanged) -> None:
@@ -499,7 +497,7 @@ def _write(tx: Transaction, images: list[tuple[Table, dict[str, Any]]]) -> None:
         store.save(tx, table, row)
 
 
-def requirement_of(skills: Mapping[str, int]) -> routing.Requirement:
+def requirement_of(skills: Mapping[SkillId, int] | Mapping[str, int]) -> routing.Requirement:
     """Return the router's form of required skills."""
     return routing.Requirement(tuple(sorted((SkillId(name), level) for name, level in skills.items())))
 

@@ -5,12 +5,13 @@ JSON-able dict (slot ``card:<interaction>``). Nobody is merged: several equal ca
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row
 
 from contactcenter.core.database import SqliteDatabase
-from contactcenter.core.ids import AgentId, PersonId, QueueId
+from contactcenter.core.ids import AgentId, InteractionId, PersonId, QueueId
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.customers.model import Because, Candidate, Candidates
 from contactcenter.customers.service import Card, CustomerService
@@ -20,8 +21,17 @@ from contactcenter.interactions.live import Picture
 from contactcenter.interactions.model import Interaction
 
 HISTORY: Final = 8
-OpenTickets = Callable[[Connection, PersonId], Sequence[dict[str, Any]]]
-"""What a higher room adds to the card: a person's open tickets by due time."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardTickets:
+    """What the tickets room adds to a card: the person's open tickets by due time, and those opened in this call."""
+
+    open: Sequence[dict[str, Any]]
+    of_call: Sequence[dict[str, Any]]
+
+
+ReadTickets = Callable[[Connection, PersonId | None, InteractionId], CardTickets]
 
 
 class Callers:
@@ -33,13 +43,13 @@ class Callers:
         customers: CustomerService,
         assignments: Assignments,
         tasks: TaskSupervisor,
-        open_tickets: OpenTickets,
+        read_tickets: ReadTickets,
     ) -> None:
         self._database = database
         self._customers = customers
         self._assignments = assignments
         self._tasks = tasks
-        self._open_tickets = open_tickets
+        self._read_tickets = read_tickets
         assignments.lookup = self.look_up
 
     def look_up(self, item: Interaction) -> None:
@@ -63,12 +73,14 @@ class Callers:
         rows, total = (
             store.history(connection, person.person.person_id, HISTORY, item.interaction_id) if person else ([], 0)
         )
+        tickets = self._read_tickets(connection, person.person.person_id if person else None, item.interaction_id)
         card = {
             "person": person_view(person) if person else None,
             "confidence": confidence,
             "because": because,
             "candidates": [_candidate(one) for one in candidates.items[:10]],
-            "open_tickets": list(self._open_tickets(connection, person.person.person_id)) if person else [],
+            "open_tickets": tickets.open,
+            "call_tickets": tickets.of_call,
             "history": [history_view(row, self._assignments.picture) for row in rows],
             "history_total": total,
             "number": reading.display,

@@ -350,3 +350,13 @@ class PbxLinkChanged(Event):
     server_id: ServerId
     up: bool
     reason: str
+
+
+@event("agent-presence-changed", subject="agent_id")
+@dataclass(frozen=True, slots=True)
+class AgentPresenceChanged(Event):
+    """The router, which owns presence, changed it: chosen by somebody (the actor) or by a rule (no actor)."""
+
+    agent_id: AgentId
+    presence: str
+    reason: str

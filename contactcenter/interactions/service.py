@@ -65,7 +65,7 @@ class InteractionService:
         self._database = database
         self._clock = clock
         self._assignments = assignments
-        self._picture = assignments.picture
+        self.picture = assignments.picture
         self._callers = callers
         self._agents = agents
         self._explain = explain
@@ -95,7 +95,7 @@ class InteractionService:
     def extend_wrap_up(self, principal: Principal, interaction_id: str) -> None:
         """Ask for more time, as often as the queue allows."""
         item, segment = self._own(principal, interaction_id)
-        queue = self._picture.queues[segment.queue_id]
+        queue = self.picture.queues[segment.queue_id]
         if segment.wrap_up_until is None or not segment.is_open:
             raise Conflict("wrap-up-over")
         if segment.extensions >= queue.extensions:
@@ -124,7 +124,7 @@ class InteractionService:
         self, principal: Principal, interaction_id: str, disposition: str, note: str | None, then: str, reason: str
     ) -> None:
         """Name the outcome and be done: ``then`` is ``ready`` or ``not-ready`` (with a reason)."""
-        item = self._picture.interactions.get(InteractionId(interaction_id))
+        item = self.picture.interactions.get(InteractionId(interaction_id))
         if item is not None and item.phase not in (Phase.LEAVING, Phase.ENDED):
             raise Conflict("still-talking")
         segment = await self._own_segment(principal, interaction_id)
@@ -138,7 +138,7 @@ class InteractionService:
         self, principal: Principal, interaction_id: str, segment: str, disposition: str, note: str | None
     ) -> None:
         row = await self._database.read(lambda c: store.find_segment(c, segment))
-        queue = self._picture.queues.get(QueueId(row.queue_id)) if row else None
+        queue = self.picture.queues.get(QueueId(row.queue_id)) if row else None
         known = {one.code for one in queue.dispositions} if queue else set()
         if disposition and disposition not in known:
             raise Invalid("invalid", {"disposition": "unknown-disposition"})
@@ -159,14 +159,14 @@ class InteractionService:
     def _live_text(
         self, interaction_id: str, *, note: str | None, saved_at: datetime, disposition: str | None = None
     ) -> None:
-        item = self._picture.interactions.get(InteractionId(interaction_id))
+        item = self.picture.interactions.get(InteractionId(interaction_id))
         if item is None or item.segment is None:
             return
         if note is not None:
             item.segment.note, item.segment.note_saved_at = note, saved_at
         if disposition is not None:
             item.segment.disposition = disposition
-        self._picture.touch(f"work:{interaction_id}")
+        self.picture.touch(f"work:{interaction_id}")
 
     async def choose_person(self, principal: Principal, interaction_id: str, person_id: str) -> None:
         """The agent says who the caller is; the card follows."""
@@ -177,7 +177,7 @@ class InteractionService:
 
     async def refresh_card(self, interaction_id: str) -> None:
         """Read the card again because something on it changed."""
-        item = self._picture.interactions.get(InteractionId(interaction_id))
+        item = self.picture.interactions.get(InteractionId(interaction_id))
         if item is not None:
             await self._callers.refresh(item)
 
@@ -187,7 +187,7 @@ class InteractionService:
 
     def _held(self, principal: Principal, interaction_id: str) -> Interaction:
         require(principal, Right.DESK)
-        item = self._picture.interactions.get(InteractionId(interaction_id))
+        item = self.picture.interactions.get(InteractionId(interaction_id))
         if item is None or principal.agent_id is None or principal.agent_id not in _holders(item):
             raise NotFound("not-found", {"interaction_id": interaction_id})
         return item
@@ -261,7 +261,7 @@ class InteractionService:
 
     def _explained(self, principal: Principal, interaction_id: str) -> Mapping[str, Any] | None:
         """The present account; a waiting call has no agent yet, so who sees the live page may ask."""
-        item = self._picture.interactions.get(InteractionId(interaction_id))
+        item = self.picture.interactions.get(InteractionId(interaction_id))
         if item is None or not (principal.may(Right.LIVE_VIEW) or principal.agent_id in _holders(item)):
             return None
         try:

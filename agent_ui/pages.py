@@ -1,0 +1,310 @@
+"""The pages, the socket, and what pages ask that no room alone can answer: phone, search, texts.
+
+Pages are shells: a template with the user's language and rights; all data comes over the socket and the REST API.
+"""
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import jinja2
+from aiohttp import web
+from pydantic import StringConstraints
+
+from agent_ui.socket import SocketServer
+from contactcenter.agents.model import DeviceKind
+from contactcenter.agents.service import AgentService
+from contactcenter.core.errors import Conflict, Unauthenticated
+from contactcenter.core.paging import Paging
+from contactcenter.core.permissions import Principal, Right
+from contactcenter.core.texts import Texts
+from contactcenter.core.web.access import AUTHENTICATOR, SESSION_COOKIE
+from contactcenter.core.web.routes import Call, Routes
+from contactcenter.core.web.schemas import Out, Query
+from contactcenter.customers.numbers import formatted
+from contactcenter.customers.service import CustomerService
+from contactcenter.tickets.service import TicketFilter, TicketService
+from contactcenter.users.service import UserService
+
+HERE: Final = Path(__file__).resolve().parent
+DIST: Final = HERE / "static" / "dist"
+FOUND: Final = 6
+
+page_routes = Routes()
+page_routes.static("/static/dist", DIST, right=Right.PUBLIC)
+
+
+# ------------------------------------------------------------ pages
+
+
+@cache
+def _environment(language: str, texts: Texts) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["_"] = texts[language].gettext
+    environment.globals["assets"] = asset
+    return environment
+
+
+@cache
+def _manifest() -> dict[str, str]:
+    return dict(json.loads((DIST / "manifest.json").read_text()))
+
+
+def asset(name: str) -> str:
+    """Return the address of a built file; its name carries a hash of its content."""
+    return f"/static/dist/{_manifest()[name]}"
+
+
+async def _page(call: Call[None], template: str, page: str) -> web.Response:
+    user = None
+    language = call.services[Texts].choose(call.request.headers.get("Accept-Language", ""))
+    if call.principal.user_id:
+        own = await call.services[UserService].own_user(call.principal)
+        user = {"id": own.user_id, "name": own.name, "login": own.login, "initials": _initials(own.name)}
+        language = own.language
+    return _render(call.services[Texts], language, template, page, user=user, nav=_nav(call.principal))
+
+
+def _render(texts: Texts, language: str, template: str, page: str, **values: Any) -> web.Response:
+    rendered = _environment(language, texts).get_template(template)
+    text = rendered.render(lang=language, theme="auto", page=page, **values)
+    return web.Response(text=text, content_type="text/html")
+
+
+def _nav(principal: Principal) -> list[str]:
+    places = {
+        "desk": principal.agent_id is not None,
+        "live": principal.may(Right.LIVE_VIEW),
+        "tickets": principal.may(Right.TICKETS_READ),
+        "people": principal.may(Right.CUSTOMERS_READ),
+    }
+    return [place for place, may in places.items() if may]
+
+
+def _initials(name: str) -> str:
+    return "".join(word[0] for word in name.split()[:2]).upper()
+
+
+def error_page(texts: Texts) -> Callable[[web.Request, int, str, str], web.StreamResponse]:
+    """Return the maker of error pages; a page asked for without a session leads to sign-in."""
+
+    def show(request: web.Request, status: int, code: str, reference: str) -> web.StreamResponse:
+        if status == web.HTTPUnauthorized.status_code:
+            response = web.Response(status=303, headers={"Location": f"/login?next={request.rel_url.path}"})
+            response.del_cookie(SESSION_COOKIE, path="/")
+            return response
+        language = texts.choose(request.headers.get("Accept-Language", ""))
+        page = _render(
+            texts, language, "error.html", "error", user=None, nav=[], status=status, code=code, reference=reference
+        )
+        page.set_status(status)
+        return page
+
+    return show
+
+
+@page_routes.page("/", right=Right.SIGNED_IN)
+async def home(call: Call[None]) -> web.Response:
+    """Lead to the first page the user may use."""
+    return web.Response(status=303, headers={"Location": f"/{(_nav(call.principal) or ['login'])[0]}"})
+
+
+@page_routes.page("/login", right=Right.PUBLIC)
+async def login(call: Call[None]) -> web.Response:
+    """Show the sign-in form."""
+    return await _page(call, "login.html", "login")
+
+
+@page_routes.page("/desk", right=Right.DESK)
+async def desk(call: Call[None]) -> web.Response:
+    """Show the agent's desktop."""
+    return await _page(call, "desk.html", "desk")
+
+
+@page_routes.page("/live", right=Right.LIVE_VIEW)
+async def live(call: Call[None]) -> web.Response:
+    """Show the supervisor's live page."""
+    return await _page(call, "live.html", "live")
+
+
+@page_routes.page("/tickets", right=Right.TICKETS_READ)
+async def tickets(call: Call[None]) -> web.Response:
+    """Show the list of tickets."""
+    return await _page(call, "tickets.html", "tickets")
+
+
+@page_routes.page("/tickets/{ticket_id}", right=Right.TICKETS_READ)
+async def ticket(call: Call[None]) -> web.Response:
+    """Show one ticket."""
+    return await _page(call, "ticket.html", "ticket")
+
+
+@page_routes.page("/people", right=Right.CUSTOMERS_READ)
+async def people(call: Call[None]) -> web.Response:
+    """Show the list of people."""
+    return await _page(call, "people.html", "people")
+
+
+@page_routes.page("/people/{person_id}", right=Right.CUSTOMERS_READ)
+async def person(call: Call[None]) -> web.Response:
+    """Show one person."""
+    return await _page(call, "person.html", "person")
+
+
+# ------------------------------------------------------------ socket
+
+
+@page_routes.socket("/socket", right=Right.SIGNED_IN)
+async def socket(call: Call[None]) -> web.WebSocketResponse:
+    """Serve one page's socket."""
+    cookie = call.request.cookies.get(SESSION_COOKIE, "")
+    authenticator = call.request.app[AUTHENTICATOR]
+
+    async def who_is() -> Principal:
+        if cookie and "Authorization" not in call.request.headers:
+            return (await authenticator.by_session(cookie)).principal
+        _, _, token = call.request.headers.get("Authorization", "").partition(" ")
+        if not token:
+            raise Unauthenticated("session-over")
+        return (await authenticator.by_token(token)).principal
+
+    return await call.services[SocketServer].serve(call.request, who_is)
+
+
+class Desk:
+    """Makes the slot ``settings`` of a page."""
+
+    def __init__(self, agents: AgentService, users: UserService, site: str) -> None:
+        self._agents = agents
+        self._users = users
+        self._site = site
+
+    async def settings(self, principal: Principal) -> dict[str, Any]:
+        """Return what a page needs to know of its user and the site."""
+        user = await self._users.own_user(principal)
+        reasons = await self._agents.list_reasons(principal)
+        return {
+            "reasons": [{"code": one.code, "label": one.label} for one in reasons if one.is_active],
+            "languages": ["en", "ru", "es"],
+            "site": self._site,
+            "user": {
+                "id": user.user_id,
+                "name": user.name,
+                "initials": _initials(user.name),
+                "role": user.role,
+                "login": user.login,
+            },
+            "rights": sorted(right.value for right in principal.rights),
+            "wrap_up_extension": 60,
+        }
+
+
+# ------------------------------------------------------------ phone
+
+
+class PhoneOut(Out):
+    """How the page registers as the agent's phone."""
+
+    uri: str
+    username: str
+    password: str
+    websocket: str
+    ice_servers: list[dict[str, Any]]
+
+
+class Phones:
+    """Gives a signed-in agent's page the secret of his own browser device."""
+
+    def __init__(self, agents: AgentService, domain: str, websocket: str) -> None:
+        self._agents = agents
+        self._domain = domain
+        self._websocket = websocket
+
+    def sources(self) -> list[str]:
+        """Return the addresses pages connect to for their phone (Content-Security-Policy)."""
+        return [self._websocket]
+
+    async def of(self, principal: Principal) -> PhoneOut:
+        """Return the credentials. Raises Conflict when the agent's device is not a browser."""
+        agent = await self._agents.own_agent(principal)
+        device = agent.device
+        if device.kind is not DeviceKind.BROWSER:
+            raise Conflict("no-browser-device")
+        return PhoneOut(
+            uri=f"sip:{device.endpoint}@{self._domain}",
+            username=device.endpoint,
+            password=device.secret,
+            websocket=self._websocket,
+            ice_servers=[],
+        )
+
+
+@page_routes.get("/api/v1/phone", right=Right.DESK, returns=PhoneOut, tag="phone")
+async def phone(call: Call[None]) -> PhoneOut:
+    """Return the SIP credentials of one's own browser phone."""
+    return await call.services[Phones].of(call.principal)
+
+
+# ------------------------------------------------------------ search
+
+
+class FoundPerson(Out):
+    """A person that matches."""
+
+    id: str
+    name: str
+    organisation: str
+    numbers: list[str]
+
+
+class FoundTicket(Out):
+    """A ticket that matches."""
+
+    id: str
+    number: int
+    subject: str
+    state: str
+
+
+class SearchOut(Out):
+    """The best of each kind."""
+
+    people: list[FoundPerson]
+    tickets: list[FoundTicket]
+    interactions: list[dict[str, Any]]
+
+
+class SearchIn(Query):
+    """What is looked for."""
+
+    q: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+@page_routes.get("/api/v1/search", right=Right.SIGNED_IN, query=SearchIn, returns=SearchOut, tag="search")
+async def search(call: Call[None]) -> SearchOut:
+    """Look for people and tickets within reach."""
+    services, principal, text, paging = call.services, call.principal, call.query.q, Paging(FOUND)
+    found_people: list[FoundPerson] = []
+    found_tickets: list[FoundTicket] = []
+    if principal.may(Right.CUSTOMERS_READ):
+        for one in (await services[CustomerService].list_people(principal, paging, text)).items:
+            organisation = one.organisation.name if one.organisation else ""
+            numbers = [formatted(point.value) for point in one.numbers]
+            found_people.append(
+                FoundPerson(id=one.person_id, name=one.name, organisation=organisation, numbers=numbers)
+            )
+    if principal.may(Right.TICKETS_READ):
+        wanted = TicketFilter(query=text)
+        for case in (await services[TicketService].list_tickets(principal, paging, wanted)).items:
+            found_tickets.append(
+                FoundTicket(id=case.ticket_id, number=case.number, subject=case.subject, state=case.state.value)
+            )
+    return SearchOut(people=found_people, tickets=found_tickets, interactions=[])

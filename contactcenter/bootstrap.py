@@ -1,0 +1,455 @@
+"""Composition root: the only module that sees every package, and the seam tests use.
+
+``ContactCenter`` builds the rooms, binds the edges to their ports and starts everything in order; ``stop`` ends it in
+the reverse order. Tests pass another clock, settings, or a telephony of their own.
+"""
+
+import asyncio
+import random
+import secrets
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+from aiohttp import web
+from sqlalchemy import Connection
+
+from agent_ui.hub import Hub
+from agent_ui.pages import Desk, Phones, error_page, page_routes
+from agent_ui.socket import SocketServer
+from contactcenter.agents import store as agents_store
+from contactcenter.agents.api import routes as agent_routes
+from contactcenter.agents.model import AgentChanged, DeviceKind, PresenceState
+from contactcenter.agents.service import AgentService
+from contactcenter.core.clock import Clock, SystemClock
+from contactcenter.core.database import SqliteDatabase
+from contactcenter.core.errors import Conflict, Unavailable
+from contactcenter.core.events import Envelope, Event
+from contactcenter.core.ids import AgentId, InteractionId, PersonId, ServerId, SiteId, TimeOrderedIds
+from contactcenter.core.migrations import is_current
+from contactcenter.core.permissions import SYSTEM
+from contactcenter.core.publisher import Publisher
+from contactcenter.core.tasks import TaskSupervisor
+from contactcenter.core.texts import Texts, text_routes
+from contactcenter.core.web.access import Services, WebSettings
+from contactcenter.core.web.app import build_app
+from contactcenter.core.web.routes import Routes
+from contactcenter.customers.api import routes as customer_routes
+from contactcenter.customers.service import CustomerService
+from contactcenter.interactions import store as interactions_store
+from contactcenter.interactions.api import routes as interaction_routes
+from contactcenter.interactions.assignments import Assignments, requirement_of
+from contactcenter.interactions.callers import Callers, CardTickets
+from contactcenter.interactions.figures import DayFigures
+from contactcenter.interactions.live import LiveAgent, Picture
+from contactcenter.interactions.model import (
+    AgentConnected,
+    InteractionQueued,
+    VisitAbandoned,
+)
+from contactcenter.interactions.recovery import Recovery
+from contactcenter.interactions.service import InteractionService
+from contactcenter.operation import Operation, operation_routes
+from contactcenter.queues.api import routes as queue_routes
+from contactcenter.queues.model import DialedNumberChanged, Queue, QueueChanged
+from contactcenter.queues.service import QueueService
+from contactcenter.settings import Settings
+from contactcenter.tickets.api import routes as ticket_routes
+from contactcenter.tickets.service import TicketService
+from contactcenter.users.api import routes as user_routes
+from contactcenter.users.attempts import SignInAttempts
+from contactcenter.users.model import SessionEnded
+from contactcenter.users.passwords import Passwords
+from contactcenter.users.principals import Principals
+from contactcenter.users.service import UserService
+from cti.agi.server import AgiServer
+from cti.ami import AmiClient
+from cti.ami.client import AmiSettings
+from cti.cel import CelFile
+from cti.dialplan_names import AMI_EVENTS
+from cti.managed_pbx import ManagedPbx, keep_numbers
+from cti.provision import EndpointKind, EndpointSettings
+from cti.telephony import AsteriskTelephony, PbxTelephony
+from ivr.loader import Flows, load_flows
+from ivr.prompts import PromptFiles, find_speaker
+from ivr.runner import FlowRunner
+from routing import commands as routing
+from routing.engine import Engine
+from routing.runtime import Router
+from routing.why import explain_waiting
+
+log = structlog.get_logger(__name__)
+
+HERE = Path(__file__).resolve().parent
+FLOWS = HERE.parent / "config" / "flows"
+LOCALES = HERE / "locales"
+SWITCH_INTERVAL = 0.0005  # seconds: the writer's thread must not hold up the loop (measured: it shortens the tails)
+
+
+@dataclass(slots=True)
+class Foundation:
+    """What every room stands on, made first."""
+
+    settings: Settings
+    clock: Clock
+    ids: TimeOrderedIds
+    tasks: TaskSupervisor
+    database: SqliteDatabase
+    publisher: Publisher
+
+
+class RouterPresence:
+    """agents' PresencePort: hands a choice to the router's inbox."""
+
+    def __init__(self) -> None:
+        self.router: Router
+        self.picture: Picture
+
+    def set_presence(self, agent_id: AgentId, state: PresenceState, reason: str, actor: str) -> None:
+        """See agents.ports.PresencePort."""
+        if agent_id not in self.picture.agents:
+            raise Conflict("agent-unknown", {"agent_id": agent_id})
+        self.router.submit(routing.SetPresence(agent_id, routing.Presence(state.value), reason))
+
+
+class Rooms:
+    """The rooms' services, bound to each other."""
+
+    def __init__(self, base: Foundation) -> None:
+        settings, server_id = base.settings, ServerId(base.settings.pbx.server_id)
+        parts = (base.database, base.clock, base.ids)
+        self.presence = RouterPresence()
+        self.agents = AgentService(*parts, self.presence, server_id, new_secret=lambda: secrets.token_hex(16))
+        self.queues = QueueService(*parts)
+        self.customers = CustomerService(*parts, settings.region)
+        self.passwords = Passwords()
+        self.principals = Principals(base.database, base.clock, self.agents)
+        self.users = UserService(*parts, self.passwords, SignInAttempts(), self.principals)
+        self.tickets = TicketService(*parts, self.customers)
+
+
+class ContactCenter:
+    """One running server. Build, ``start``, ``stop``."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        clock = clock or SystemClock()
+        tasks = TaskSupervisor()
+        settings.data.mkdir(parents=True, exist_ok=True)
+        database = SqliteDatabase(settings.database_file, clock, SiteId(settings.site_id))
+        self.base = Foundation(settings, clock, TimeOrderedIds(clock), tasks, database, Publisher(database, clock))
+        self.rooms = Rooms(self.base)
+        self.picture = Picture()
+        self.figures = DayFigures(clock.now())
+        self.server_id = ServerId(settings.pbx.server_id)
+        self.telephony = AsteriskTelephony()
+        self.flows = Flows()
+        self.pbx: ManagedPbx | None = None
+        self.client: AmiClient | None = None
+        self.agi: AgiServer | None = None
+        self.cel_file: Path | None = None
+        self._runner: web.AppRunner | None = None
+        self._is_built = False
+
+    # ------------------------------------------------------------ start
+
+    async def start(self) -> None:
+        """Start everything in order. Raises ContactCenterError with a reason people can act on."""
+        sys.setswitchinterval(SWITCH_INTERVAL)
+        database = self.base.database
+        if not is_current(database.engine):
+            raise Unavailable("migration-missing", {"database": str(database.path)})
+        await database.open()
+        self._build()
+        await self._load()
+        await self._start_pbx()
+        await self._serve()
+
+    def _build(self) -> None:
+        """Bind the edges: router, assignments, telephony, screens."""
+        base, loop = self.base, asyncio.get_running_loop()
+        self.assignments = Assignments(self.picture, base.publisher, base.clock, base.ids, agents_store.save_presence)
+        self.router = Router(Engine(base.ids.new), base.clock, loop, self.assignments.on_decision)
+        self.assignments.router, self.assignments.telephony = self.router, self.telephony
+        self.rooms.presence.router, self.rooms.presence.picture = self.router, self.picture
+        self.recovery = Recovery(self.assignments, base.clock)
+        callers = Callers(base.database, self.rooms.customers, self.assignments, base.tasks, self._tickets_for_card)
+        self.interactions = InteractionService(
+            base.database, base.clock, self.assignments, callers, self.rooms.agents, self._explain
+        )
+        self.operation = Operation(base.database, base.publisher, base.clock, self.picture, self.router, base.tasks)
+        self.hub = Hub(self.picture, self.figures, base.clock, base.ids, self.operation.degraded)
+        base.publisher.subscribe(self._on_event)
+        self._is_built = True
+
+    def _explain(self, interaction_id: InteractionId) -> dict[str, Any]:
+        return explain_waiting(self.router.engine, interaction_id, self.base.clock.timestamp())
+
+    def _tickets_for_card(
+        self, connection: Connection, person_id: PersonId | None, interaction_id: InteractionId
+    ) -> CardTickets:
+        tickets = self.rooms.tickets
+        own = tickets.open_tickets_of(connection, person_id) if person_id else []
+        of_call = tickets.tickets_of_interaction(connection, interaction_id)
+        return CardTickets([_ticket_view(one) for one in own], [_ticket_view(one) for one in of_call])
+
+    async def _load(self) -> None:
+        """Read agents, queues, flows, today's figures and what was going on; give it all to the router."""
+        base, rooms = self.base, self.rooms
+        agents = await base.database.read(rooms.agents.load_all)
+        queues = await base.database.read(rooms.queues.load_all)
+        dialed = await base.database.read(rooms.queues.load_dialed)
+        skills = await rooms.agents.list_skills(SYSTEM)
+        self.picture.skills = {skill.name: skill.skill_id for skill in skills}
+        self.picture.skill_labels = {skill.skill_id: skill.label for skill in skills}
+        self.picture.flows = {one.number: one.flow for one in dialed}
+        for queue in queues:
+            self._define(queue)
+        for record in agents:
+            self._add_agent(LiveAgent.of(record))
+        await self._load_flows()
+        await self._load_figures()
+        items = await base.database.read(lambda c: self.recovery.load(c, [self.server_id]))
+        self.recovery.take_up(items)
+
+    def _define(self, queue: Queue) -> None:
+        self.picture.queues[queue.queue_id] = queue
+        self.router.submit(routing.DefineQueue(_rules(queue)))
+
+    def _add_agent(self, agent: LiveAgent) -> None:
+        self.picture.add_agent(agent)
+        record = agent.record
+        self.router.submit(
+            routing.AddAgent(
+                agent.agent_id,
+                record.skills,
+                {routing.VOICE: record.voice_capacity},
+                routing.Presence(agent.presence),
+                agent.reason,
+                presence_since=agent.presence_since.timestamp(),
+            )
+        )
+
+    async def _load_flows(self) -> None:
+        folder = self.base.settings.flows or FLOWS
+        self.flows = await asyncio.to_thread(load_flows, folder, self.flows)
+        for problem in self.flows.errors:
+            log.error("flow-invalid", file=str(problem.file), line=problem.line, reason=problem.reason)
+        self.prompts = PromptFiles(self.base.settings.data.resolve() / "prompts", find_speaker())
+        self.base.tasks.spawn("prompts", self.prompts.prepare(self.flows.flows.values()))
+
+    async def _load_figures(self) -> None:
+        began = self._day_began()
+        self.figures.roll(began)
+        rows = await self.base.database.read(lambda c: interactions_store.day_figures(c, began))
+        for row in rows:
+            self.figures.offered(row.queue_id)
+            queue = self.picture.queues.get(row.queue_id)
+            if queue is not None and row.end == "answered":
+                self.figures.answered(row.queue_id, row.wait_time, queue.target_time, row.ended_at)
+            elif queue is not None and row.end == "abandoned":
+                self.figures.abandoned(row.queue_id, row.wait_time, queue.short_abandon_time, row.ended_at)
+
+    def _day_began(self) -> datetime:
+        local = self.base.clock.now().astimezone(ZoneInfo(self.base.settings.timezone))
+        return local.replace(hour=0, minute=0, second=0, microsecond=0)
+
+    # ------------------------------------------------------------ the exchange
+
+    async def _start_pbx(self) -> None:
+        settings, base = self.base.settings, self.base
+        mode = settings.pbx.mode
+        if mode == "simulated":
+            raise Unavailable("simulated-pbx-missing", {})
+        if mode in ("auto", "asterisk"):
+            self.pbx = ManagedPbx(settings.data, self.server_id, settings.pbx.prefix, keep_numbers(settings.data))
+            await self._start_agi("127.0.0.1", self.pbx.numbers.agi_port)
+            await self.pbx.start(self._endpoints())
+            ami = AmiSettings(
+                "127.0.0.1", self.pbx.numbers.ami_port, self.pbx.settings.ami_user, self.pbx.settings.ami_secret
+            )
+            cel = self.pbx.run_folder.cel_file
+        else:
+            host, _, port = mode.rpartition(":")
+            await self._start_agi(settings.pbx.agi_host, settings.pbx.agi_port)
+            ami = AmiSettings(host, int(port), settings.pbx.ami_user, settings.pbx.ami_secret.get_secret_value())
+            self.cel_file = settings.pbx.cel_file
+        server = PbxTelephony(self.server_id, base.clock, base.tasks, self.assignments.on_fact, CelFile(self.cel_file).ended)
+        self.telephony.add(server)
+        self.client = AmiClient(
+            ami,
+            on_message=server.on_message,
+            on_state=server.on_state,
+            tasks=base.tasks,
+            rng=random.Random(),
+            wanted=AMI_EVENTS,
+        )
+        server.bind(self.client)
+        self.client.start()
+
+    async def _start_agi(self, host: str, port: int) -> None:
+        runner = FlowRunner(self.assignments, self.flows_find, self.prompts, self.base.clock)
+        handlers = {"/ivr": runner.run_flow, "/next": runner.run_next}
+        self.agi = AgiServer(self.server_id, handlers, self.base.tasks)
+        await self.agi.start(host, port)
+
+    def flows_find(self, name: str) -> Any:
+        """Return the flow in force under a name."""
+        return self.flows.find(name)
+
+    def _endpoints(self) -> list[EndpointSettings]:
+        records = [agent.record.device for agent in self.picture.agents.values()]
+        return [
+            EndpointSettings(
+                one.endpoint,
+                EndpointKind.BROWSER if one.kind is DeviceKind.BROWSER else EndpointKind.DESK,
+                "" if one.contact_uri else one.secret,
+                one.contact_uri,
+            )
+            for one in records
+            if one.server_id == self.server_id
+        ]
+
+    # ------------------------------------------------------------ pages and API
+
+    async def _serve(self) -> None:
+        settings, base = self.base.settings, self.base
+        services = Services()
+        rooms, texts = self.rooms, Texts.load(LOCALES)
+        phones = Phones(rooms.agents, *self._phone_address())
+        desk = Desk(rooms.agents, rooms.users, settings.site_id)
+        sockets = SocketServer(self.hub, services, desk.settings, base.clock, base.tasks)
+        for service in (
+            rooms.agents, rooms.queues, rooms.customers, rooms.users, rooms.tickets,
+            self.interactions, self.operation, phones, sockets, self.hub, texts,
+        ):  # fmt: skip
+            services.add(service)
+        routes = Routes()
+        for part in (
+            user_routes, agent_routes, queue_routes, customer_routes, ticket_routes, interaction_routes,
+            operation_routes, page_routes, text_routes(texts),
+        ):  # fmt: skip
+            routes.include(part)
+        web_settings = WebSettings(
+            origins=settings.http.origins,
+            connect_sources=tuple(phones.sources()),
+            trusted_proxies=frozenset(settings.http.trusted_proxies),
+            secure_cookies=settings.http.secure_cookies,
+        )
+        self.app = build_app(routes, services, rooms.principals, base.ids, web_settings, error_page(texts))
+        self._runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=2.0)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, settings.http.host, settings.http.port, reuse_address=True).start()
+        except OSError as error:
+            raise Unavailable("http-port-unavailable", {"port": settings.http.port, "reason": str(error)}) from error
+        base.tasks.keep("hub-live", self.hub.keep_live)
+        base.tasks.keep("hub-waiting", self.hub.keep_waiting)
+        base.tasks.keep("day", self._keep_day)
+
+    @property
+    def port(self) -> int:
+        """The HTTP port listened on."""
+        assert self._runner is not None
+        return int(self._runner.addresses[0][1])
+
+    def _phone_address(self) -> tuple[str, str]:
+        """Return (SIP domain, WebSocket address) for browsers' phones."""
+        settings = self.base.settings.pbx
+        if settings.websocket:
+            return settings.sip_host, settings.websocket
+        port = self.pbx.numbers.http_port if self.pbx else 8088
+        return settings.sip_host, f"ws://{settings.sip_host}:{port}/ws"
+
+    async def _keep_day(self) -> None:
+        """For ever: begin new figures when the day begins in the site's time zone."""
+        while True:
+            await asyncio.sleep(30)
+            if self._day_began() > self.figures.day_began_at:
+                self.figures.roll(self._day_began())
+
+    # ------------------------------------------------------------ events that reach across rooms
+
+    def _on_event(self, envelope: Envelope) -> None:
+        event = envelope.event
+        self._count(event, envelope.at)
+        if isinstance(event, SessionEnded):
+            self.hub.close_user(event.user_id)
+        elif isinstance(event, AgentChanged | QueueChanged | DialedNumberChanged):
+            self.base.tasks.spawn("reload", self._reload())
+
+    def _count(self, event: Event, at: datetime) -> None:
+        if isinstance(event, InteractionQueued):
+            self.figures.offered(event.queue_id)
+        elif isinstance(event, AgentConnected):
+            target = self.picture.queues[event.queue_id].target_time
+            self.figures.answered(event.queue_id, event.wait_time, target, at)
+        elif isinstance(event, VisitAbandoned):
+            short = self.picture.queues[event.queue_id].short_abandon_time
+            self.figures.abandoned(event.queue_id, event.wait_time, short, at)
+
+    async def _reload(self) -> None:
+        """Agents, queues or numbers were changed: bring picture, router and PBX in line; calls go on."""
+        base, rooms = self.base, self.rooms
+        before = self._endpoints()
+        for queue in await base.database.read(rooms.queues.load_all):
+            self._define(queue)
+        dialed = await base.database.read(rooms.queues.load_dialed)
+        self.picture.flows = {one.number: one.flow for one in dialed}
+        for record in await base.database.read(rooms.agents.load_all):
+            known = self.picture.agents.get(record.agent_id)
+            if known is None:
+                self._add_agent(LiveAgent.of(record))
+            elif known.record != record:
+                known.record = record
+                self.picture.add_agent(known)
+                capacity = {routing.VOICE: record.voice_capacity}
+                self.router.submit(routing.UpdateAgent(record.agent_id, record.skills, capacity))
+                self.picture.touch(f"agent:{record.agent_id}")
+        if self.pbx is not None and self._endpoints() != before:
+            await self.pbx.provision(self._endpoints())
+
+    # ------------------------------------------------------------ stop
+
+    async def stop(self, *, keep_pbx: bool = False) -> None:
+        """End everything this server started; ``keep_pbx`` leaves Asterisk running for the next start."""
+        if self._runner is not None:
+            for page in list(self.hub.pages):
+                page.close("restart")
+            await self._runner.cleanup()
+        if self.client is not None:
+            await self.client.close()
+        if self.agi is not None:
+            await self.agi.close()
+        if self.pbx is not None and not keep_pbx:
+            await self.pbx.stop()
+        if self._is_built:
+            self.router.close()
+        await self.base.tasks.close()
+        await self.base.database.close()
+        self.rooms.passwords.close()
+
+
+def _rules(queue: Queue) -> routing.QueueRules:
+    return routing.QueueRules(
+        queue.queue_id,
+        queue.priority,
+        queue.ring_time,
+        queue.wrap_up_time,
+        requirement_of(queue.skills),
+        queue.target_time,
+    )
+
+
+def _ticket_view(ticket: Any) -> dict[str, Any]:
+    return {
+        "id": ticket.ticket_id,
+        "number": ticket.number,
+        "subject": ticket.subject,
+        "state": ticket.state.value,
+        "due_at": ticket.due_at,
+        "due_kind": ticket.due_kind.value if ticket.due_kind else None,
+    }

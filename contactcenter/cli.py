@@ -1,0 +1,257 @@
+"""The command line: run, init, check, migrate, user, token, seed. Errors say what happened and what to do."""
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import structlog
+import typer
+import uvloop
+from pydantic import ValidationError
+
+from contactcenter.bootstrap import ContactCenter
+from contactcenter.core.errors import ContactCenterError
+from contactcenter.core.migrations import migrate as run_migrations
+from contactcenter.core.permissions import SYSTEM, Right
+from contactcenter.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+users = typer.Typer(no_args_is_help=True, help="Keep users.")
+tokens = typer.Typer(no_args_is_help=True, help="Keep API tokens.")
+app.add_typer(users, name="user")
+app.add_typer(tokens, name="token")
+
+REMEDIES = {
+    "migration-missing": "the database has no or old tables: run `python -m contactcenter migrate`",
+    "http-port-unavailable": "another program uses the port, or it is not yours to take: choose another with --port",
+    "agi-port-unavailable": "another program uses the FastAGI port: is a second server running on this data folder?",
+    "port-in-use": "another program uses a port of the PBX: delete pbx/numbers.json in the data folder to choose anew",
+    "asterisk-not-installable": "no Asterisk can be unpacked here: use --pbx HOST:PORT for a running one",
+    "asterisk-not-started": "Asterisk did not start: see the reason and pbx/run/log in the data folder",
+    "simulated-pbx-missing": "the simulated PBX is not part of this version: use --pbx asterisk or --pbx HOST:PORT",
+    "data-not-writable": "choose a folder that you may write to with --data",
+}
+Data = Annotated[Path | None, typer.Option("--data", help="Folder of database, PBX and prompts.")]
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app(standalone_mode=False)
+    except ContactCenterError as error:
+        fields = ", ".join(f"{name}: {value}" for name, value in error.fields.items())
+        remedy = REMEDIES.get(error.code, "")
+        _fail(f"{error.code}{f' ({fields})' if fields else ''}{f'. {remedy}' if remedy else ''}")
+    except typer.Abort:
+        sys.exit(130)
+    except typer.Exit as leave:
+        sys.exit(leave.exit_code)
+    except Exception as error:
+        if type(error).__module__.startswith(("click", "typer")):
+            _fail(getattr(error, "message", str(error)) or str(error), 2)
+        raise
+
+
+def _fail(text: str, code: int = 1) -> None:
+    print(f"contactcenter: {text}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _settings(data: Path | None = None, **pbx_http: Any) -> Settings:
+    """Read the settings; command-line options win. A wrong one is named with its place."""
+    given: dict[str, Any] = {"data": data} if data is not None else {}
+    try:
+        settings = Settings(**given)
+        port, mode = pbx_http.get("port"), pbx_http.get("mode")
+        if port is not None:
+            settings.http = settings.http.model_copy(update={"port": port})
+        if mode is not None:
+            settings.pbx = type(settings.pbx).model_validate({**settings.pbx.model_dump(), "mode": mode})
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        _fail(f"settings are wrong: {wrong}", 2)
+        raise
+    _require_writable(settings.data)
+    _log(settings.log_level)
+    return settings
+
+
+def _require_writable(data: Path) -> None:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        writable = os.access(data, os.W_OK | os.X_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        raise ContactCenterError("data-not-writable", {"data": str(data)})
+
+
+def _log(level: str) -> None:
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+    )
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    return uvloop.run(work)
+
+
+@app.command()
+def run(
+    data: Data = None,
+    port: Annotated[int | None, typer.Option(help="HTTP port on 127.0.0.1.")] = None,
+    pbx: Annotated[str | None, typer.Option(help="auto | asterisk | simulated | HOST:PORT")] = None,
+    traffic: Annotated[str, typer.Option(help="Demo customers: none | light | busy")] = "none",
+    smoke: Annotated[bool, typer.Option(help="Start, wait for one routed, popped and logged call, tell, end.")] = False,
+    started_at: Annotated[float | None, typer.Option(hidden=True, help="Epoch seconds the script began.")] = None,
+) -> None:
+    """Start the server."""
+    from contactcenter import demo
+
+    settings = _settings(data, port=port, mode=pbx)
+    if traffic not in demo.LEVELS:
+        raise ContactCenterError("traffic-unknown", {"traffic": traffic, "known": ", ".join(demo.LEVELS)})
+    if smoke:
+        told = _run(demo.smoke(settings, started_at))
+        print(json.dumps(told))
+        sys.exit(0 if told["ok"] else 1)
+    _run(_serve(settings, traffic))
+
+
+async def _serve(settings: Settings, traffic: str) -> None:
+    from contactcenter import demo
+
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stopped.set)
+    center = ContactCenter(settings)
+    customers = None
+    try:
+        await center.start()
+        customers = await demo.start_traffic(center, traffic)
+        print(f"contactcenter is on http://{settings.http.host}:{center.port}", flush=True)
+        await stopped.wait()
+    finally:
+        if customers is not None:
+            await customers.stop()
+        await center.stop()
+
+
+@app.command()
+def migrate(data: Data = None) -> None:
+    """Bring the database to this program's tables."""
+    settings = _settings(data)
+    center = ContactCenter(settings)
+    run_migrations(center.base.database.engine)
+    print(f"database {settings.database_file} is current")
+
+
+@app.command()
+def init(
+    data: Data = None,
+    demo_data: Annotated[bool, typer.Option("--demo", help="Queues, agents, customers and logins to try it.")] = False,
+    login: Annotated[str, typer.Option(help="Login of the first administrator.")] = "admin",
+    if_empty: Annotated[bool, typer.Option(help="Do nothing when there are users already.")] = False,
+) -> None:
+    """Make the data folder: tables, the first administrator, on request demo data."""
+    settings = _settings(data)
+    run_migrations(ContactCenter(settings).base.database.engine)
+    for line in _run(_init(settings, demo_data, login, if_empty)):
+        print(line)
+
+
+async def _init(settings: Settings, demo_data: bool, login: str, if_empty: bool) -> list[str]:
+    from contactcenter.demo import seed_demo
+
+    center = ContactCenter(settings)
+    await center.base.database.open()
+    try:
+        if await center.rooms.users.count() > 0:
+            if if_empty:
+                return []
+            raise ContactCenterError("already-initialised", {"data": str(settings.data)})
+        if demo_data:
+            return await seed_demo(center)
+        password = secrets.token_urlsafe(12)
+        await center.rooms.users.create_user(SYSTEM, login, "Administrator", "administrator", password)
+        return [f"administrator: {login}  password: {password}"]
+    finally:
+        await center.base.database.close()
+
+
+@app.command()
+def check(data: Data = None, pbx: Annotated[str | None, typer.Option()] = None) -> None:
+    """Tell line by line what is reachable and what is wrong; exit 1 when anything is."""
+    from contactcenter.checks import run_checks
+
+    wrong = 0
+    for line in _run(run_checks(_settings(data, mode=pbx))):
+        print(line)
+        wrong += line.startswith("WRONG")
+    sys.exit(1 if wrong else 0)
+
+
+@users.command("add")
+def add_user(
+    login: str,
+    name: str,
+    role: Annotated[str, typer.Option(help="agent | supervisor | administrator")] = "agent",
+    password: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)] = "",
+    data: Data = None,
+) -> None:
+    """Add a user."""
+    user = _run(_with_users(_settings(data), "create_user", SYSTEM, login, name, role, password))
+    print(f"user {user.login} ({user.role}) added: {user.user_id}")
+
+
+@tokens.command("add")
+def add_token(
+    login: str,
+    name: Annotated[str, typer.Option(help="What the token is for.")],
+    right: Annotated[list[str], typer.Option(help="A right it has, at most the user's own; repeat for several.")],
+    data: Data = None,
+) -> None:
+    """Make an API token for a user; it is shown once."""
+    rights = []
+    for one in right:
+        try:
+            rights.append(Right(one))
+        except ValueError:
+            known = ", ".join(sorted(known.value for known in Right))
+            raise ContactCenterError("right-unknown", {"right": one, "known": known}) from None
+    print(_run(_token(_settings(data), login, name, rights)))
+
+
+async def _token(settings: Settings, login: str, name: str, rights: list[Right]) -> str:
+    center = ContactCenter(settings)
+    await center.base.database.open()
+    try:
+        principal = await center.rooms.users.principal_of(login)
+        made = await center.rooms.users.create_token(principal, name, rights)
+        return str(made[1] if isinstance(made, tuple) else made)
+    finally:
+        await center.base.database.close()
+
+
+async def _with_users(settings: Settings, method: str, *arguments: Any) -> Any:
+    center = ContactCenter(settings)
+    await center.base.database.open()
+    try:
+        return await getattr(center.rooms.users, method)(*arguments)
+    finally:
+        await center.base.database.close()

@@ -1,0 +1,178 @@
+"""How the server is doing: health with reasons, metrics, and the numbered feed of events for integrators."""
+
+import json
+from typing import Annotated, Any
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from pydantic import Field
+
+from contactcenter.core.clock import Clock
+from contactcenter.core.database import SqliteDatabase
+from contactcenter.core.events import Envelope, encode_data
+from contactcenter.core.permissions import Right, require
+from contactcenter.core.publisher import Publisher, events_after
+from contactcenter.core.tasks import TaskSupervisor
+from contactcenter.core.web.routes import Call, Routes
+from contactcenter.core.web.schemas import Instant, Out, Query
+from contactcenter.interactions.live import Picture
+from contactcenter.interactions.model import AgentConnected, InteractionEnded
+from routing.runtime import Router
+
+operation_routes = Routes()
+
+
+class Operation:
+    """Knows what is degraded and counts what happens."""
+
+    def __init__(
+        self,
+        database: SqliteDatabase,
+        publisher: Publisher,
+        clock: Clock,
+        picture: Picture,
+        router: Router,
+        tasks: TaskSupervisor,
+    ) -> None:
+        self.database = database
+        self._clock = clock
+        self._picture = picture
+        self._router = router
+        self._tasks = tasks
+        self._registry = CollectorRegistry()
+        self._events = Counter("contactcenter_events", "Events by kind", ["kind"], registry=self._registry)
+        self._outcomes = Counter(
+            "contactcenter_interactions", "Ended, by outcome", ["outcome"], registry=self._registry
+        )
+        self._waits = Histogram(
+            "contactcenter_wait_seconds",
+            "Enter queue to agent answers, answered visits",
+            buckets=(1, 2, 5, 10, 20, 40, 60, 120, 300),
+            registry=self._registry,
+        )
+        self._gauges = {
+            name: Gauge(f"contactcenter_{name}", text, registry=self._registry)
+            for name, text in {
+                "waiting": "Interactions in line",
+                "agents_ready": "Agents whose presence is ready",
+                "open_interactions": "Interactions not over",
+                "commit_backlog": "Units that wait for a commit",
+                "pbx_links_up": "PBX links that are up",
+                "illegal_commands": "Commands the router refused as illegal",
+                "task_failures": "Background tasks that failed",
+            }.items()
+        }
+        publisher.subscribe(self._count)
+
+    def degraded(self) -> list[dict[str, Any]]:
+        """Return what is not as it should be, each with a code, since when, and fields."""
+        found = [
+            {"code": "pbx-link-down", "since": link.since, "fields": {"server": link.server_id, "reason": link.reason}}
+            for link in self._picture.links.values()
+            if not link.up
+        ]
+        if not self._picture.links:
+            found.append({"code": "pbx-connecting", "since": None, "fields": {}})
+        if self.database.degraded:
+            found.append({"code": "store-refuses", "since": None, "fields": {"reason": self.database.degraded}})
+        return found
+
+    def metrics(self) -> bytes:
+        """Return everything in Prometheus' text format."""
+        agents, links = self._picture.agents.values(), self._picture.links.values()
+        now = {
+            "waiting": sum(1 for _ in self._picture.waiting()),
+            "agents_ready": sum(agent.presence == "ready" for agent in agents),
+            "open_interactions": len(self._picture.interactions),
+            "commit_backlog": self.database.pending,
+            "pbx_links_up": sum(link.up for link in links),
+            "illegal_commands": self._router.stats.illegal,
+            "task_failures": sum(self._tasks.failures.values()),
+        }
+        for name, value in now.items():
+            self._gauges[name].set(value)
+        return generate_latest(self._registry)
+
+    def _count(self, envelope: Envelope) -> None:
+        event = envelope.event
+        self._events.labels(event.kind).inc()
+        if isinstance(event, InteractionEnded):
+            self._outcomes.labels(event.outcome.value).inc()
+        elif isinstance(event, AgentConnected):
+            self._waits.observe(event.wait_time)
+
+
+class HealthOut(Out):
+    """Whether the process lives."""
+
+    status: str
+
+
+class ReadyOut(Out):
+    """Whether it can serve, and what is wrong."""
+
+    ready: bool
+    degraded: list[dict[str, Any]]
+
+
+class EventOut(Out):
+    """One committed event; ``data`` holds ids and codes only."""
+
+    seq: int
+    at: Instant
+    kind: str
+    subject: str
+    actor: str
+    data: dict[str, Any]
+
+
+class EventsOut(Out):
+    """Events after a number; go on with ``after`` = the last ``seq``. A new journal has another ``epoch``."""
+
+    epoch: str
+    items: list[EventOut]
+
+
+class EventsQuery(Query):
+    """Where to go on."""
+
+    after: Annotated[int, Field(ge=0)] = 0
+    limit: Annotated[int, Field(ge=1, le=1000)] = 200
+
+
+@operation_routes.get("/healthz", right=Right.PUBLIC, returns=HealthOut, tag="operation")
+async def healthz(call: Call[None]) -> HealthOut:
+    """Tell that the process lives."""
+    return HealthOut(status="ok")
+
+
+@operation_routes.get("/readyz", right=Right.PUBLIC, returns=ReadyOut, tag="operation")
+async def readyz(call: Call[None]) -> web.Response:
+    """Tell whether calls can be served, with reasons; 503 when not."""
+    degraded = call.services[Operation].degraded()
+    codes = [{"code": one["code"], "fields": one["fields"]} for one in degraded]
+    body = ReadyOut(ready=not degraded, degraded=codes).model_dump_json()
+    return web.Response(text=body, status=503 if degraded else 200, content_type="application/json")
+
+
+@operation_routes.get("/metrics", right=Right.METRICS_READ, tag="operation")
+async def metrics(call: Call[None]) -> web.Response:
+    """Return Prometheus metrics."""
+    return web.Response(body=call.services[Operation].metrics(), headers={"Content-Type": "text/plain; version=0.0.4"})
+
+
+@operation_routes.get("/api/v1/events", right=Right.EVENTS_READ, query=EventsQuery, returns=EventsOut, tag="operation")
+async def list_events(call: Call[None]) -> EventsOut:
+    """Return committed events in order, without gaps."""
+    require(call.principal, Right.EVENTS_READ)
+    database, query = call.services[Operation].database, call.query
+    envelopes = await database.read(lambda c: events_after(c, query.after, query.limit))
+    return EventsOut(epoch=database.epoch, items=[_event(one) for one in envelopes])
+
+
+def _event(envelope: Envelope) -> EventOut:
+    event = envelope.event
+    data = json.loads(encode_data(event))
+    return EventOut(
+        seq=envelope.seq, at=envelope.at, kind=event.kind, subject=event.subject, actor=envelope.actor, data=data
+    )

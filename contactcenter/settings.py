@@ -1,0 +1,97 @@
+"""Typed settings: environment (``CONTACTCENTER_PBX__SERVER_ID``) > .env > config/contactcenter.toml > defaults."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+ServerName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class HttpSettings(_Part):
+    """Where pages and API are served; ``origins`` are further addresses of our own pages (behind a proxy)."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8080
+    origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    secure_cookies: bool = False
+
+
+class PbxSettings(_Part):
+    """The telephone exchange.
+
+    ``mode``: ``asterisk`` runs one of ours in the data folder, ``auto`` the same where it can be had, ``HOST:PORT``
+    uses the AMI of a running one with ``ami_user`` and ``ami_secret``. ``prefix`` is where ours is unpacked.
+    ``websocket`` is the address browsers' phones use when it is not this machine's.
+    """
+
+    mode: str = "auto"
+    server_id: ServerName = "pbx1"
+    prefix: Path | None = None
+    ami_user: str = "contactcenter"
+    ami_secret: SecretStr = SecretStr("")
+    agi_host: str = "127.0.0.1"
+    agi_port: Port = 4573
+    websocket: str = ""
+    cel_file: Path | None = None
+    external_address: str | None = None
+    sip_host: str = "127.0.0.1"
+
+    @field_validator("mode")
+    @classmethod
+    def _known_mode(cls, mode: str) -> str:
+        host, _, port = mode.rpartition(":")
+        if mode in ("auto", "asterisk", "simulated") or (host and port.isdigit() and int(port) < 65536):
+            return mode
+        raise ValueError("auto, asterisk, simulated or HOST:PORT")
+
+
+class Settings(BaseSettings):
+    """All of them; ``data`` holds the database, the PBX's run folder and rendered prompts."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CONTACTCENTER_",
+        env_nested_delimiter="__",
+        env_file=".env",
+        toml_file="config/contactcenter.toml",
+        extra="forbid",
+    )
+
+    data: Path = Path("data")
+    site_id: ServerName = "main"
+    region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "DE"
+    language: Literal["en", "ru", "es"] = "en"
+    timezone: str = "Europe/Berlin"
+    flows: Path | None = None
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    http: HttpSettings = HttpSettings()
+    pbx: PbxSettings = PbxSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: arguments > environment > .env > TOML."""
+        return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def database_file(self) -> Path:
+        """The embedded database."""
+        return self.data / "contactcenter.db"

@@ -1,0 +1,63 @@
+"""Reads the PBX's own records (cel_custom, one CSV line per event) for what ended while nobody listened."""
+
+import asyncio
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from contactcenter.core.clock import from_timestamp
+from contactcenter.core.ids import LegId
+from contactcenter.interactions.ports import EndedLeg
+from cti.dialplan_names import CEL_FIELDS
+
+TAIL_BYTES: Final = 8 * 1024 * 1024
+"""How far back to look on the first read; about 15,000 calls."""
+
+
+class CelFile:
+    """One CEL file, read on from the last offset; a shrunken file (rotated) is read from its start."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._offset: int | None = None
+
+    async def ended(self) -> Sequence[EndedLeg]:
+        """Return the legs whose HANGUP was written since the last call; none when the file cannot be read."""
+        return await asyncio.to_thread(self._read)
+
+    def _read(self) -> list[EndedLeg]:
+        if self.path is None:
+            return []
+        try:
+            with self.path.open("rb") as file:
+                size = file.seek(0, 2)
+                begin = self._offset if self._offset is not None else max(0, size - TAIL_BYTES)
+                file.seek(0 if begin > size else begin)
+                data = file.read()
+        except OSError:
+            return []
+        complete = data.rfind(b"\n") + 1
+        self._offset = (0 if begin > size else begin) + complete
+        return ended_legs(data[:complete].decode(errors="replace"))
+
+
+def ended_legs(text: str) -> list[EndedLeg]:
+    """Return the ended legs of complete CEL lines; a torn or foreign line is passed over."""
+    found = []
+    for row in csv.reader(text.splitlines()):
+        if len(row) == len(CEL_FIELDS):
+            line = dict(zip(CEL_FIELDS, row, strict=True))
+            if line["event"] == "HANGUP":
+                found.append(line)
+    return [leg for line in found if (leg := _ended(line)) is not None]
+
+
+def _ended(line: dict[str, str]) -> EndedLeg | None:
+    try:
+        extra: dict[str, Any] = msgspec.json.decode(line["extra"] or "{}", type=dict[str, Any])
+        return EndedLeg(LegId(line["uniqueid"]), int(extra.get("hangupcause", 0)), from_timestamp(float(line["time"])))
+    except (ValueError, msgspec.DecodeError):
+        return None
