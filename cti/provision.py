@@ -174,7 +174,7 @@ def include_files(settings: PbxSettings, installation: Installation) -> Mapping[
     validate(settings)
     names = sorted(path.name.removesuffix(".j2") for path in TEMPLATES.glob("*.conf.j2"))
     values = _values(settings, installation)
-    return {INCLUDE_PREFIX + name: _render(f"{name}.j2", values) for name in names}
+    return {INCLUDE_PREFIX + name: render(f"{name}.j2", values) for name in names}
 
 
 def standalone_files(settings: PbxSettings, installation: Installation, run_folder: Path) -> Mapping[str, str]:
@@ -183,7 +183,7 @@ def standalone_files(settings: PbxSettings, installation: Installation, run_fold
     _require_path(run_folder, "run_folder")
     values = {**_values(settings, installation), "run": str(run_folder)}
     names = sorted(path.name.removesuffix(".j2") for path in (TEMPLATES / "standalone").glob("*.conf.j2"))
-    return {**{name: _render(f"standalone/{name}.j2", values) for name in names}, **included}
+    return {**{name: render(f"standalone/{name}.j2", values) for name in names}, **included}
 
 
 def write_include_files(settings: PbxSettings, installation: Installation, etc: Path) -> Sequence[str]:
@@ -249,7 +249,8 @@ def _values(settings: PbxSettings, installation: Installation) -> dict[str, obje
     }
 
 
-def _render(template: str, values: Mapping[str, object]) -> str:
+def render(template: str, values: Mapping[str, object]) -> str:
+    """Return the text of a template in config/asterisk; ``values`` must have been validated."""
     return _ENVIRONMENT.get_template(template).render(values)
 
 

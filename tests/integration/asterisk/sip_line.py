@@ -35,7 +35,9 @@ class SipLine(asyncio.DatagramProtocol):
         assert self._transport is not None
         self._transport.sendto(text.encode(), (HOST, self._pbx_port))
 
-    def request(self, method: str, user: str, caller: str, headers: str = "", call_id: str = "", number: int = 1) -> str:
+    def request(
+        self, method: str, user: str, caller: str, headers: str = "", call_id: str = "", number: int = 1
+    ) -> str:
         call_id = call_id or f"{next(_NUMBERS)}-{self.port}"
         body = (
             f"v=0\r\no=- 1 1 IN IP4 {HOST}\r\ns=-\r\nc=IN IP4 {HOST}\r\nt=0 0\r\nm=audio {self.port + 1} RTP/AVP 0\r\n"

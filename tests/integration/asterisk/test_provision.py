@@ -87,7 +87,8 @@ async def test_each_right_is_needed(installation: Installation, tmp_path: Path) 
     settings, _ = pbx_settings(tmp_path, "it-2", 15150, 15199)
     secret = "q" * 20
     users = "".join(
-        f"[without-{gone}]\nsecret={secret}\nread=system\nwrite={','.join(set(names.AMI_WRITE) - {gone})}\n" for gone in needs
+        f"[without-{gone}]\nsecret={secret}\nread=system\nwrite={','.join(set(names.AMI_WRITE) - {gone})}\n"
+        for gone in needs
     )
     folder = write_run_folder(settings, installation, tmp_path)
     with (folder.etc / "contactcenter_manager.conf").open("a") as file:
