@@ -5,6 +5,7 @@ import { byId, h, icon, inField, setAttr, show, type Child } from "./dom";
 import { errorText } from "./errors";
 import { go } from "./places";
 import { t } from "./texts";
+import { ticketState } from "./words";
 
 interface Found {
   people: { id: string; name: string; organisation: string | { name: string } | null; numbers: string[] }[];
@@ -39,7 +40,7 @@ function group(title: string, rows: HTMLElement[]): Child {
 function paint(found: Found): void {
   const people = found.people.map((one) =>
     option(`/people/${encodeURIComponent(one.id)}`, "user", one.name, [organisationName(one.organisation), ...(one.numbers ?? []).slice(0, 2)].filter(Boolean).join(" · ")));
-  const tickets = found.tickets.map((one) => option(`/tickets/${encodeURIComponent(one.id)}`, "ticket", `#${one.number} ${one.subject}`, t(one.state)));
+  const tickets = found.tickets.map((one) => option(`/tickets/${encodeURIComponent(one.id)}`, "ticket", `#${one.number} ${one.subject}`, ticketState(one.state)));
   const all = [group(t("People"), people), group(t("Tickets"), tickets)].filter((one): one is HTMLElement => one instanceof HTMLElement);
   message(...(all.length ? all : [h("p", { class: "none" }, t("Nothing found. Try a name, a number or a ticket number."))]));
 }

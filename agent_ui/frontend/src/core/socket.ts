@@ -43,7 +43,7 @@ export class Link {
   private readonly instance = randomName();
   private readonly waiting = new Map<string, Waiting>();
   private nextId = 1;
-  private lastPing = 0;
+  private lastPing = -PING_EVERY;
   private tries = 0;
   private retry = 0;
 
@@ -107,7 +107,7 @@ export class Link {
   private hello(socket: WebSocket): void {
     const resume = this.store.resume();
     socket.send(JSON.stringify({ type: "hello", page: this.page, instance: this.instance, protocol: 1, resume }));
-    this.lastPing = 0;
+    this.lastPing = -PING_EVERY;
   }
 
   private send(frame: object): void {

@@ -30,6 +30,9 @@ export async function loadTexts(lang: string): Promise<void> {
 
 export const lang = (): string => language;
 
+/** Dates as people here say them: day before month and a 24-hour clock, in English too. */
+export const dateLocale = (): string => (language === "en" ? "en-GB" : language);
+
 function fill(text: string, params?: Params): string {
   if (!params) return text;
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => (name in params ? String(params[name]) : whole));

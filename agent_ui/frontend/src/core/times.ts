@@ -1,6 +1,6 @@
 /** How times are written. Pure: seconds and instants in, words out. */
 
-import { lang, t } from "./texts";
+import { dateLocale, t } from "./texts";
 
 const pad = (n: number): string => String(n).padStart(2, "0");
 
@@ -18,7 +18,7 @@ export function left(seconds: number, due: number): string {
   if (size < 120) return timer(size);
   if (size < 3600) return t("{n} min", { n: Math.floor(size / 60) });
   if (size < 86400) return t("{h} h {m}", { h: Math.floor(size / 3600), m: pad(Math.floor(size / 60) % 60) });
-  return new Intl.DateTimeFormat(lang(), { weekday: "short", day: "numeric" }).format(due);
+  return new Intl.DateTimeFormat(dateLocale(), { weekday: "short", day: "numeric" }).format(due);
 }
 
 export type Severity = "" | "soon" | "breach";
@@ -32,12 +32,12 @@ export function severity(secondsLeft: number, total: number): Severity {
 export function clockTime(at: number | string, seconds = false): string {
   const options: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
   if (seconds) options.second = "2-digit";
-  return new Intl.DateTimeFormat(lang(), options).format(new Date(at));
+  return new Intl.DateTimeFormat(dateLocale(), options).format(new Date(at));
 }
 
 const day = (at: Date): string => `${at.getFullYear()}-${at.getMonth()}-${at.getDate()}`;
 
-/** When something was, as people say it: 10:44 today, Mon 17:26 within a week, 12 Nov this year, else Nov 2021. */
+/** When something was, as people say it: 10:44 today, Mon 17:26 within a week, 12 Nov lately, else Nov 2021. */
 export function when(at: string, now: number): string {
   const then = new Date(at);
   const today = new Date(now);
@@ -46,12 +46,12 @@ export function when(at: string, now: number): string {
   const style: Intl.DateTimeFormatOptions =
     Math.abs(age) < 6 * 86_400_000
       ? { weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }
-      : then.getFullYear() === today.getFullYear()
+      : then.getFullYear() === today.getFullYear() || age < 180 * 86_400_000
         ? { day: "numeric", month: "short" }
-        : { day: "numeric", month: "short", year: "numeric" };
-  return new Intl.DateTimeFormat(lang(), style).format(then).replace(",", "");
+        : { month: "short", year: "numeric" };
+  return new Intl.DateTimeFormat(dateLocale(), style).format(then).replace(",", "");
 }
 
 export function monthYear(at: string): string {
-  return new Intl.DateTimeFormat(lang(), { month: "short", year: "numeric" }).format(new Date(at));
+  return new Intl.DateTimeFormat(dateLocale(), { month: "short", year: "numeric" }).format(new Date(at));
 }

@@ -6,6 +6,7 @@ import type { IconName } from "../core/icons";
 import type { Card, Contact, DecisionWhy, TicketLine, Work } from "../core/model";
 import { timer, when } from "../core/times";
 import { number, t, tn } from "../core/texts";
+import { contactText, ticketState } from "../core/words";
 import { decisionLead, decisionSteps, idleText } from "../core/why";
 import { act, me, reasonText } from "./state";
 import { SOON } from "./worklist";
@@ -30,10 +31,10 @@ function fact(title: string, value: Child, detail: string): HTMLElement {
 }
 
 function skillFact(why: DecisionWhy): HTMLElement {
-  const first = why.skills[0];
+  const [first, ...others] = [...why.skills].sort((a, b) => b.need - a.need);
   if (!first) return fact(t("Skill"), "–", t("none needed"));
-  const others = why.skills.slice(1).map((one) => `${t(one.name)} ${one.have}`);
-  return fact(t("Skill"), `${t(first.name)} ${first.have}`, [t("needs {n} or more", { n: first.need }), ...others].join(" · "));
+  const more = others.map((one) => `${t(one.name)} ${one.have}`).join(", ");
+  return fact(t("Skill"), [first, ...others].length > 2 ? `${t(first.name)} ${first.have}, …` : `${t(first.name)} ${first.have}${more && `, ${more}`}`, t("needs {n} or more", { n: first.need }));
 }
 
 function waited(one: Work): Child {
@@ -45,7 +46,7 @@ function whyFacts(one: Work, why: DecisionWhy): HTMLElement {
   return h("dl", { class: "because mt-2" },
     fact(t("Queue"), one.queue.name, `${one.vip ? `${t("VIP")}, ` : ""}${t("priority {n}", { n: one.priority })}`),
     skillFact(why),
-    fact(t("Waited"), waited(one), idleText(why)),
+    fact(t("Waited"), waited(one), t("in this queue")),
     fact(t("Chose in menu"), first ?? "–", then.length ? t("then “{choice}”", { choice: then.join(" › ") }) : first ? "" : t("no menu")));
 }
 
@@ -59,15 +60,15 @@ export function paintWhy(one: Work | null): void {
   const on = one !== null && why !== null && (one.state === "alerting" || askedWhy);
   show(byId("why"), on);
   if (!on) return;
-  region(byId("why"), [one.interaction_id, why, one.choices, one.answered_at, fullDecision], () => [
+  region(byId("why"), [one.interaction_id, why, one.choices, one.answered_at, one.priority, fullDecision], () => [
     h("div", { class: "ph" }, h("h2", { id: "why-h" }, t("Why it came to you")),
       h("span", { class: "right" }, h("button", { type: "button", class: "why", "data-k": "full", "aria-expanded": String(fullDecision), "data-testid": "full-decision", onclick: toggleFull }, fullDecision ? t("Short") : t("Full decision")))),
-    h("div", { class: "pb" }, h("p", { class: "say" }, decisionLead(why)), whyFacts(one, why),
+    h("div", { class: "pb" }, h("p", { class: "say" }, decisionLead(why), " ", idleText(why)), whyFacts(one, why),
       fullDecision && h("ol", { class: "reasons mt-2" }, ...decisionSteps(why).map((step) => h("li", null, h("span", null, step))))),
   ]);
 }
 
-function ticketState(): Row<TicketLine> {
+function ticketRow(): Row<TicketLine> {
   const link = h("a");
   const subject = h("td", { class: "ell" });
   const state = h("td", { class: "hide-s" });
@@ -79,7 +80,7 @@ function ticketState(): Row<TicketLine> {
       setText(link, `#${one.number}`);
       link.setAttribute("href", `/tickets/${encodeURIComponent(one.id)}`);
       setText(subject, one.subject);
-      region(state, one.state, () => [h("span", { class: "tag" }, t(one.state))]);
+      region(state, one.state, () => [h("span", { class: "tag" }, ticketState(one.state))]);
       if (!one.due_at) return setText(clock, "–");
       until(clock, { at: one.due_at, total: SOON, canBreach: true });
       setText(due, one.due_kind === "reply" ? t("reply") : t("solve"));
@@ -100,23 +101,10 @@ export function paintTickets(one: Work | null, card: Card | null): void {
   const tickets = card?.open_tickets ?? [];
   show(byId("tickets"), one?.state === "alerting" && tickets.length > 0);
   setText(ticketCount, String(tickets.length));
-  keyed(ticketRows, tickets, (ticket) => ticket.id, ticketState);
+  keyed(ticketRows, tickets, (ticket) => ticket.id, ticketRow);
 }
 
 const MEDIA: Record<string, IconName> = { voice: "phone", chat: "message-circle", email: "mail", ticket: "ticket" };
-
-const OUTCOMES: Record<string, () => string> = {
-  answered: () => t("Call answered"),
-  handled: () => t("Call answered"),
-  abandoned: () => t("Hung up before an answer"),
-  "short-abandoned": () => t("Hung up at once"),
-  "flowed-out": () => t("Went on by rule"),
-  "flow-out": () => t("Went on by rule"),
-  ended: () => t("Call ended"),
-  "end-unknown": () => t("Call, end not known"),
-};
-
-export const outcomeText = (code: string): string => OUTCOMES[code]?.() ?? (code ? t(code) : t("Call"));
 
 function detail(one: Contact): string {
   const who = one.agent ? t("Call with {agent}", { agent: one.agent === me()?.name ? t("you") : one.agent }) : one.queue;
@@ -124,11 +112,10 @@ function detail(one: Contact): string {
 }
 
 export function contactRow(one: Contact): HTMLElement {
-  const words = one.note || (one.disposition ? t(one.disposition) : "") || outcomeText(one.outcome);
   return h("li", null,
     h("time", { datetime: one.at }, when(one.at, now())),
     h("span", { class: "m" }, icon(one.direction === "outbound" ? "phone-outgoing" : (MEDIA[one.medium] ?? "phone"))),
-    h("div", null, h("p", { class: "ell" }, words), h("small", null, detail(one))));
+    h("div", null, h("p", { class: "ell" }, contactText(one)), h("small", null, detail(one))));
 }
 
 export function paintHistory(one: Work | null, card: Card | null): void {

@@ -5,6 +5,7 @@ import { byId, h, icon, region, show } from "../core/dom";
 import { errorText } from "../core/errors";
 import type { TicketLine, Work } from "../core/model";
 import { t } from "../core/texts";
+import { ticketState } from "../core/words";
 import { command } from "./state";
 import { dueText, refreshTickets, SOON } from "./worklist";
 
@@ -16,7 +17,7 @@ export function ticketLine(one: TicketLine): HTMLElement {
   const due = one.due_at ? until(h("span", { class: "clock" }), { at: one.due_at, total: SOON, canBreach: true }) : null;
   return h("li", null,
     h("div", { class: "d" }, h("a", { href: `/tickets/${encodeURIComponent(one.id)}`, "data-k": one.id }, `#${one.number}`), ` ${one.subject}`,
-      h("small", null, one.due_at ? dueText(one.due_kind) : t(one.state))), due);
+      h("small", null, one.due_at ? dueText(one.due_kind) : ticketState(one.state))), due);
 }
 
 function makeForm(id: string): HTMLFormElement {
@@ -24,7 +25,8 @@ function makeForm(id: string): HTMLFormElement {
   const subject = h("input", { class: "in", id: field, "data-testid": "ticket-subject", maxlength: 200, required: true, placeholder: t("One line: what is to be done"), autocomplete: "off" });
   const problem = h("p", { class: "emsg", role: "alert", hidden: true, "data-testid": "ticket-error" });
   const send = h("button", { class: "btn", "data-testid": "ticket-create" }, icon("plus"), t("Create ticket"));
-  const form = h("form", { class: "ticket-f", novalidate: true }, h("label", { class: "fl", for: field }, t("Subject")), h("div", { class: "fx" }, subject, send), problem);
+  const form = h("form", { class: "ticket-f", novalidate: true }, h("label", { class: "fl", for: field }, t("Subject")), h("div", { class: "fx" }, subject, send), problem,
+    h("p", { class: "small mut mt-2" }, t("It keeps this call and the customer; the due time is set at once.")));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     void create(id, subject, send, problem);

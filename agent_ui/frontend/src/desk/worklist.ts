@@ -1,13 +1,16 @@
 /** Left column: what is in hand now, open tickets next, each by time to breach; below, what waits in the queues. */
 
 import { api } from "../core/api";
-import { now, since, until } from "../core/clock";
+import { since, until } from "../core/clock";
 import { bold, byId, fuse, h, icon, keyed, region, rich, setText, show, type Row } from "../core/dom";
 import type { IconName } from "../core/icons";
 import type { TicketLine, Work } from "../core/model";
 import { clockTime } from "../core/times";
 import { t, tn } from "../core/texts";
+import { ticketState } from "../core/words";
 import { breachAt, current, me, select, shown, works } from "./state";
+
+type Line = TicketLine & { person?: { name: string } | null };
 
 interface Parts { title: HTMLElement; line: HTMLElement; clock: HTMLElement; due: HTMLElement; burn: SVGElement; glyph: HTMLElement; link: HTMLElement; element: HTMLElement }
 
@@ -67,14 +70,14 @@ export function dueText(kind: string): string {
 /** Without the promise's length an hour before is soon. */
 export const SOON = 4 * 3600;
 
-function ticketRow(): Row<TicketLine> {
+function ticketRow(): Row<Line> {
   const row = parts("a", "ticket");
   return {
     element: row.element,
     set(one) {
       row.link.setAttribute("href", `/tickets/${encodeURIComponent(one.id)}`);
       setText(row.title, `#${one.number} ${one.subject}`);
-      setText(row.line, t(one.state));
+      setText(row.line, one.person?.name ?? ticketState(one.state));
       row.burn.toggleAttribute("hidden", !one.due_at);
       if (!one.due_at) return setText(row.due, t("no due time"));
       until(row.clock, { at: one.due_at, total: SOON, canBreach: true, fuse: row.burn });
@@ -83,11 +86,11 @@ function ticketRow(): Row<TicketLine> {
   };
 }
 
-let next: TicketLine[] = [];
+let next: Line[] = [];
 
 export async function refreshTickets(): Promise<void> {
   try {
-    const { items } = await api.get<{ items: TicketLine[] }>("/api/v1/tickets?state=open&limit=20");
+    const { items } = await api.get<{ items: Line[] }>("/api/v1/tickets?state=open&limit=20");
     next = items.sort((a, b) => Date.parse(a.due_at ?? "9999") - Date.parse(b.due_at ?? "9999")).slice(0, 7);
     paintNext();
   } catch {
@@ -159,5 +162,3 @@ export function walkWork(step: number): void {
   const place = rows.indexOf(document.activeElement as HTMLElement);
   rows[(place + step + rows.length) % rows.length]?.focus();
 }
-
-export const nextTickets = (): TicketLine[] => next.filter((one) => !one.due_at || Date.parse(one.due_at) > now() - 30 * 86_400_000);

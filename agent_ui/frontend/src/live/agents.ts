@@ -35,16 +35,16 @@ const REASONS: Record<string, () => string> = {
 
 function words(one: AgentTile): string {
   if (one.state === "away" && one.reason) return REASONS[one.reason]?.() ?? t(one.reason);
-  const word = LOOKS[one.state].word();
-  return one.queue && ["talking", "hold"].includes(one.state) ? `${word}, ${one.queue}` : word;
+  return one.queue && one.state === "talking" ? one.queue : LOOKS[one.state].word();
 }
 
 function tile(): Row<AgentTile> {
   const glyph = h("span", { class: "glyph" });
   const name = h("p", { class: "nm ell" });
+  const state = h("span", { class: "sr" });
   const word = h("span", { class: "ell" });
   const clock = h("span", { class: "clock" });
-  const element = h("li", { "data-testid": "agent" }, glyph, h("div", { class: "grow" }, name, h("p", { class: "su" }, word, clock)));
+  const element = h("li", { "data-testid": "agent" }, glyph, h("div", { class: "grow" }, name, h("p", { class: "su" }, state, word, clock)));
   let running = "";
   return {
     element,
@@ -55,7 +55,9 @@ function tile(): Row<AgentTile> {
       setAttr(element, "data-state", one.state);
       setIcon(glyph, look.icon);
       setText(name, one.name);
+      setText(state, words(one) === look.word() ? "" : `${look.word()}, `);
       setText(word, words(one));
+      setAttr(element, "title", [one.name, look.word(), words(one) === look.word() ? one.queue : words(one)].filter(Boolean).join(" · "));
       if (running === one.since) return;
       running = one.since;
       stop(clock);

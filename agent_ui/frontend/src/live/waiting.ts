@@ -1,7 +1,7 @@
 /** Who waits, longest first; each opens its why. */
 
 import { since } from "../core/clock";
-import { byId, h, icon, keyed, setAttr, setIcon, setText, show, type Row } from "../core/dom";
+import { byId, h, keyed, setAttr, setIcon, setText, show, type Row } from "../core/dom";
 import type { WaitingRow } from "../core/model";
 import { number, t } from "../core/texts";
 
@@ -20,8 +20,8 @@ function row(first: WaitingRow): Row<WaitingRow> {
     set(one) {
       const rings = one.state === "alerting";
       setIcon(glyph, rings ? "bell-ringing" : "phone");
-      glyph.className = `m st ${rings ? "alert-s" : ""}`;
-      setText(name, one.name || one.caller || t("number withheld"));
+      glyph.className = rings ? "m st alert-s" : "m";
+      setText(name, one.name || one.caller || t("Number withheld"));
       show(vip, one.vip);
       setText(detail, rings ? t("{queue} · rings at {agent}", { queue: one.queue.name, agent: one.agent }) : t("{queue} · place {n}", { queue: one.queue.name, n: one.place }));
       setAttr(element, "data-state", one.state);
@@ -35,5 +35,3 @@ export function paintWaiting(all: WaitingRow[], onWhy: (id: string) => void): vo
   show(byId("waiting-none"), all.length === 0);
   setText(byId("waiting-n"), all.length ? number(all.length) : "");
 }
-
-export const waitingIcon = (): SVGElement => icon("hourglass");

@@ -8,6 +8,7 @@ import { go } from "../core/places";
 import { organisationName } from "../core/search";
 import { timer, when } from "../core/times";
 import { t } from "../core/texts";
+import { contactText } from "../core/words";
 import { list } from "./list";
 import { failed, pageHead } from "./tickets";
 
@@ -64,9 +65,8 @@ const nameOf = (value: string | { name: string } | null | undefined): string => 
 
 function interactionRow(one: InteractionLine): HTMLElement {
   const at = one.at ?? one.started_at ?? one.arrived_at ?? "";
-  const words = one.note || (one.disposition ? t(one.disposition) : "") || t(one.outcome ?? one.state ?? "Call");
   const detail = [nameOf(one.agent), nameOf(one.queue), one.talk_time ? timer(one.talk_time) : ""].filter(Boolean).join(" · ");
-  return h("tr", null, h("td", { class: "num" }, at ? when(at, now()) : "–"), h("td", { class: "ell" }, words), h("td", { class: "ell hide-s" }, detail));
+  return h("tr", null, h("td", { class: "num" }, at ? when(at, now()) : "–"), h("td", { class: "ell" }, contactText({ ...one, outcome: one.outcome ?? one.state ?? "" })), h("td", { class: "ell hide-s" }, detail));
 }
 
 function side(one: PersonFull, note: HTMLElement): HTMLElement {

@@ -6,8 +6,9 @@ import { fuse, h, icon, show, type Child } from "../core/dom";
 import { CodedError, errorText } from "../core/errors";
 import { go } from "../core/places";
 import { organisationName } from "../core/search";
-import { clockTime, when } from "../core/times";
+import { when } from "../core/times";
 import { t } from "../core/texts";
+import { ticketState } from "../core/words";
 import { list } from "./list";
 
 interface PersonRef { id?: string; person_id?: string; name: string; organisation?: string | { name: string } | null }
@@ -40,7 +41,7 @@ export function dueCell(one: Ticket): Child[] {
 }
 
 export function stateTag(state: string): HTMLElement {
-  return h("span", { class: isClosed(state) ? "tag ok" : "tag" }, isClosed(state) ? icon("check", "s") : null, t(state));
+  return h("span", { class: isClosed(state) ? "tag ok" : "tag" }, isClosed(state) ? icon("check", "s") : null, ticketState(state));
 }
 
 function personName(one: Ticket): string {
@@ -170,5 +171,3 @@ export function mountTicket(root: HTMLElement, id: string): () => void {
   );
   return () => stop.abort();
 }
-
-export const savedAt = (at: string): string => clockTime(at, true);
