@@ -98,7 +98,10 @@ class Demo:
 
 @dataclass(frozen=True, slots=True)
 class DemoPlan:
-    """How much to make. ``desk_contact``: fixed SIP address of desk phones, with ``{extension}``; '' to register."""
+    """How much to make.
+
+    ``desk_contact``: fixed SIP address of desk phones, with ``{extension}`` or ``{phone}`` (1, 2...); '' to register.
+    """
 
     desk_agents: int = 0
     desk_contact: str = ""
@@ -176,7 +179,7 @@ class _Seeder:
             {skills[skill].skill_id: level for skill, level in chosen.items()},
             kind=DeviceKind.DESK,
             mode=self._plan.desk_mode,
-            contact_uri=self._plan.desk_contact.format(extension=extension),
+            contact_uri=self._plan.desk_contact.format(extension=extension, phone=extension - DESK_EXTENSION + 1),
         )
 
     async def queues(self, skills: dict[str, Skill]) -> None:
@@ -202,9 +205,8 @@ class _Seeder:
         return list(await asyncio.gather(*(service.create_person(SYSTEM, values) for values in wanted)))
 
     def _companies(self) -> list[str]:
-        every = [
-            f"{place} {trade} {_FORM[(i + j) % 4]}" for i, place in enumerate(_PLACE) for j, trade in enumerate(_TRADE)
-        ]
+        pairs = [f"{place} {trade}" for place in _PLACES.split() for trade in _TRADES.split()]
+        every = [f"{pair} {_FORM[index % len(_FORM)]}" for index, pair in enumerate(pairs)]
         named = len({str(values["organisation"]) for values in NAMED_PEOPLE})
         return self._random.sample(every, max(0, self._plan.organisations - named))
 
