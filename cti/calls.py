@@ -128,6 +128,8 @@ class Calls:
         if channel is None:
             return
         bridge_id = message.get("BridgeUniqueid")
+        if channel.bridge_id != bridge_id:
+            yield from self._left(channel, at)  # should its BridgeLeave have been lost
         inside = self._bridges.setdefault(bridge_id, [])
         peers = [self.channels[leg] for leg in inside if leg != channel.leg_id]
         if channel.leg_id not in inside:
@@ -161,7 +163,7 @@ class Calls:
         if channel is not None:
             yield from self._left(channel, at)  # should its BridgeLeave have been lost
             del self.channels[leg_id]
-        yield ports.LegEnded(self.server_id, leg_id, int(message.get("Cause", "0") or 0), at)
+        yield ports.LegEnded(self.server_id, leg_id, number(message.get("Cause")), at)
 
     def _device_state(self, message: Message, at: datetime) -> Iterator[ports.Fact]:
         technology, _, endpoint = message.get("Device").partition("/")
@@ -235,6 +237,11 @@ def stamp(message: Message, now: datetime) -> datetime:
         return from_timestamp(float(message.get("Timestamp")))
     except (ValueError, OverflowError, OSError):
         return now
+
+
+def number(text: str) -> int:
+    """Read a header that should hold a number; 0 when it does not."""
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def _known(value: str) -> str:

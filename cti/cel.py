@@ -46,18 +46,23 @@ class CelFile:
 
 def ended_legs(text: str) -> list[EndedLeg]:
     """Return the ended legs of complete CEL lines; a torn or foreign line is passed over."""
-    found = []
-    for row in csv.reader(text.splitlines()):
-        if len(row) == len(CEL_FIELDS):
-            line = dict(zip(CEL_FIELDS, row, strict=True))
-            if line["event"] == "HANGUP":
-                found.append(line)
-    return [leg for line in found if (leg := _ended(line)) is not None]
+    rows = [_row(line) for line in text.split("\n")]  # not splitlines: a caller's number may hold U+2028
+    found = [dict(zip(CEL_FIELDS, row, strict=True)) for row in rows if len(row) == len(CEL_FIELDS)]
+    hangups = [line for line in found if line["event"] == "HANGUP"]
+    return [leg for line in hangups if (leg := _ended(line)) is not None]
+
+
+def _row(line: str) -> list[str]:
+    """Read one line by itself, so that an open quote spoils no other."""
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error:
+        return []
 
 
 def _ended(line: dict[str, str]) -> EndedLeg | None:
     try:
         extra: dict[str, Any] = msgspec.json.decode(line["extra"] or "{}", type=dict[str, Any])
         return EndedLeg(LegId(line["uniqueid"]), int(extra.get("hangupcause", 0)), from_timestamp(float(line["time"])))
-    except (ValueError, msgspec.DecodeError):
+    except (ValueError, TypeError, OverflowError, msgspec.DecodeError):
         return None

@@ -7,26 +7,37 @@ they ask for over one ``AmiClient`` per PBX and reports facts in order. Nothing 
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final
+from datetime import datetime
+from typing import Final, TypeVar
 
 import structlog
 
 from contactcenter.core.clock import Clock
-from contactcenter.core.errors import ActionFailed, OutcomeUnknown, TelephonyError, Unavailable
+from contactcenter.core.errors import (
+    ActionFailed,
+    ContactCenterError,
+    OutcomeUnknown,
+    TelephonyError,
+    Unavailable,
+)
 from contactcenter.core.ids import LegId, ReservationId, ServerId
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.interactions import ports
 from cti import dialplan_names as names
 from cti.alerts import REVOKING, Act, AlertLeg, Signal, State
 from cti.ami import AmiClient, LinkState, Message
-from cti.calls import AGENT_PREFIX, Calls, stamp
+from cti.calls import AGENT_PREFIX, Calls, number, stamp
 
 log = structlog.get_logger(__name__)
 
 REVOKES_UNTIL_GONE: Final = 3  # a leg the PBX does not know, asked for this often, never came to be
-_UNSAFE_NAME = re.compile(r'[\x00-\x1f\x7f"\\<>;,|$\u200e\u200f\u202a-\u202e\u2066-\u2069]')
+RESYNC_PAUSE: Final = 2.0  # seconds until a PBX that did not give its picture is asked again
+_UNSAFE_NAME = re.compile(
+    r'[\x00-\x1f\x7f-\x9f"\\<>;,|$\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]'
+)
 _UNSAFE_NUMBER = re.compile(r"[^0-9+*#A-Za-z]")
 
+T = TypeVar("T")
 CelReader = Callable[[], Awaitable[Sequence[ports.EndedLeg]]]
 
 
@@ -52,6 +63,9 @@ class PbxTelephony:
         self._read_cel = read_cel
         self._started = ""
         self._is_live = False
+        self._told: tuple[bool, str] | None = None  # what was last reported of the link
+        self._resyncs = 0
+        self._device_news: dict[str, bool] = {}  # what came in while the picture was being taken
 
     def bind(self, client: AmiClient) -> None:
         """Give the link; its ``on_message`` and ``on_state`` are ours."""
@@ -66,6 +80,8 @@ class PbxTelephony:
         for fact in facts:
             if isinstance(fact, ports.LegsConnected):
                 self._connected(fact.agent_leg)
+            elif isinstance(fact, ports.DeviceChanged) and not self._is_live:
+                self._device_news[fact.endpoint] = fact.usable
             self._on_fact(fact)
 
     def _watch(self, message: Message) -> None:
@@ -85,14 +101,14 @@ class PbxTelephony:
         elif message.kind == "UserEvent" and message.get("UserEvent") == names.EVENT_LOST:
             alert.is_refused = True
         elif message.kind == "Hangup":
-            alert.cause = int(message.get("Cause", "0") or 0)
+            alert.cause = number(message.get("Cause"))
             if alert.end_is_clear or alert.reason is not None:
                 self._signal(alert, Signal.GONE)
 
     def _originate_response(self, message: Message) -> None:
         alert = self.alerts.get(LegId(message.get("ActionID")))
         if alert is not None and message.get("Response") == "Failure":
-            alert.reason = int(message.get("Reason", "0") or 0)
+            alert.reason = number(message.get("Reason"))
             self._signal(alert, Signal.GONE)
 
     def _connected(self, agent_leg: LegId) -> None:
@@ -103,27 +119,52 @@ class PbxTelephony:
     def on_state(self, state: LinkState, reason: str) -> None:
         """Take a change of the link: down is told at once, up only after the whole picture was taken."""
         if state is LinkState.LIVE:
-            self._tasks.spawn(f"resync-{self.server_id}", self._resync())
+            self._start_resync()
         elif self._is_live or state is LinkState.DISCONNECTED:
-            self._is_live = False
-            self._on_fact(ports.LinkChanged(self.server_id, up=False, reason=reason, at=self._clock.now()))
+            self._tell_link(up=False, reason=reason)
 
-    async def _resync(self) -> None:
+    def _tell_link(self, *, up: bool, reason: str) -> None:
+        """Report the link once per change: an outage of hours is one fact, not one per try."""
+        self._is_live = up
+        if self._told != (up, reason):
+            self._told = (up, reason)
+            self._on_fact(ports.LinkChanged(self.server_id, up=up, reason=reason, at=self._clock.now()))
+
+    def _start_resync(self) -> None:
+        self._resyncs += 1
+        self._device_news.clear()
+        self._tasks.spawn(f"resync-{self.server_id}", self._resync(self._resyncs))
+
+    async def _resync(self, turn: int) -> None:
+        """Take the whole picture; a PBX that does not give it is asked again for as long as the link stands."""
+        while turn == self._resyncs and self._client.state is LinkState.LIVE:
+            try:
+                await self._take_picture()
+                return
+            except TelephonyError as error:
+                log.warning("resync-failed", server=self.server_id, error=error.code)
+            if turn == self._resyncs and self._client.state is LinkState.LIVE:
+                self._tell_link(up=False, reason="resync-failed")
+                await asyncio.sleep(RESYNC_PAUSE)
+
+    async def _take_picture(self) -> None:
         ended = await self._read_cel()
-        try:
-            status = self._client.send("CoreStatus", {})
-            settings = self._client.send("CoreSettings", {})
-            endpoints = self._client.collect("PJSIPShowEndpoints", {}, "EndpointListComplete")
-            await self._client.collect(
-                "CoreShowChannels",
-                {},
-                "CoreShowChannelsComplete",
-                on_complete=lambda shown: self._adopt(shown, ended, status, endpoints),
-            )
+        status = self._client.send("CoreStatus", {})
+        settings = self._client.send("CoreSettings", {})
+        endpoints = self._client.collect("PJSIPShowEndpoints", {}, "EndpointListComplete")
+        await self._client.collect(
+            "CoreShowChannels",
+            {},
+            "CoreShowChannelsComplete",
+            on_complete=lambda shown: self._adopt(shown, ended, status, endpoints),
+        )
+        await status
+        if not _refused(endpoints):
+            await endpoints
+        if not self._is_live:
+            raise OutcomeUnknown("picture-not-taken")
+        if not _refused(settings):
             self.version = (await settings).get("AsteriskVersion")
-        except TelephonyError as error:
-            log.warning("resync-failed", server=self.server_id, error=error.code)
-            self._on_fact(ports.LinkChanged(self.server_id, up=False, reason="resync-failed", at=self._clock.now()))
 
     def _adopt(
         self,
@@ -132,19 +173,30 @@ class PbxTelephony:
         status: "asyncio.Future[Message]",
         endpoints: "asyncio.Future[list[Message]]",
     ) -> None:
+        rows = [] if _refused(endpoints) else _result(endpoints)  # a PBX without endpoints refuses to list them
+        started = _result(status)
+        if rows is None or started is None:
+            return
         now = self._clock.now()
-        started = " ".join(status.result().get(name) for name in ("CoreStartupDate", "CoreStartupTime"))
-        restarted, self._started = bool(self._started) and self._started != started, started
+        is_restarted = self._began(" ".join(started.get(name) for name in ("CoreStartupDate", "CoreStartupTime")))
         legs = self.calls.adopt(shown, now)
-        self._is_live = True
-        devices = {
-            row.get("ObjectName"): self.calls.device(row.get("ObjectName"), row.get("DeviceState"), now).usable
-            for row in endpoints.result()
-            if row.get("ObjectName").startswith(AGENT_PREFIX)
-        }
+        devices = {**self._devices(rows, now), **self._device_news}
         self._reconcile_alerts({leg.leg_id: leg for leg in legs})
-        self._on_fact(ports.Resynced(self.server_id, legs, devices, ended, restarted, now))
-        self._on_fact(ports.LinkChanged(self.server_id, up=True, reason="", at=now))
+        self._on_fact(ports.Resynced(self.server_id, legs, devices, ended, is_restarted, now))
+        self._tell_link(up=True, reason="")
+
+    def _began(self, started: str) -> bool:
+        """Remember when the PBX began; True when it has been restarted since we last saw it."""
+        before, self._started = self._started, started
+        return bool(before) and before != started
+
+    def _devices(self, rows: Sequence[Message], now: datetime) -> dict[str, bool]:
+        names_and_states = [(row.get("ObjectName"), row.get("DeviceState")) for row in rows]
+        return {
+            name: self.calls.device(name, state, now).usable
+            for name, state in names_and_states
+            if name.startswith(AGENT_PREFIX)
+        }
 
     def _reconcile_alerts(self, legs: Mapping[LegId, ports.LiveLeg]) -> None:
         """After a gap: an alert whose leg is up and bridged connected, one still ringing goes on, others are over."""
@@ -169,12 +221,20 @@ class PbxTelephony:
             set_guard, originate = self._client.send_many(
                 [guard, ("Originate", _originate(order))], action_ids=[None, order.reservation_id]
             )
-        except TelephonyError as error:
+        except ContactCenterError as error:
             log.warning("alert-not-sent", server=self.server_id, error=error.code)
+            if isinstance(error, Unavailable):
+                self._link_fails(error.code)
             self._signal(alert, Signal.GONE)
             return
         set_guard.add_done_callback(lambda future: self._guard_set(alert, future))
         originate.add_done_callback(lambda future: self._originate_queued(alert, future))
+
+    def _link_fails(self, reason: str) -> None:
+        """Nothing can be sent: no agent is to blame and none is tried until a new picture was taken."""
+        self._tell_link(up=False, reason=reason)
+        if self._client.state is LinkState.LIVE:
+            self._start_resync()
 
     def _guard_set(self, alert: AlertLeg, future: "asyncio.Future[Message]") -> None:
         alert.caller_gone = alert.caller_gone or isinstance(_error(future), ActionFailed)
@@ -268,6 +328,9 @@ class AsteriskTelephony:
         for server in self.servers.values():
             server.revoke(reservation_id)
 
+    def connect(self, reservation_id: ReservationId) -> None:
+        """See ports.Telephony: legs of modes ring and auto are picked up at the device, there is nothing to move."""
+
     def hang_up(self, server_id: ServerId, leg_id: LegId) -> None:
         """See ports.Telephony."""
         self.servers[server_id].hang_up(leg_id)
@@ -302,6 +365,7 @@ def _originate(order: ports.AlertOrder) -> dict[str, str | Sequence[str]]:
         "CallerID": caller_id(order.caller_name, order.caller_number),
         "Variable": variables,
         "ChannelId": order.reservation_id,
+        "Account": order.caller_leg,  # ties an unanswered leg to its call in the PBX's own records
         "Async": "true",
     }
 
@@ -313,8 +377,16 @@ def caller_id(name: str, number: str) -> str:
     return f'"{clean_name or clean_number}" <{clean_number}>'
 
 
-def _error(future: "asyncio.Future[Message]") -> BaseException | None:
+def _error(future: "asyncio.Future[T]") -> BaseException | None:
     return OutcomeUnknown("cancelled") if future.cancelled() else future.exception()
+
+
+def _refused(future: "asyncio.Future[T]") -> bool:
+    return future.done() and isinstance(_error(future), ActionFailed)
+
+
+def _result(future: "asyncio.Future[T]") -> T | None:
+    return future.result() if future.done() and _error(future) is None else None
 
 
 def _seen(future: "asyncio.Future[Message]") -> None:
