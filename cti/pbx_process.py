@@ -225,7 +225,7 @@ def _is_ours(pid: int, main_config: Path) -> bool:
 
 
 def _is_alive(pid: int) -> bool:
-    """Whether ``pid`` still holds its ports; a process on its way out has lost its command line, not yet its sockets."""
+    """Whether ``pid`` still runs; on its way out it loses its command line before its sockets."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:

@@ -27,6 +27,8 @@ INCLUDE_PREFIX = "contactcenter_"
 RELOADABLE = frozenset(
     INCLUDE_PREFIX + name for name in ("pjsip.conf", "extensions.conf", "queues.conf", "musiconhold.conf")
 )
+MAX_RUN_FOLDER = 90
+"""Characters: with /run/asterisk.ctl it must fit the 107 of a Unix socket's address."""
 SOUND_FORMATS = ("gsm", "wav", "ulaw", "alaw", "g722", "sln16")
 
 _NAME = re.compile(r"[a-z0-9_-]{1,40}")
@@ -181,6 +183,8 @@ def standalone_files(settings: PbxSettings, installation: Installation, run_fold
     """Return name -> text of every file in the etc folder of an Asterisk of ours."""
     included = include_files(settings, installation)
     _require_path(run_folder, "run_folder")
+    if len(str(run_folder)) > MAX_RUN_FOLDER:
+        raise Invalid("pbx-settings", {"run_folder": "too-long"})
     values = {**_values(settings, installation), "run": str(run_folder)}
     names = sorted(path.name.removesuffix(".j2") for path in (TEMPLATES / "standalone").glob("*.conf.j2"))
     return {**{name: render(f"standalone/{name}.j2", values) for name in names}, **included}

@@ -36,7 +36,14 @@ class SipLine(asyncio.DatagramProtocol):
         self._transport.sendto(text.encode(), (HOST, self._pbx_port))
 
     def request(
-        self, method: str, user: str, caller: str, headers: str = "", call_id: str = "", number: int = 1
+        self,
+        method: str,
+        user: str,
+        caller: str,
+        headers: str = "",
+        call_id: str = "",
+        number: int = 1,
+        display: str = "",
     ) -> str:
         call_id = call_id or f"{next(_NUMBERS)}-{self.port}"
         body = (
@@ -48,7 +55,7 @@ class SipLine(asyncio.DatagramProtocol):
         self._send(
             f"{method} sip:{user + '@' if user else ''}{HOST}:{self._pbx_port} SIP/2.0\r\n"
             f"Via: SIP/2.0/UDP {HOST}:{self.port};branch=z9hG4bK{call_id}-{number}{method}\r\n"
-            f"From: <sip:{caller}@{HOST}>;tag={_TAG}\r\nTo: <sip:{user or caller}@{HOST}>\r\n"
+            f"From: {display}<sip:{caller}@{HOST}>;tag={_TAG}\r\nTo: <sip:{user or caller}@{HOST}>\r\n"
             f"Call-ID: {call_id}\r\nCSeq: {number} {method}\r\nMax-Forwards: 70\r\n"
             f"Contact: <sip:{caller}@{HOST}:{self.port}>\r\n{headers}{kind}Content-Length: {len(body)}\r\n\r\n{body}"
         )

@@ -214,6 +214,19 @@ async def test_escaped_line_breaks_forge_no_event(pbx: Pbx, ami: AmiLine, dialed
     assert [event for event in ami.events if event.get("Event") != "FullyBooted"] == []
 
 
+@pytest.mark.parametrize(
+    "display, shown",
+    [('"50%10 off; <b>x</b>"', "50%10 off; <b>x</b>"), ('"a\rEvent: Hangup"', "a\\rEvent: Hangup")],
+)
+async def test_odd_names_are_let_in_on_one_line(
+    pbx: Pbx, ami: AmiLine, agi: ScriptedAgi, display: str, shown: str
+) -> None:
+    async with sip_line(pbx.settings.sip_port, pbx.peer_port) as line:
+        status, _ = await line.answer(line.request("INVITE", "1000", "+15550100", display=display))
+    assert status == 200
+    assert (await ami.event("Newchannel"))["CallerIDName"] == shown
+
+
 async def test_hostile_dialed_text_does_not_reach_the_flow(pbx: Pbx, ami: AmiLine, agi: ScriptedAgi) -> None:
     async with sip_line(pbx.settings.sip_port, pbx.peer_port) as line:
         await line.answer(line.request("INVITE", "1%2C2%29%24%7BSHELL%28id%29%7D", "+15550100"))

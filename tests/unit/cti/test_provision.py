@@ -219,6 +219,12 @@ def test_run_folder_is_complete_and_written_again_without_leftovers(tmp_path: Pa
     assert (folder.config_hash(), folder.reload_hash()) == (provision.RunFolder(folder.path).config_hash(), before[1])
 
 
+def test_run_folder_too_deep_for_asterisks_socket() -> None:
+    with pytest.raises(Invalid) as error:
+        provision.standalone_files(SETTINGS, INSTALLATION, Path("/" + "d" * 90))
+    assert error.value.fields == {"run_folder": "too-long"}
+
+
 def test_new_agent_needs_a_reload_only(tmp_path: Path) -> None:
     settings = dataclasses.replace(SETTINGS, recordings_dir=tmp_path / "recordings")
     folder = provision.write_run_folder(settings, INSTALLATION, tmp_path)
