@@ -115,6 +115,15 @@ async def test_link_cut_inside_a_message_leaves_nothing_of_it(server: TinyAmi, o
     assert owner.named("Half") == []
 
 
+async def test_a_late_read_of_an_old_link_reaches_nobody(server: TinyAmi, owner: Owner) -> None:
+    old = owner.client._wire
+    assert old is not None
+    server.session.cut()
+    await owner.live(2)
+    old.data_received(block("Event: Ghost"))
+    assert owner.named("Ghost") == []
+
+
 async def test_a_silent_pbx_is_dropped_in_time(server: TinyAmi, owner: Owner) -> None:
     server.handlers["ping"] = ignore
     before = asyncio.get_running_loop().time()
