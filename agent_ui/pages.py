@@ -1,4 +1,4 @@
-"""The pages, the socket, and what pages ask that no room alone can answer: phone, search, texts.
+"""The pages, the socket, and what pages ask that no room alone can answer: search.
 
 Pages are shells: a template with the user's language and rights; all data comes over the socket and the REST API.
 """
@@ -14,9 +14,8 @@ from aiohttp import web
 from pydantic import StringConstraints
 
 from agent_ui.socket import SocketServer
-from contactcenter.agents.model import DeviceKind
 from contactcenter.agents.service import AgentService
-from contactcenter.core.errors import Conflict, Unauthenticated
+from contactcenter.core.errors import Unauthenticated
 from contactcenter.core.paging import Paging
 from contactcenter.core.permissions import Principal, Right
 from contactcenter.core.texts import Texts
@@ -205,52 +204,6 @@ class Desk:
             "rights": sorted(right.value for right in principal.rights),
             "wrap_up_extension": 60,
         }
-
-
-# ------------------------------------------------------------ phone
-
-
-class PhoneOut(Out):
-    """How the page registers as the agent's phone."""
-
-    uri: str
-    username: str
-    password: str
-    websocket: str
-    ice_servers: list[dict[str, Any]]
-
-
-class Phones:
-    """Gives a signed-in agent's page the secret of his own browser device."""
-
-    def __init__(self, agents: AgentService, domain: str, websocket: str) -> None:
-        self._agents = agents
-        self._domain = domain
-        self._websocket = websocket
-
-    def sources(self) -> list[str]:
-        """Return the addresses pages connect to for their phone (Content-Security-Policy)."""
-        return [self._websocket]
-
-    async def of(self, principal: Principal) -> PhoneOut:
-        """Return the credentials. Raises Conflict when the agent's device is not a browser."""
-        agent = await self._agents.own_agent(principal)
-        device = agent.device
-        if device.kind is not DeviceKind.BROWSER:
-            raise Conflict("no-browser-device")
-        return PhoneOut(
-            uri=f"sip:{device.endpoint}@{self._domain}",
-            username=device.endpoint,
-            password=device.secret,
-            websocket=self._websocket,
-            ice_servers=[],
-        )
-
-
-@page_routes.get("/api/v1/phone", right=Right.DESK, returns=PhoneOut, tag="phone")
-async def phone(call: Call[None]) -> PhoneOut:
-    """Return the SIP credentials of one's own browser phone."""
-    return await call.services[Phones].of(call.principal)
 
 
 # ------------------------------------------------------------ search

@@ -19,9 +19,10 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from agent_ui.hub import Hub
-from agent_ui.pages import Desk, Phones, error_page, page_routes
+from agent_ui.pages import Desk, error_page, page_routes
 from agent_ui.socket import SocketServer
 from contactcenter.agents import store as agents_store
+from contactcenter.agents.api import PhoneSettings
 from contactcenter.agents.api import routes as agent_routes
 from contactcenter.agents.model import AgentChanged, DeviceKind, PresenceState
 from contactcenter.agents.service import AgentService
@@ -271,13 +272,15 @@ class ContactCenter:
             ami = AmiSettings(
                 "127.0.0.1", self.pbx.numbers.ami_port, self.pbx.settings.ami_user, self.pbx.settings.ami_secret
             )
-            cel = self.pbx.run_folder.cel_file
+            self.cel_file = self.pbx.run_folder.cel_file
         else:
             host, _, port = mode.rpartition(":")
             await self._start_agi(settings.pbx.agi_host, settings.pbx.agi_port)
             ami = AmiSettings(host, int(port), settings.pbx.ami_user, settings.pbx.ami_secret.get_secret_value())
             self.cel_file = settings.pbx.cel_file
-        server = PbxTelephony(self.server_id, base.clock, base.tasks, self.assignments.on_fact, CelFile(self.cel_file).ended)
+        server = PbxTelephony(
+            self.server_id, base.clock, base.tasks, self.assignments.on_fact, CelFile(self.cel_file).ended
+        )
         self.telephony.add(server)
         self.client = AmiClient(
             ami,
@@ -319,7 +322,7 @@ class ContactCenter:
         settings, base = self.base.settings, self.base
         services = Services()
         rooms, texts = self.rooms, Texts.load(LOCALES)
-        phones = Phones(rooms.agents, *self._phone_address())
+        phones = PhoneSettings(*self._phone_address())
         desk = Desk(rooms.agents, rooms.users, settings.site_id)
         sockets = SocketServer(self.hub, services, desk.settings, base.clock, base.tasks)
         for service in (
@@ -335,7 +338,7 @@ class ContactCenter:
             routes.include(part)
         web_settings = WebSettings(
             origins=settings.http.origins,
-            connect_sources=tuple(phones.sources()),
+            connect_sources=(phones.websocket,),
             trusted_proxies=frozenset(settings.http.trusted_proxies),
             secure_cookies=settings.http.secure_cookies,
         )

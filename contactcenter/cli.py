@@ -18,8 +18,10 @@ from pydantic import ValidationError
 from contactcenter.bootstrap import ContactCenter
 from contactcenter.core.errors import ContactCenterError
 from contactcenter.core.migrations import migrate as run_migrations
+from contactcenter.core.paging import Paging
 from contactcenter.core.permissions import SYSTEM, Right
 from contactcenter.settings import Settings
+from contactcenter.users.model import User
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 users = typer.Typer(no_args_is_help=True, help="Keep users.")
@@ -98,7 +100,7 @@ def _log(level: str) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks,
+            structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -181,7 +183,7 @@ async def _init(settings: Settings, demo_data: bool, login: str, if_empty: bool)
     center = ContactCenter(settings)
     await center.base.database.open()
     try:
-        if await center.rooms.users.count() > 0:
+        if (await center.rooms.users.list_users(SYSTEM, Paging(1))).items:
             if if_empty:
                 return []
             raise ContactCenterError("already-initialised", {"data": str(settings.data)})
@@ -215,7 +217,7 @@ def add_user(
     data: Data = None,
 ) -> None:
     """Add a user."""
-    user = _run(_with_users(_settings(data), "create_user", SYSTEM, login, name, role, password))
+    user = _run(_add_user(_settings(data), login, name, role, password))
     print(f"user {user.login} ({user.role}) added: {user.user_id}")
 
 
@@ -241,17 +243,17 @@ async def _token(settings: Settings, login: str, name: str, rights: list[Right])
     center = ContactCenter(settings)
     await center.base.database.open()
     try:
-        principal = await center.rooms.users.principal_of(login)
-        made = await center.rooms.users.create_token(principal, name, rights)
-        return str(made[1] if isinstance(made, tuple) else made)
+        principal = await center.rooms.users.principal_of(SYSTEM, login)
+        _, secret = await center.rooms.users.create_token(principal, name, frozenset(rights))
+        return secret
     finally:
         await center.base.database.close()
 
 
-async def _with_users(settings: Settings, method: str, *arguments: Any) -> Any:
+async def _add_user(settings: Settings, login: str, name: str, role: str, password: str) -> User:
     center = ContactCenter(settings)
     await center.base.database.open()
     try:
-        return await getattr(center.rooms.users, method)(*arguments)
+        return await center.rooms.users.create_user(SYSTEM, login, name, role, password)
     finally:
         await center.base.database.close()

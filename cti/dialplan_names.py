@@ -63,6 +63,7 @@ EVENT_BRIDGING = "CCBridging"
 EVENT_BRIDGE_ENDED = "CCBridgeEnded"
 EVENT_LOST = "CCLost"
 EVENT_FALLBACK = "CCFallback"
+CEL_HOLD = "CCHold"
 
 AGI_IVR = "ivr"
 AGI_NEXT = "next"
@@ -90,6 +91,7 @@ CEL_FIELDS = (
     "peer",
     "user_event",
     "extra",  # JSON: hangupcause, hangupsource, bridge_id, bridge_technology...
+    "account",  # of an alert: the caller's Uniqueid (nothing else ties an unanswered agent's leg to its call)
 )
 
 AMI_READ = ("call", "user", "reporting", "dialplan", "agent", "system")
@@ -118,6 +120,7 @@ AMI_EVENTS = (
 MODULES = (
     "app_amd",
     "app_bridgewait",
+    "app_celgenuserevent",
     "app_chanspy",
     "app_confbridge",
     "app_mixmonitor",

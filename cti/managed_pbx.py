@@ -13,7 +13,7 @@ from cti.installation import Installation, find_or_install
 from cti.pbx_process import PbxProcess, free_ports
 from cti.provision import EndpointSettings, PbxSettings, RunFolder, TrunkSettings, write_run_folder
 
-DEMO_TRUNK: Final = "demo-trunk"
+DEMO_TRUNK: Final = "demo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def pbx_settings(data: Path, server_id: str, numbers: Numbers, endpoints: Sequen
         recordings_dir=data / "recordings",
         rtp_start=numbers.rtp_start,
         rtp_end=numbers.rtp_start + 999,
-        trunks=(TrunkSettings(DEMO_TRUNK, "127.0.0.1", numbers.demo_sip_port, any_port=True),),
+        trunks=(TrunkSettings(DEMO_TRUNK, "127.0.0.1", numbers.demo_sip_port),),
         endpoints=tuple(endpoints),
     )
 

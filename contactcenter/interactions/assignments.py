@@ -168,9 +168,9 @@ class Assignments:
         now = self._clock.now()
         skills = {str(self._skill(name)): level for name, level in order.skills.items()}
         item.visit = Visit(VisitId(self._ids.new()), queue.queue_id, now, order.priority, skills)
-        self.submit_visit(item)
         self._tell(item, _queued(item), rows=[(store.visits, store.visit_row(item, item.visit))])
         self.picture.touch(f"queue:{queue.queue_id}")
+        self.submit_visit(item)
 
     def _skill(self, name: str) -> SkillId:
         """Return a skill's id by its name; an unknown one stays unmet, so the call waits and *why* names it."""
@@ -255,6 +255,8 @@ class Assignments:
         if agent is None:
             return
         since = from_timestamp(decision.since)
+        if (agent.presence, agent.reason) == (decision.presence.value, decision.reason):
+            return  # what the store already says, told again when the router learned of the agent
         agent.presence, agent.reason, agent.presence_since = decision.presence.value, decision.reason, since
         agent_id, presence, reason = agent.agent_id, PresenceState(decision.presence.value), decision.reason
         changed = model.AgentPresenceChanged(agent_id, presence.value, reason)

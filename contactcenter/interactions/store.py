@@ -279,11 +279,13 @@ def history(
     own = interactions.c.person_id == person_id
     if but:
         own = and_(own, interactions.c.id != but)
+    latest = segments.alias("latest")
     last = (
-        select(segments.c.id)
-        .where(segments.c.interaction_id == interactions.c.id)
-        .order_by(segments.c.answered_at.desc())
+        select(latest.c.id)
+        .where(latest.c.interaction_id == interactions.c.id)
+        .order_by(latest.c.answered_at.desc())
         .limit(1)
+        .correlate(interactions)
         .scalar_subquery()
     )
     statement = (
@@ -294,7 +296,7 @@ def history(
             segments.c.disposition,
             segments.c.note,
         )
-        .outerjoin(segments, segments.c.id == last)
+        .select_from(interactions.outerjoin(segments, segments.c.id == last))
         .where(own)
         .order_by(interactions.c.id.desc())
         .limit(limit)

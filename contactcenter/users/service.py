@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+from sqlalchemy import Connection
+
 from contactcenter.core import sessions
 from contactcenter.core.clock import Clock
 from contactcenter.core.database import SqliteDatabase, Transaction
@@ -144,6 +146,19 @@ class UserService:
         """Return one user. Raises NotFound when out of reach."""
         scope = require(principal, Right.USERS_READ)
         return _found(await self._database.read(lambda c: store.find_user(c, scope, principal, user_id)))
+
+    async def principal_of(self, principal: Principal, login: str) -> Principal:
+        """Return what a user may do, by his login; for the command line. Raises NotFound."""
+        require(principal, Right.USERS_READ)
+
+        def look(connection: Connection) -> Principal | None:
+            user = store.find_by_login(connection, login)
+            return self.principals.principal(connection, user.user_id) if user is not None else None
+
+        found = await self._database.read(look)
+        if found is None:
+            raise NotFound("not-found", {"login": login})
+        return found
 
     async def create_user(
         self, principal: Principal, login: str, name: str, role: str, password: str, language: str = "en"

@@ -8,7 +8,7 @@ and the dialplan takes an unset CC_NEXT for the fallback too.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, cast
 
 import structlog
 
@@ -155,10 +155,9 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # asyncio and uvloop set TCP_NODELAY on every TCP transport by themselves (asserted by a test).
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = wire = cast(asyncio.Transport, transport)  # uvloop's are not instances of asyncio's class
         if not self._server._admit(self):
-            transport.abort()
+            wire.abort()
             return
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(self._server.limits.request_time, self._late)

@@ -251,7 +251,7 @@ class AmiClient:
     def _deliver(self, callback: Callable[[T], None], argument: T) -> None:
         try:
             callback(argument)
-        except Exception:
+        except Exception:  # per message in an inbox loop: one bad message must not cost the link
             self.stats.callback_failures += 1
             log.exception("ami-callback-failed", host=self._settings.host)
 

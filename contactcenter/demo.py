@@ -1,0 +1,165 @@
+"""The demo: data to try the program with, customers who call on a second Asterisk, and the smoke run.
+
+Nothing here is used by a production server; ``cli`` asks for it by name.
+"""
+
+import asyncio
+import time
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+from sqlalchemy import Connection, select
+
+from contactcenter.agents.model import DeviceKind, PresenceState
+from contactcenter.bootstrap import ContactCenter
+from contactcenter.core.errors import ContactCenterError, Unavailable
+from contactcenter.core.paging import Paging
+from contactcenter.core.permissions import SYSTEM, Scope
+from contactcenter.core.web.access import Services
+from contactcenter.customers import store as customers_store
+from contactcenter.interactions.live import LiveAgent
+from contactcenter.interactions.store import interactions
+from contactcenter.seed import DEMO_PASSWORD, DemoPlan
+from contactcenter.seed import seed_demo as seed
+from contactcenter.settings import Settings
+from cti.demo_traffic import PHONE_PREFIX, DemoCall, DemoCaller, DemoSettings, DemoTraffic, Level
+from cti.managed_pbx import keep_numbers
+
+LEVELS: Final = tuple(level.value for level in Level)
+DESK_AGENTS: Final = 3
+SMOKE_TIME: Final = 60.0
+SMOKE_CALLER: Final = DemoCaller("+493090182000", "Smoke Test")
+
+
+async def seed_demo(center: ContactCenter) -> list[str]:
+    """Make the demo's data; return lines that tell the logins."""
+    numbers = keep_numbers(center.base.settings.data)
+    services = Services()
+    rooms = center.rooms
+    for service in (rooms.users, rooms.agents, rooms.queues, rooms.customers, rooms.tickets):
+        services.add(service)
+    contact = f"sip:{PHONE_PREFIX}{{phone}}@127.0.0.1:{numbers.demo_sip_port}"
+    plan = DemoPlan(desk_agents=DESK_AGENTS, desk_contact=contact)
+    demo = await seed(services, center.base.database, center.base.clock, plan)
+    logins = ", ".join(f"{login} ({role})" for login, role in demo.logins if not login.startswith("desk"))
+    return [
+        f"demo: {demo.people} customers, {demo.tickets} tickets",
+        f"demo logins: {logins}",
+        f"password: {demo.password}",
+    ]
+
+
+async def start_traffic(center: ContactCenter, level: str) -> DemoTraffic | None:
+    """Start the demo's customers and desk phones; None for level ``none``."""
+    if level == Level.NONE.value:
+        return None
+    traffic = await _traffic(center, Level(level))
+    for agent in _desk_agents(center):
+        await center.rooms.agents.set_presence(SYSTEM, agent.agent_id, PresenceState.READY)
+    return traffic
+
+
+async def _traffic(center: ContactCenter, level: Level) -> DemoTraffic:
+    if center.pbx is None or center.pbx.installation is None:
+        raise Unavailable("traffic-needs-own-pbx", {})
+    numbers = center.pbx.numbers
+    settings = DemoSettings(
+        ami_port=numbers.demo_ami_port,
+        sip_port=numbers.demo_sip_port,
+        http_port=numbers.demo_http_port,
+        ami_secret=numbers.demo_secret,
+        callers=await center.base.database.read(_callers),
+        level=level,
+        no_answer_percent=0 if level is Level.NONE else 8,
+        rtp_start=numbers.rtp_start + 10_000,
+        rtp_end=numbers.rtp_start + 10_999,
+    )
+    folder = center.base.settings.data.resolve() / "pbx" / "demo"
+    traffic = DemoTraffic(settings, center.pbx.installation, folder, center.base.tasks)
+    await traffic.start(center.pbx.settings)
+    return traffic
+
+
+def _callers(connection: Connection) -> list[DemoCaller]:
+    people = customers_store.list_people(connection, Scope.ALL, SYSTEM, Paging(100), "", "").items
+    return [DemoCaller(person.numbers[0].value, person.name) for person in people if person.numbers] or [SMOKE_CALLER]
+
+
+def _desk_agents(center: ContactCenter) -> list[LiveAgent]:
+    return [agent for agent in center.picture.agents.values() if agent.record.device.kind is DeviceKind.DESK]
+
+
+# ------------------------------------------------------------ smoke
+
+
+async def smoke(settings: Settings, started_at: float | None) -> dict[str, Any]:
+    """Start, let one customer call, see the pop on a connected desktop and the call in the log; end everything."""
+    began = started_at or time.time()
+    center, traffic = ContactCenter(settings), None
+    told: dict[str, Any] = {"ok": False}
+    try:
+        await center.start()
+        traffic = await _traffic(center, Level.NONE)
+        async with asyncio.timeout(SMOKE_TIME):
+            told |= await _one_call(center, traffic, began)
+    except (ContactCenterError, TimeoutError, aiohttp.ClientError) as error:
+        told |= {"error": str(error) or type(error).__name__}
+    finally:
+        if traffic is not None:
+            await traffic.stop()
+        await center.stop()
+    return told
+
+
+async def _one_call(center: ContactCenter, traffic: DemoTraffic, began: float) -> dict[str, Any]:
+    agent = _desk_agents(center)[0]
+    base = f"http://127.0.0.1:{center.port}"
+    async with aiohttp.ClientSession(base, cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:
+        body = {"login": f"desk{agent.record.extension}", "password": DEMO_PASSWORD}
+        async with browser.post("/api/v1/session", json=body) as answer:
+            answer.raise_for_status()
+        async with browser.ws_connect("/socket", headers={"Origin": base}) as wire:
+            await wire.send_json({"type": "hello", "page": "desktop", "instance": "smoke"})
+            await wire.send_json({"type": "command", "id": "1", "name": "set-presence", "data": {"state": "ready"}})
+            await _until(lambda: agent.device_usable and agent.presence == "ready" and traffic.is_live)
+            await traffic.call(DemoCall(traffic.settings.callers[0], "2", 1, 30, 1))
+            popped = await _popped(wire)
+            seconds = time.time() - began
+    logged = await _logged(center, popped)
+    pbx = center.telephony.servers[center.server_id]
+    return {
+        "ok": True,
+        "seconds_to_first_pop": round(seconds, 2),
+        "pbx": "asterisk",
+        "pbx_version": pbx.version,
+        "interaction": popped,
+        "linkedid": logged,
+        "cel_file": str(center.cel_file),
+    }
+
+
+async def _popped(wire: aiohttp.ClientWebSocketResponse) -> str:
+    """Return the interaction of the first alert the desktop is shown."""
+    async for frame in wire:
+        message = msgspec.json.decode(frame.data)
+        for key, slot in (message.get("slots") or {}).items():
+            if key.startswith("work:") and slot and slot["state"] == "alerting":
+                return str(slot["interaction_id"])
+    raise Unavailable("socket-closed")
+
+
+async def _logged(center: ContactCenter, interaction_id: str) -> str:
+    """Wait until the call is over in the log; return its Linkedid."""
+    while True:
+        await asyncio.sleep(0.2)
+        row = await center.base.database.read(
+            lambda c: c.execute(select(interactions).where(interactions.c.id == interaction_id)).first()
+        )
+        if row is not None and row.outcome == "answered":
+            return str(row.linked_id)
+
+
+async def _until(condition: Any) -> None:
+    while not condition():  # noqa: ASYNC110 - three owners; none tells when all agree
+        await asyncio.sleep(0.05)
