@@ -1,8 +1,10 @@
 """What goes into the routing engine and what comes out of it: commands (imperative) and decisions.
 
-Rules: every type is frozen; instants are float epoch seconds, durations are float seconds; ids are the rooms' ids; a
-medium is its word (``voice``, ``chat``, ``email``...). Nothing here acts: ``engine`` turns commands into decisions,
-``runtime`` carries them. Codes are stable kebab-case words; texts for people are made elsewhere.
+Rules: every type is immutable (commands are frozen dataclasses; decisions are named tuples, made in a third of the
+time and left alone by the collector: the engine makes several per command). Instants are float epoch seconds, durations
+float seconds; ids are the rooms' ids; a medium is its word (``voice``, ``chat``, ``email``...). Nothing here acts:
+``engine`` turns commands into decisions, ``runtime`` carries them. Codes are stable kebab-case words; texts for people
+are made elsewhere.
 """
 
 from collections.abc import Mapping
@@ -315,8 +317,7 @@ class Why(NamedTuple):
     book: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(NamedTuple):
     """The interaction stands in line."""
 
     interaction_id: InteractionId
@@ -325,8 +326,7 @@ class Queued:
     entered_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Requeued:
+class Requeued(NamedTuple):
     """Back in line at the old place because ``passed_agent_id`` did not take it."""
 
     interaction_id: InteractionId
@@ -336,8 +336,7 @@ class Requeued:
     passed_agent_id: AgentId
 
 
-@dataclass(frozen=True, slots=True)
-class Withdrawn:
+class Withdrawn(NamedTuple):
     """The visit ended without an agent; follows a Withdraw at once, also while an alert is still being revoked."""
 
     interaction_id: InteractionId
@@ -346,8 +345,7 @@ class Withdrawn:
     reason: WithdrawReason
 
 
-@dataclass(frozen=True, slots=True)
-class Reserve:
+class Reserve(NamedTuple):
     """Alert this agent for this interaction until ``expires_at``."""
 
     reservation_id: ReservationId
@@ -359,8 +357,7 @@ class Reserve:
     why: Why
 
 
-@dataclass(frozen=True, slots=True)
-class Revoke:
+class Revoke(NamedTuple):
     """Take the alert back and answer RevokeConfirmed (or Reject, or Accept when it was answered after all).
 
     Repeated with the next ``attempt`` while no answer comes; carrying it out must be idempotent. Until the answer the
@@ -374,8 +371,7 @@ class Revoke:
     attempt: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class ReservationEnded:
+class ReservationEnded(NamedTuple):
     """Exactly once per reservation. ``failure`` says why unless accepted (AlertFailure or RevokeCause word)."""
 
     reservation_id: ReservationId
@@ -386,8 +382,7 @@ class ReservationEnded:
     failure: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PresenceChanged:
+class PresenceChanged(NamedTuple):
     """The agent's presence or its reason is now this."""
 
     agent_id: AgentId
@@ -396,8 +391,7 @@ class PresenceChanged:
     since: float
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceChanged:
+class DeviceChanged(NamedTuple):
     """The router now counts the agent's device as usable or not."""
 
     agent_id: AgentId
@@ -406,8 +400,7 @@ class DeviceChanged:
     since: float
 
 
-@dataclass(frozen=True, slots=True)
-class WorkChanged:
+class WorkChanged(NamedTuple):
     """What ``interaction_id`` now means to the agent; ``until`` is its deadline (reserved, wrap-up) or None.
 
     With ``idle`` the interaction named is the one that no longer occupies the agent.
@@ -420,8 +413,7 @@ class WorkChanged:
     since: float
 
 
-@dataclass(frozen=True, slots=True)
-class WrapUpEnded:
+class WrapUpEnded(NamedTuple):
     """Wrap-up is over, ``by`` the agent, the timer, or the same interaction coming back to the agent (``again``)."""
 
     agent_id: AgentId
@@ -429,8 +421,7 @@ class WrapUpEnded:
     by: str  # agent | timer | again
 
 
-@dataclass(frozen=True, slots=True)
-class AgentRemoved:
+class AgentRemoved(NamedTuple):
     """The engine has forgotten the agent: his last work ended after RemoveAgent."""
 
     agent_id: AgentId

@@ -235,21 +235,22 @@ class Engine:
         assert item.line is not None
         best, candidates = self.matching.best_agents(item.line)
         if best:
-            named = tuple((rank[2], rank[1]) for rank in best)
-            self._reserve(item, best[0][3], self.matching.agent_order.name, candidates, named)
+            agent = best[0][3]
+            named = tuple([(rank[2], rank[1]) for rank in best])
+            self._reserve(item, agent, self.matching.agent_order.name, candidates, named)
+            self.matching.place(agent)
 
     def _free(self, agent: Agent) -> None:
-        """After any change of the agent: stand where he belongs now, take the first interaction he can get."""
+        """After any change of the agent: take the first interaction he can get, else stand where he belongs now."""
         if agent.state is AgentState.LEAVING and not agent.assignments:
             return self._forget(agent)
-        self.matching.place(agent)
-        while agent.ranked_in:
-            best, _ = self.matching.best_items(agent)
-            if not best:
-                return None
-            named = tuple((rank[3], rank[2]) for rank in best)
-            self._reserve(best[0][4], agent, self.matching.work_order.name, 1, named)
-        return None
+        matching = self.matching
+        media = matching.count(agent)
+        while media and (best := matching.best_items(agent.profile, media)):
+            named = tuple([(rank[3], rank[2]) for rank in best])
+            self._reserve(best[0][4], agent, matching.work_order.name, 1, named)
+            media = matching.count(agent)
+        return matching.rank(agent, media)
 
     def _forget(self, agent: Agent) -> None:
         self.matching.remove(agent)
@@ -270,7 +271,6 @@ class Engine:
         given = self._give(agent, item, step("work", WORK, Work.IDLE, "reserve"))
         expires_at = self._now + self.queues[item.queue_id].ring_time
         reservation_id = self._hold(given, ReservationId(self._new_id()), expires_at)
-        self.matching.place(agent)
         self._out.append(
             c.Reserve(reservation_id, item.interaction_id, item.visit_id, item.queue_id, agent.id, expires_at, why)
         )

@@ -153,34 +153,39 @@ class Matching:
         agent.profile = profile
 
     def place(self, agent: Agent) -> None:
-        """Let the agent stand where his state says; to be called after every change of it."""
+        """Let the agent be counted and stand where his state says; to be called after every change of it."""
+        self.rank(agent, self.count(agent))
+
+    def count(self, agent: Agent) -> tuple[str, ...]:
+        """Count the agent as what he is now; return the media of which he could take one more."""
         condition, media = standing(agent)
         if condition != agent.condition:
             self.profiles.recount(agent.profile, agent.condition, condition)
             agent.condition = condition
-        rank = self.agent_order.rank(agent) if media else None
-        if media != agent.ranked_in or rank != agent.rank:
-            self._unrank(agent)
-            self._rank(agent, media, rank)
+        return media
+
+    def rank(self, agent: Agent, media: tuple[str, ...]) -> None:
+        """Let the agent stand among the free ones of ``media`` and of no other."""
+        if agent.ranked_in:
+            if media and media == agent.ranked_in and self.agent_order.rank(agent) == agent.rank:
+                return
+            self.hide(agent)
+        if not media:
+            return
+        agent.rank, agent.ranked_in = self.agent_order.rank(agent), media
+        bit = 1 << agent.profile.index
+        for medium in media:
+            insort(agent.profile.free[medium], agent.rank)
+            self._free[medium] = self._free.get(medium, 0) | bit
 
     def remove(self, agent: Agent) -> None:
         """Take the agent out of every list and count."""
-        self._unrank(agent)
+        self.hide(agent)
         self.profiles.recount(agent.profile, agent.condition, NOWHERE)
         agent.condition = NOWHERE
 
     def hide(self, agent: Agent) -> None:
         """Let nothing be given to the agent until he is placed again; he stays counted as he was."""
-        self._unrank(agent)
-
-    def _rank(self, agent: Agent, media: tuple[str, ...], rank: AgentRank | None) -> None:
-        agent.rank, agent.ranked_in = rank, media
-        bit = 1 << agent.profile.index
-        for medium in media:
-            insort(agent.profile.free[medium], rank)
-            self._free[medium] = self._free.get(medium, 0) | bit
-
-    def _unrank(self, agent: Agent) -> None:
         for medium in agent.ranked_in:
             free = agent.profile.free[medium]
             del free[bisect_left(free, agent.rank)]
@@ -224,17 +229,16 @@ class Matching:
         self.waiting -= 1
         self.waiting_in[line.queue_id] -= 1
 
-    def best_items(self, agent: Agent) -> tuple[list[ItemRank], int]:
-        """Return the (at most three) first interactions the free agent could get, and how many there are in all."""
-        profile = agent.profile
+    def best_items(self, profile: Profile, media: tuple[str, ...]) -> list[ItemRank]:
+        """Return the (at most three) first interactions somebody of the profile who is free for ``media`` could get."""
         bits = profile.lines & self._nonempty
         if not bits:
-            return [], 0
+            return []
         if bits.bit_count() * _DENSE > profile.lines.bit_count():
-            lists = [waiting for medium in agent.ranked_in for waiting in profile.waiting[medium] if waiting]
+            lists = [waiting for medium in media for waiting in profile.waiting[medium] if waiting]
         else:
-            lists = [line.waiting for line in self._lines_of(bits) if line.medium in agent.ranked_in]
-        return _best(lists), sum(map(len, lists))
+            lists = [line.waiting for line in self._lines_of(bits) if line.medium in media]
+        return _best(lists)
 
     def queue_items(self, queue_id: QueueId) -> list[Item]:
         """Return everybody who waits in one queue, first in line first."""
@@ -304,6 +308,8 @@ def _best(lists: list[list[Any]]) -> list[Any]:
         return []
     if len(lists) > 1:
         lists.sort(key=_FIRST)
+    elif len(lists[0]) == 1:
+        return lists[0][:]
     best: list[Any] = []
     for ranked in lists[:BEST]:
         best += ranked[:BEST]

@@ -151,6 +151,7 @@ def figures(floor: Floor) -> dict[str, float]:
     return {
         "decisions_per_second": round(len(samples) / sum(samples)),
         "commands_per_second": round(floor.commands / floor.spent),
+        "p10_us": round(samples[len(samples) // 10] * 1e6, 1),
         "p50_us": round(samples[len(samples) // 2] * 1e6, 1),
         "p99_us": round(samples[len(samples) * 99 // 100] * 1e6, 1),
         "max_ms": round(samples[-1] * 1e3, 2),

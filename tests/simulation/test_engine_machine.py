@@ -50,7 +50,7 @@ def plain(decision: Any) -> str:
     if not isinstance(decision, c.Reserve):
         return repr(decision)
     why = decision.why
-    fields = [getattr(decision, name) for name in decision.__slots__ if name != "why"]
+    fields = [getattr(decision, name) for name in decision._fields if name != "why"]
     return repr((fields, why[1:11]))
 
 
