@@ -146,7 +146,8 @@ async def _serve(settings: Settings, traffic: str) -> None:
     try:
         await center.start()
         customers = await demo.start_traffic(center, traffic)
-        print(f"contactcenter is on http://{settings.http.host}:{center.port}", flush=True)
+        lines = [f"contactcenter is on http://{settings.http.host}:{center.port}", *demo.logins_told(settings)]
+        print("\n".join(lines), flush=True)
         await stopped.wait()
     finally:
         if customers is not None:

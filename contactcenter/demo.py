@@ -4,22 +4,22 @@ Nothing here is used by a production server; ``cli`` asks for it by name.
 """
 
 import asyncio
-import time
 from typing import Any, Final
 
 import aiohttp
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, true
 
 from contactcenter.agents.model import DeviceKind, PresenceState
 from contactcenter.bootstrap import ContactCenter
+from contactcenter.core.clock import SystemClock
 from contactcenter.core.errors import ContactCenterError, Unavailable
 from contactcenter.core.paging import Paging
 from contactcenter.core.permissions import SYSTEM, Scope
 from contactcenter.core.web.access import Services
 from contactcenter.customers import store as customers_store
 from contactcenter.interactions.live import LiveAgent
-from contactcenter.interactions.store import interactions
+from contactcenter.interactions.store import find
 from contactcenter.seed import DEMO_PASSWORD, DemoPlan
 from contactcenter.seed import seed_demo as seed
 from contactcenter.settings import Settings
@@ -28,6 +28,7 @@ from cti.managed_pbx import keep_numbers
 
 LEVELS: Final = tuple(level.value for level in Level)
 DESK_AGENTS: Final = 3
+LOGINS: Final = "demo-logins.txt"
 SMOKE_TIME: Final = 60.0
 SMOKE_CALLER: Final = DemoCaller("+493090182000", "Smoke Test")
 
@@ -95,7 +96,7 @@ def _desk_agents(center: ContactCenter) -> list[LiveAgent]:
 
 async def smoke(settings: Settings, started_at: float | None) -> dict[str, Any]:
     """Start, let one customer call, see the pop on a connected desktop and the call in the log; end everything."""
-    began = started_at or time.time()
+    began = started_at or SystemClock().timestamp()
     center, traffic = ContactCenter(settings), None
     told: dict[str, Any] = {"ok": False}
     try:
@@ -125,7 +126,7 @@ async def _one_call(center: ContactCenter, traffic: DemoTraffic, began: float) -
             await _until(lambda: agent.device_usable and agent.presence == "ready" and traffic.is_live)
             await traffic.call(DemoCall(traffic.settings.callers[0], "2", 1, 30, 1))
             popped = await _popped(wire)
-            seconds = time.time() - began
+            seconds = SystemClock().timestamp() - began
     logged = await _logged(center, popped)
     pbx = center.telephony.servers[center.server_id]
     return {
@@ -154,7 +155,7 @@ async def _logged(center: ContactCenter, interaction_id: str) -> str:
     while True:
         await asyncio.sleep(0.2)
         row = await center.base.database.read(
-            lambda c: c.execute(select(interactions).where(interactions.c.id == interaction_id)).first()
+            lambda c: find(c, interaction_id, true())
         )
         if row is not None and row.outcome == "answered":
             return str(row.linked_id)
