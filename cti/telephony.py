@@ -259,7 +259,7 @@ class PbxTelephony:
             fields = _variable(alert.caller_leg, names.VAR_RESERVATION, "revoked")
             self._send("Setvar", fields, lambda future: self._disarmed(alert, future))
         elif act is Act.ASK:
-            fields = {"Channel": alert.caller_leg, "Variable": "SHARED(CC_BRIDGED)"}
+            fields = {"Channel": alert.caller_leg, "Variable": f"SHARED({names.SHARED_CLAIM})"}
             self._send("Getvar", fields, lambda future: self._asked(alert, future))
         elif act is Act.HANG_UP:
             fields = {"Channel": alert.reservation_id, "Cause": "16"}

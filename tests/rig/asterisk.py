@@ -11,7 +11,9 @@ import signal
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
-PREFIX = Path(os.environ.get("ASTERISK_PREFIX", "/opt/asterisk22"))
+_CACHE = Path(os.environ.get("CONTACTCENTER_CACHE") or Path.home() / ".cache/contactcenter")
+PREFIX = Path(os.environ.get("ASTERISK_PREFIX") or _CACHE / "asterisk22")
+"""Where scripts/test puts Asterisk when nobody says otherwise."""
 _LIBRARY = "usr/lib/x86_64-linux-gnu/asterisk/modules"
 _NOLOAD = ("*odbc*", "*pgsql*", "*radius*", "*tds*", "chan_iax2.so", "chan_unistim.so", "pbx_dundi.so", "res_hep*")
 

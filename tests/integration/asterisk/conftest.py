@@ -14,8 +14,8 @@ from cti.installation import Installation, find_or_install
 from cti.pbx_process import PbxProcess, free_ports
 from cti.provision import EndpointKind, EndpointSettings, PbxSettings, RunFolder, TrunkSettings, write_run_folder
 from tests.integration.asterisk.ami_line import AmiLine, ami_line
+from tests.rig.asterisk import PREFIX
 
-PREFIX = Path(os.environ.get("ASTERISK_PREFIX", "/opt/asterisk22"))
 SECRET = "b5Kq09ZtRw7LpXc2"
 BROWSER_SECRET = "Browser1Secret99x"
 DESK_SECRET = "Desk2Secret8888xx"

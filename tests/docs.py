@@ -1,0 +1,81 @@
+"""Makes the pages that list what the source declares: docs/errors.md and docs/events.md.  Run: python -m tests.docs"""
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import re
+from collections import defaultdict
+from pathlib import Path
+
+from contactcenter.core import errors
+from contactcenter.core.events import Event, kinds
+from tests.source import ROOT, modules
+
+ERRORS, EVENTS = ROOT / "docs/errors.md", ROOT / "docs/events.md"
+_KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_CLASSES = {name for name, value in vars(errors).items() if inspect.isclass(value)} | {"Failure"}
+
+
+def error_codes() -> dict[str, dict[str, set[str]]]:
+    """Return code -> error class -> modules that raise it."""
+    found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for module in modules():
+        for name, call in module.calls():
+            kind = "a class of its own" if name == "super().__init__" else name.rpartition(".")[2]
+            code = call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else None
+            if kind in {*_CLASSES, "a class of its own"} and isinstance(code, str) and _KEBAB.fullmatch(code):
+                found[code][kind].add(module.name)
+    return found
+
+
+def errors_page() -> str:
+    lines = [
+        "# Error codes",
+        "",
+        "Codes are stable. What a person reads is a translated text found by the code; what a program gets is",
+        '`{"error": {"code", "fields"}}` with the status of the class (`contactcenter/core/web/errors.py`).',
+        "Made from the source by `python -m tests.docs`; do not edit.",
+        "",
+        "| code | class | raised in |",
+        "|---|---|---|",
+    ]
+    for code, classes in sorted(error_codes().items()):
+        where = sorted({name for names in classes.values() for name in names})
+        lines.append(f"| `{code}` | {', '.join(sorted(classes))} | {', '.join(where)} |")
+    return "\n".join(lines) + "\n"
+
+
+def all_events() -> dict[str, type[Event]]:
+    """Import every room's model and return the registered events."""
+    for module in modules():
+        if "@event(" in module.text and module.path.endswith("model.py"):
+            importlib.import_module(module.name)
+    return kinds()
+
+
+def events_page() -> str:
+    lines = [
+        "# Events",
+        "",
+        "What the journal (`events` table) holds, each numbered in commit order. Events hold ids and codes only, never",
+        "a number, a name or a text. Made from the source by `python -m tests.docs`; do not edit.",
+        "",
+        "| kind | about | fields | meaning |",
+        "|---|---|---|---|",
+    ]
+    for kind, cls in sorted(all_events().items()):
+        names = ", ".join(f"`{one.name}`" for one in dataclasses.fields(cls))  # type: ignore[arg-type]
+        meaning = (inspect.getdoc(cls) or "").splitlines()[0].replace("|", "\\|")
+        lines.append(f"| `{kind}` | `{cls.subject_field}` | {names} | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(ERRORS, errors_page())
+    write(EVENTS, events_page())
