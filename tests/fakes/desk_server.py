@@ -13,35 +13,30 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import WSMsgType, web
-from babel.messages.pofile import read_po
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from contactcenter.core.texts import Texts
 from tests.fakes.desk_slots import iso, now
 
 ROOT = Path(__file__).parents[2]
 DIST = ROOT / "agent_ui/static/dist"
 LOCALES = ROOT / "contactcenter/locales"
-USER = {"id": "u-1", "name": "Sofia Petrova", "initials": "SP", "login": "sofia", "role": "supervisor", "language": "en",
-        "agent_id": "a-1", "rights": ["live:view"]}
+USER = {
+    "id": "u-1",
+    "name": "Sofia Petrova",
+    "initials": "SP",
+    "login": "sofia",
+    "role": "supervisor",
+    "language": "en",
+    "agent_id": "a-1",
+    "rights": ["live:view"],
+}
 CSP = (
     "default-src 'self'; connect-src 'self' ws://127.0.0.1:*; object-src 'none'; base-uri 'none'; "
     "frame-ancestors 'none'; form-action 'self'"
 )
 TOO_MANY = "throttled"
-
-
-def catalogue(language: str) -> dict[str, str | list[str]]:
-    """msgid -> text (plural: list of forms), as the product's /i18n/<lang>.json has it."""
-    path = LOCALES / language / "LC_MESSAGES/contactcenter.po"
-    if not path.exists():
-        return {}
-    with path.open("rb") as file:
-        messages = read_po(file, locale=language)
-    found: dict[str, str | list[str]] = {}
-    for one in messages:
-        if one.id:
-            found[one.id[0] if isinstance(one.id, tuple) else one.id] = list(one.string) if isinstance(one.id, tuple) else one.string
-    return found
+TEXTS = Texts.load(LOCALES)
 
 
 @dataclass(eq=False)
@@ -60,6 +55,7 @@ class DeskServer:
     rest: list[tuple[str, str, Any]] = field(default_factory=list)
     tickets: list[dict[str, Any]] = field(default_factory=list)
     people: list[dict[str, Any]] = field(default_factory=list)
+    interactions: list[dict[str, Any]] = field(default_factory=list)
     why: dict[str, Any] = field(default_factory=dict)
     open_for_links: bool = True
     _sockets: dict[web.WebSocketResponse, str] = field(default_factory=dict)
@@ -151,13 +147,24 @@ class DeskServer:
             await self.push(me={**slots["me"], "presence": presence, "notice": None})
         elif name == "save-note" and work:
             saved_at = iso(now())
-            await self.push_slots("desktop", {f"work:{data['interaction_id']}": {**work, "note": data["text"], "note_saved_at": saved_at}})
+            await self.push_slots(
+                "desktop", {f"work:{data['interaction_id']}": {**work, "note": data["text"], "note_saved_at": saved_at}}
+            )
             return {"saved_at": saved_at}
         elif name == "why":
             return {"why": self.why}
         elif name == "create-ticket" and work:
-            ticket = {"id": "t-9", "number": 10501, "subject": data["subject"], "due_at": iso(now(), 4 * 3600), "due_kind": "reply", "state": "open"}
-            await self.push_slots("desktop", {f"work:{data['interaction_id']}": {**work, "tickets": [*work["tickets"], ticket]}})
+            ticket = {
+                "id": "t-9",
+                "number": 10501,
+                "subject": data["subject"],
+                "due_at": iso(now(), 4 * 3600),
+                "due_kind": "reply",
+                "state": "open",
+            }
+            await self.push_slots(
+                "desktop", {f"work:{data['interaction_id']}": {**work, "tickets": [*work["tickets"], ticket]}}
+            )
             return {"ticket": ticket}
         elif name in {"reject", "finish-wrap-up"}:
             ended = data["interaction_id"]
@@ -168,20 +175,32 @@ class DeskServer:
 
     def _page(self, template: str, page: str) -> Any:
         async def handler(request: web.Request) -> web.Response:
-            texts = catalogue(self.language)
-            env = Environment(loader=FileSystemLoader(ROOT / "agent_ui/templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-            env.globals["_"] = lambda text: texts.get(text) or text
+            env = Environment(
+                loader=FileSystemLoader(ROOT / "agent_ui/templates"),
+                autoescape=True,
+                undefined=StrictUndefined,
+                trim_blocks=True,
+                lstrip_blocks=True,
+            )
+            env.globals["_"] = TEXTS[self.language].gettext
             manifest = json.loads((DIST / "manifest.json").read_text())
             body = env.get_template(template).render(
-                user=None if page == "login" else USER, lang=self.language, theme="auto", page=page, nav=["desk", "live", "tickets", "people"],
+                user=None if page == "login" else USER,
+                lang=self.language,
+                theme="auto",
+                page=page,
+                status=404,
+                code="not-found",
+                reference="r-1",
+                nav=["desk", "live", "tickets", "people"],
                 assets=lambda name: f"/static/dist/{manifest[name]}",
-            )  # fmt: skip
+            )
             return web.Response(text=body, content_type="text/html", headers={"Content-Security-Policy": CSP})
 
         return handler
 
     async def _i18n(self, request: web.Request) -> web.Response:
-        return web.json_response(catalogue(request.match_info["lang"]))
+        return web.json_response(TEXTS[request.match_info["lang"]].catalogue)
 
     async def _sign_in(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -202,15 +221,34 @@ class DeskServer:
 
     async def _search(self, request: web.Request) -> web.Response:
         text = request.query["q"].lower()
-        people = [one for one in self.people if text in one["name"].lower() or any(text in number for number in one["numbers"])]
+        people = [
+            one
+            for one in self.people
+            if text in one["name"].lower() or any(text in number["display"] for number in one["numbers"])
+        ]
         tickets = [one for one in self.tickets if text in one["subject"].lower() or text in str(one["number"])]
+        people = [
+            {
+                "id": one["id"],
+                "name": one["name"],
+                "organisation": (one["organisation"] or {}).get("name", ""),
+                "numbers": [number["display"] for number in one["numbers"]],
+            }
+            for one in people
+        ]
         return web.json_response({"people": people, "tickets": tickets, "interactions": []})
 
     async def _list(self, request: web.Request) -> web.Response:
         kind = request.path.rsplit("/", 1)[1]
         rows = self.tickets if kind == "tickets" else self.people
         text, state = request.query.get("q", "").lower(), request.query.get("state", "")
-        rows = [one for one in rows if text in json.dumps(one, ensure_ascii=False).lower() and (not state or one.get("state") == state)]
+        if request.query.get("order") == "due":
+            rows = sorted((one for one in rows if one["due_at"]), key=lambda one: str(one["due_at"]))
+        rows = [
+            one
+            for one in rows
+            if text in json.dumps(one, ensure_ascii=False).lower() and (not state or one.get("state") == state)
+        ]
         start, limit = int(request.query.get("cursor", 0)), int(request.query.get("limit", 25))
         following = start + limit
         return web.json_response({"items": rows[start:following], "next": following if following < len(rows) else None})
@@ -226,21 +264,38 @@ class DeskServer:
             self.rest.append(("PATCH", request.path, body))
             note = body.pop("note", None)
             found.update(body)
+            if note is not None and kind == "people":
+                found["note"] = note
             if note and kind == "tickets":
-                found.setdefault("notes", []).append({"at": iso(now()), "by": USER["name"], "text": note})
+                found["notes"].append(
+                    {
+                        "id": f"n-{len(found['notes'])}",
+                        "at": iso(now()),
+                        "author_id": USER["id"],
+                        "text": note,
+                        "is_reply": False,
+                    }
+                )
         return web.json_response(found)
 
-    async def _contacts(self, request: web.Request) -> web.Response:
-        history = next((value["history"] for name, value in self.slots["desktop"].items() if name.startswith("card:")), [])
-        return web.json_response({"items": history, "next": None})
+    async def _interactions(self, request: web.Request) -> web.Response:
+        return web.json_response({"items": self.interactions, "next": None})
+
+    async def _policies(self, request: web.Request) -> web.Response:
+        return web.json_response([{"id": "gold", "name": "Gold"}, {"id": "silver", "name": "Silver"}])
 
     def app(self) -> web.Application:
         app = web.Application()
         for path, template, page in (
-            ("/login", "login.html", "login"), ("/desk", "desk.html", "desk"), ("/live", "live.html", "live"), ("/tickets", "tickets.html", "tickets"),
-            ("/tickets/{id}", "ticket.html", "ticket"), ("/people", "people.html", "people"), ("/people/{id}", "person.html", "person"),
+            ("/login", "login.html", "login"),
+            ("/desk", "desk.html", "desk"),
+            ("/live", "live.html", "live"),
+            ("/tickets", "tickets.html", "tickets"),
+            ("/tickets/{id}", "ticket.html", "ticket"),
+            ("/people", "people.html", "people"),
+            ("/people/{id}", "person.html", "person"),
             ("/nowhere", "error.html", "error"),
-        ):  # fmt: skip
+        ):
             app.router.add_get(path, self._page(template, page))
         app.router.add_get("/", self._page("desk.html", "desk"))
         app.router.add_get("/socket", self.socket)
@@ -253,7 +308,8 @@ class DeskServer:
         for kind in ("tickets", "people"):
             app.router.add_get(f"/api/v1/{kind}", self._list)
             app.router.add_route("*", f"/api/v1/{kind}/{{id}}", self._one)
-        app.router.add_get("/api/v1/people/{id}/interactions", self._contacts)
+        app.router.add_get("/api/v1/interactions", self._interactions)
+        app.router.add_get("/api/v1/sla-policies", self._policies)
         app.router.add_static("/static/dist", DIST)
         return app
 

@@ -17,8 +17,8 @@ export interface Me {
   agent_id: string;
   name: string;
   initials: string;
-  presence: { state: PresenceState; reason: string; since: string };
-  work: { state: "idle" | "reserved" | "handling" | "wrap-up"; interaction_id: string | null; since: string; until: string | null };
+  presence: { state: PresenceState; reason: string; since: string | null };
+  work: { state: "idle" | "reserved" | "handling" | "wrap-up"; interaction_id: string | null; since: string | null; until: string | null };
   device: { usable: boolean; state: string; kind: "browser" | "desk"; endpoint: string; mode: "ring" | "auto" | "nailed" };
   capacity: { voice: { used: number; max: number } };
   waiting: { count: number; longest_since: string | null };
@@ -34,7 +34,7 @@ export interface DecisionWhy {
   eligible: number;
   skills: { name: string; need: number; have: number }[];
   passed: Passed[];
-  idle_for: number;
+  idle_for: number | null;
   next: { agent: string } | null;
 }
 
@@ -49,9 +49,9 @@ export interface Work {
   title: string;
   subtitle: string;
   entered_at: string;
-  alerted_at: string;
+  alerted_at: string | null;
   expires_at: string | null;
-  ring_time: number;
+  ring_time: number | null;
   answered_at: string | null;
   ended_at: string | null;
   ended_by: "customer" | "agent" | "";
@@ -60,10 +60,11 @@ export interface Work {
   priority: number;
   vip: boolean;
   choices: string[];
-  leg_id: string;
-  reservation_id: string;
+  leg_id: string | null;
+  reservation_id: string | null;
   why: DecisionWhy | null;
   dispositions: { code: string; label: string }[];
+  needs_disposition?: boolean;
   disposition: string;
   note: string;
   note_saved_at: string | null;
@@ -126,7 +127,7 @@ export interface Totals {
   service_level_today: number | null;
   service_level_15: number | null;
   pbx: { server_id: string; up: boolean; reason: string; since: string }[];
-  degraded: { code: string; since: string; fields: Record<string, unknown> }[];
+  degraded: { code: string; since: string | null; fields: Record<string, unknown> }[];
 }
 
 export interface QueueRow {
@@ -153,7 +154,7 @@ export interface AgentTile {
   name: string;
   state: "ready" | "alert" | "talking" | "hold" | "wrap" | "away" | "off";
   reason: string;
-  since: string;
+  since: string | null;
   queue: string;
   interaction_id: string | null;
   team: string;
@@ -174,7 +175,7 @@ export interface WaitingRow {
 
 export interface WaitingWhy {
   state: "waiting" | "assigned" | "ended";
-  place: number;
+  place: number | null;
   of: number;
   considered: number;
   needs: { skill: string; level: number }[];

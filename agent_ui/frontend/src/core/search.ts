@@ -8,8 +8,8 @@ import { t } from "./texts";
 import { ticketState } from "./words";
 
 interface Found {
-  people: { id: string; name: string; organisation: string | { name: string } | null; numbers: string[] }[];
-  tickets: { id: string; number: string | number; subject: string; state: string }[];
+  people: { id: string; name: string; organisation: string; numbers: string[] }[];
+  tickets: { id: string; number: number; subject: string; state: string }[];
 }
 
 let chosen = -1;

@@ -52,7 +52,7 @@ export async function signOut(): Promise<void> {
 }
 
 function entry(name: IconName, text: string, act: () => void, id?: string): HTMLElement {
-  const made = h("button", { type: "button", class: "mi", "data-testid": id ?? null }, icon(name), h("span", { class: "grow" }, text));
+  const made = h("button", { type: "button", class: id === "keys-open" ? "mi hide-s" : "mi", "data-testid": id ?? null }, icon(name), h("span", { class: "grow" }, text));
   made.addEventListener("click", act);
   return made;
 }

@@ -1,9 +1,9 @@
 /**
- * Texts for users. A msgid is the English sentence; the server's catalogue maps it to the user's language.
- * A plural entry is a list of forms in gettext order. Params are put in as {name}.
+ * Texts for users. A msgid is the English sentence; the server's catalogue maps it to its forms in the user's
+ * language, in gettext order (one form when nothing is counted). Params are put in as {name}.
  */
 
-export type Catalogue = Record<string, string | string[]>;
+export type Catalogue = Record<string, string[]>;
 export type Params = Record<string, string | number>;
 
 let catalogue: Catalogue = {};
@@ -21,7 +21,7 @@ export async function loadTexts(lang: string): Promise<void> {
   let entries: Catalogue = {};
   try {
     const answer = await fetch(`/i18n/${encodeURIComponent(lang)}.json`, { headers: { Accept: "application/json" } });
-    if (answer.ok) entries = (await answer.json()) as Catalogue;
+    if (answer.ok) entries = ((await answer.json()) as { messages: Catalogue }).messages;
   } catch {
     entries = {};
   }
@@ -39,9 +39,7 @@ function fill(text: string, params?: Params): string {
 }
 
 export function t(msgid: string, params?: Params): string {
-  const entry = catalogue[msgid];
-  const text = Array.isArray(entry) ? entry[0] : entry;
-  return fill(text || msgid, params);
+  return fill(catalogue[msgid]?.[0] || msgid, params);
 }
 
 /** gettext index of the form for n: one, few, then the rest (true for en, es and ru). */
@@ -53,7 +51,7 @@ function formIndex(n: number, forms: number): number {
 
 export function tn(singular: string, plural: string, n: number, params?: Params): string {
   const entry = catalogue[singular];
-  const forms = Array.isArray(entry) && entry.every(Boolean) ? entry : [singular, plural];
+  const forms = entry && entry.length > 1 && entry.every(Boolean) ? entry : [singular, plural];
   const text = forms[formIndex(n, forms.length)] ?? plural;
   return fill(text, { n: number(n), ...params });
 }

@@ -9,15 +9,14 @@ const list = (words: string[]): string => new Intl.ListFormat(document.documentE
 
 const PASSED: Record<string, (one: Passed) => string> = {
   "skill": (one) => tn("{n} lacks {skill} {level} or better", "{n} lack {skill} {level} or better", one.count, { skill: t(one.skill ?? ""), level: one.need ?? 1 }),
-  "presence": (one) => tn("{n} is not ready", "{n} are not ready", one.count),
   "not-ready": (one) => tn("{n} is not ready", "{n} are not ready", one.count),
   "offline": (one) => tn("{n} is offline", "{n} are offline", one.count),
   "busy": (one) => tn("{n} is on another call", "{n} are on other calls", one.count),
-  "capacity": (one) => tn("{n} is on another call", "{n} are on other calls", one.count),
   "reserved": (one) => tn("{n} is being rung", "{n} are being rung", one.count),
   "wrap-up": (one) => tn("{n} is in wrap-up", "{n} are in wrap-up", one.count),
   "device": (one) => tn("{n} has a phone that is not reachable", "{n} have phones that are not reachable", one.count),
-  "tried": (one) => tn("{n} was rung and did not answer", "{n} were rung and did not answer", one.count),
+  "rank": (one) => tn("{n} could have taken it, but came later by the rule", "{n} could have taken it, but came later by the rule", one.count),
+  "medium": (one) => tn("{n} takes no calls", "{n} take no calls", one.count),
   "queue": (one) => tn("{n} does not serve this queue", "{n} do not serve this queue", one.count),
 };
 
@@ -37,7 +36,7 @@ export function decisionLead(why: DecisionWhy): Node {
 }
 
 export function idleText(why: DecisionWhy): string {
-  return why.idle_for > 0 ? t("You had been ready for {time}.", { time: timer(why.idle_for) }) : "";
+  return why.idle_for !== null && why.idle_for > 0 ? t("You had been ready for {time}.", { time: timer(why.idle_for) }) : "";
 }
 
 /** The whole decision: how many were looked at, who was passed over and for what. */
@@ -58,6 +57,7 @@ function nextStep(why: WaitingWhy): Node | null {
   const { kind, at, agent } = why.next;
   if (kind === "agent-frees" && agent && at) return rich(t("{agent} frees up next, at about {time}."), { agent: bold(agent), time: clockTime(at, true) });
   if (kind === "agent-frees" && agent) return rich(t("{agent} frees up next."), { agent: bold(agent) });
+  if (kind === "deadline" && at && agent) return rich(t("It rings at {agent} until {time}, then it goes on."), { agent: bold(agent), time: clockTime(at, true) });
   if (kind === "deadline" && at) return rich(t("The next step by rule comes at {time}."), { time: bold(clockTime(at, true)) });
   if (why.state === "waiting") return rich(t("Nothing is planned that would free an agent: it waits until one becomes ready."), {});
   return null;
@@ -81,20 +81,14 @@ export function waitingSteps(why: WaitingWhy): Node[] {
     const who = names(one);
     steps.push(h("span", null, bold(passedText(one)), who ? `: ${who}` : ""));
   }
-  if (why.state === "waiting") steps.push(rich(t("It is number {place} of {of} in line."), { place: bold(why.place), of: bold(why.of) }));
+  if (why.state === "waiting" && why.place !== null) steps.push(rich(t("It is number {place} of {of} in line."), { place: bold(why.place), of: bold(why.of) }));
   steps.push(nextStep(why));
   return steps.filter((one): one is Node => one !== null);
 }
 
 const ADDS: Record<string, () => string> = {
   "queue-priority": () => t("Priority of the queue"),
-  "interaction-priority": () => t("Priority of the call"),
-  "priority": () => t("Priority"),
-  "vip": () => t("VIP customer"),
-  "waiting": () => t("Waiting time"),
-  "wait": () => t("Waiting time"),
-  "age": () => t("Waiting time"),
-  "aging": () => t("Waiting time"),
+  "call-priority": () => t("Priority of the call"),
 };
 
 export const addText = (code: string): string => ADDS[code]?.() ?? t(code);

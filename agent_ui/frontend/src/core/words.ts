@@ -3,10 +3,8 @@
 import { t } from "./texts";
 
 const TICKET_STATES: Record<string, () => string> = {
-  "new": () => t("New"),
   "open": () => t("Open"),
-  "pending": () => t("Pending"),
-  "waiting": () => t("Waiting"),
+  "pending": () => t("Waits for the customer"),
   "solved": () => t("Solved"),
   "closed": () => t("Closed"),
 };
@@ -15,13 +13,10 @@ export const ticketState = (code: string): string => TICKET_STATES[code]?.() ?? 
 
 const OUTCOMES: Record<string, () => string> = {
   "answered": () => t("Call answered"),
-  "handled": () => t("Call answered"),
   "abandoned": () => t("Hung up before an answer"),
-  "short-abandoned": () => t("Hung up at once"),
-  "flowed-out": () => t("Went on by rule"),
-  "flow-out": () => t("Went on by rule"),
-  "ended": () => t("Call ended"),
-  "end-unknown": () => t("Call, end not known"),
+  "left-in-flow": () => t("Left in the menu"),
+  "no-service": () => t("Nobody is served at this number"),
+  "lost": () => t("Call lost, end not known"),
 };
 
 export const outcomeText = (code: string): string => OUTCOMES[code]?.() ?? (code ? t(code) : t("Call"));

@@ -53,7 +53,7 @@ function paintTalking(one: Work): void {
     stop(big);
     setText(big, "");
     big.dataset["of"] = `talk:${one.interaction_id}`;
-    since(big, one.answered_at ?? one.alerted_at);
+    since(big, one.answered_at ?? one.entered_at);
   }
   const session = phone()?.sessionFor(one) ?? null;
   show(mute, session !== null);
@@ -75,7 +75,7 @@ function paintWrapUp(one: Work): void {
   const limit = one.wrap_up;
   show(rest, limit !== null);
   if (!limit) {
-    since(big, one.ended_at ?? one.alerted_at);
+    since(big, one.ended_at ?? one.entered_at);
     return setText(under, t("no time limit"));
   }
   until(big, { at: limit.until, total: limit.limit, fuse: burn, seconds: true, calm: true });

@@ -11,6 +11,8 @@ import { ticketLine } from "./ticket";
 const BECAUSE: Record<string, () => string> = {
   "number-matches": () => t("the number is theirs"),
   "number-shared": () => t("several share this number"),
+  "extension-matches": () => t("the company’s number and this extension"),
+  "organisation-number": () => t("a number of the company"),
   "chosen": () => t("chosen by an agent"),
 };
 
@@ -66,7 +68,7 @@ function choose(one: Work, personId: string): void {
 
 function candidates(one: Work, shown: Card): Child {
   if (!shown.candidates.length || shown.person) return null;
-  return h("div", { class: "sec-b" }, h("h3", null, icon("users", "s"), t("Who is it?"), h("span", { class: "right mut" }, t("several share this number"))),
+  return h("div", { class: "sec-b" }, h("h3", null, icon("users", "s"), t("Who is it?"), h("span", { class: "right mut" }, BECAUSE[shown.because]?.() ?? "")),
     h("ul", { class: "cands" }, ...shown.candidates.map((person) =>
       h("li", null, h("button", { type: "button", class: "cand", "data-k": person.person_id, "data-testid": "candidate", onclick: () => choose(one, person.person_id) },
         h("span", { class: "grow" }, h("b", { class: "ell d-block" }, person.name), h("small", { class: "mut ell d-block" }, person.organisation)),

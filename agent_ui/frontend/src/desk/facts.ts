@@ -31,10 +31,9 @@ function fact(title: string, value: Child, detail: string): HTMLElement {
 }
 
 function skillFact(why: DecisionWhy): HTMLElement {
-  const [first, ...others] = [...why.skills].sort((a, b) => b.need - a.need);
+  const first = [...why.skills].sort((a, b) => b.need - a.need)[0];
   if (!first) return fact(t("Skill"), "–", t("none needed"));
-  const more = others.map((one) => `${t(one.name)} ${one.have}`).join(", ");
-  return fact(t("Skill"), [first, ...others].length > 2 ? `${t(first.name)} ${first.have}, …` : `${t(first.name)} ${first.have}${more && `, ${more}`}`, t("needs {n} or more", { n: first.need }));
+  return fact(t("Skill"), `${t(first.name)} ${first.have}`, t("needs {n} or more", { n: first.need }));
 }
 
 function waited(one: Work): Child {

@@ -53,7 +53,7 @@ export function paintHero(work: Work | null, me: Me | null): void {
   setText(lead, t("Incoming call · {queue}", { queue: work.queue.name }));
   setText(name, work.title || t("Unknown caller"));
   setText(about, place(work));
-  if (work.expires_at) until(clock, { at: work.expires_at, total: work.ring_time, fuse: burn, seconds: true, calm: true });
+  if (work.expires_at) until(clock, { at: work.expires_at, total: work.ring_time ?? 0, fuse: burn, seconds: true, calm: true });
   paintDevice(me);
   show(hero, true);
   shownId = work.interaction_id;

@@ -19,6 +19,7 @@ import { buildHero, paintHero, paintHeroDetails } from "./hero";
 import { keyList, startKeys } from "./keys";
 import { buildNote, focusNote, paintNote } from "./note";
 import { buildPresence, paintPresence } from "./presence";
+import { paintRecent } from "./recent";
 import { armRing, beatRing, ring } from "./ring";
 import { act, alerting, bars, card, current, me, onSelect, setLink, shown, store, works } from "./state";
 import { showTab, startTabs } from "./tabs";
@@ -68,6 +69,7 @@ function paintStage(): void {
   paintTickets(top, topCard);
   paintHistory(top, topCard);
   paintIdle(one);
+  paintRecent(one === null);
   paintCard(top);
   setText(byId("stage-title"), top ? top.title : t("Desk"));
 }
@@ -103,6 +105,7 @@ function paintNotices(): void {
 const NOTICES: Record<string, () => string> = {
   "no-answer": () => t("A call rang here and was not answered; it went to the next agent."),
   "rejected": () => t("You rejected a call; it went to the next agent."),
+  "busy": () => t("Your phone was busy; the call went to the next agent."),
   "phone": () => t("Your phone could not be reached; the call went to the next agent."),
   "page-lost": () => t("This page did not answer for a while; the call went to the next agent."),
   "pbx": () => t("The phone system was away."),

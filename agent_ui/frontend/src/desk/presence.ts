@@ -8,11 +8,11 @@ import type { Me, Work } from "../core/model";
 import { t } from "../core/texts";
 import { act, alerting, me, reasonText, settings, works } from "./state";
 
-interface Pill { look: string; icon: IconName; word: string; since: string; why: string }
+interface Pill { look: string; icon: IconName; word: string; since: string | null; why: string }
 
 const ICONS: Record<string, IconName> = {
   "break": "coffee", "lunch": "tools-kitchen-2", "training": "school", "no-answer": "phone-x", "rejected": "phone-x",
-  "phone": "plug-connected-x", "page-lost": "device-laptop", "after-call": "pencil", "pbx": "plug-connected-x",
+  "phone": "plug-connected-x", "page-lost": "device-laptop", "busy": "phone-x", "meeting": "users", "after-call": "pencil", "pbx": "plug-connected-x",
 };
 
 export const reasonIcon = (code: string): IconName => ICONS[code] ?? "hourglass";
@@ -53,11 +53,12 @@ export function paintPresence(): void {
   setIcon(byId("presence-glyph"), look.icon);
   setText(byId("presence-word"), look.word);
   setText(byId("presence-why"), look.why);
-  if (running !== look.since) {
+  const from = look.since ?? "";
+  if (running !== from) {
     stop(clock);
-    running = look.since;
+    running = from;
     setText(clock, "");
-    since(clock, running);
+    if (from) since(clock, from);
   }
   const voice = agent.capacity.voice;
   region(byId("capacity"), voice, () => [h("span", { title: t("Calls in hand of those you can take") }, icon("phone", "s"), `${voice.used}/${voice.max}`)]);

@@ -79,6 +79,7 @@ const REASONS: Record<string, () => string> = {
   "no-answer": () => t("not answered"),
   "rejected": () => t("rejected a call"),
   "phone": () => t("phone not reachable"),
+  "busy": () => t("phone busy"),
   "page-lost": () => t("the desk did not answer"),
   "after-call": () => t("after the call"),
   "pbx": () => t("phone system down"),

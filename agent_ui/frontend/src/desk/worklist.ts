@@ -1,16 +1,16 @@
 /** Left column: what is in hand now, open tickets next, each by time to breach; below, what waits in the queues. */
 
 import { api } from "../core/api";
-import { since, until } from "../core/clock";
+import { now, since, until } from "../core/clock";
 import { bold, byId, fuse, h, icon, keyed, region, rich, setText, show, type Row } from "../core/dom";
 import type { IconName } from "../core/icons";
 import type { TicketLine, Work } from "../core/model";
-import { clockTime } from "../core/times";
+import { clockTime, when } from "../core/times";
 import { t, tn } from "../core/texts";
 import { ticketState } from "../core/words";
 import { breachAt, current, me, select, shown, works } from "./state";
 
-type Line = TicketLine & { person?: { name: string } | null };
+type Line = TicketLine & { opened_at?: string };
 
 interface Parts { title: HTMLElement; line: HTMLElement; clock: HTMLElement; due: HTMLElement; burn: SVGElement; glyph: HTMLElement; link: HTMLElement; element: HTMLElement }
 
@@ -37,7 +37,7 @@ function paintClock(one: Work, row: Parts): void {
   const words = { "alerting": t("to answer"), "talking": t("talking"), "wrap-up": t("wrap-up") };
   setText(row.due, words[one.state]);
   row.burn.toggleAttribute("hidden", burns === null);
-  if (burns) until(row.clock, { at: burns, total: one.state === "alerting" ? one.ring_time : (one.wrap_up?.limit ?? 0), seconds: true, fuse: row.burn });
+  if (burns) until(row.clock, { at: burns, total: one.state === "alerting" ? (one.ring_time ?? 0) : (one.wrap_up?.limit ?? 0), seconds: true, fuse: row.burn });
   else {
     row.clock.classList.remove("soon", "breach");
     setText(row.clock, "");
@@ -77,7 +77,7 @@ function ticketRow(): Row<Line> {
     set(one) {
       row.link.setAttribute("href", `/tickets/${encodeURIComponent(one.id)}`);
       setText(row.title, `#${one.number} ${one.subject}`);
-      setText(row.line, one.person?.name ?? ticketState(one.state));
+      setText(row.line, one.opened_at ? t("opened {time}", { time: when(one.opened_at, now()) }) : ticketState(one.state));
       row.burn.toggleAttribute("hidden", !one.due_at);
       if (!one.due_at) return setText(row.due, t("no due time"));
       until(row.clock, { at: one.due_at, total: SOON, canBreach: true, fuse: row.burn });
@@ -90,7 +90,7 @@ let next: Line[] = [];
 
 export async function refreshTickets(): Promise<void> {
   try {
-    const { items } = await api.get<{ items: Line[] }>("/api/v1/tickets?state=open&limit=20");
+    const { items } = await api.get<{ items: Line[] }>("/api/v1/tickets?order=due&limit=7");
     next = items.sort((a, b) => Date.parse(a.due_at ?? "9999") - Date.parse(b.due_at ?? "9999")).slice(0, 7);
     paintNext();
   } catch {

@@ -21,6 +21,7 @@ const need = h("span", { class: "small mut right", "data-testid": "finish-need" 
 let sending = false;
 
 const isWrap = (one: Work | null): one is Work => one?.state === "wrap-up";
+const needed = (one: Work): boolean => one.dispositions.length > 0 && one.needs_disposition !== false;
 const choiceOf = (one: Work): string => chosen.get(one.interaction_id) ?? one.disposition;
 
 function choiceRow(first: Choice): Row<Choice> {
@@ -56,7 +57,7 @@ export function chooseByDigit(digit: number): boolean {
 async function send(then: "ready" | "not-ready", reason?: string): Promise<void> {
   const one = current();
   if (!isWrap(one) || sending) return;
-  if (!choiceOf(one) && one.dispositions.length) return complain(t("Choose what it was about first."));
+  if (!choiceOf(one) && needed(one)) return complain(t("Choose what it was about first."));
   sending = true;
   const note = noteText(one.interaction_id);
   const data = { interaction_id: one.interaction_id, disposition: choiceOf(one), note, then, ...(reason ? { reason } : {}) };
@@ -113,7 +114,7 @@ export function paintWrapUp(one: Work | null): void {
   keyed(list, one.dispositions.map((item, place) => ({ ...item, place })), (item) => item.code, choiceRow);
   rove(one);
   const label = one.dispositions.find((item) => item.code === choiceOf(one))?.label;
-  region(need, label ?? "", () => (label ? [icon("check", "s k-ok"), " ", t(label)] : [t("1 answer to go")]));
+  region(need, label ?? "", () => (label ? [icon("check", "s k-ok"), " ", t(label)] : needed(one) ? [t("1 answer to go")] : []));
 }
 
 /** One stop for Tab: the chosen one, else the first. */

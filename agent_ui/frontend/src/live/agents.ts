@@ -31,10 +31,12 @@ const REASONS: Record<string, () => string> = {
   "break": () => t("Break"),
   "lunch": () => t("Lunch"),
   "training": () => t("Training"),
+  "meeting": () => t("Meeting"),
+  "busy": () => t("Phone busy"),
 };
 
 function words(one: AgentTile): string {
-  if (one.state === "away" && one.reason) return REASONS[one.reason]?.() ?? t(one.reason);
+  if (["away", "off"].includes(one.state) && one.reason) return REASONS[one.reason]?.() ?? t(one.reason);
   return one.queue && one.state === "talking" ? one.queue : LOOKS[one.state].word();
 }
 
@@ -58,11 +60,12 @@ function tile(): Row<AgentTile> {
       setText(state, words(one) === look.word() ? "" : `${look.word()}, `);
       setText(word, words(one));
       setAttr(element, "title", [one.name, look.word(), words(one) === look.word() ? one.queue : words(one)].filter(Boolean).join(" · "));
-      if (running === one.since) return;
-      running = one.since;
+      const from = one.since ?? "";
+      if (running === from) return;
+      running = from;
       stop(clock);
       setText(clock, "");
-      since(clock, one.since);
+      if (from) since(clock, from);
     },
   };
 }
@@ -73,7 +76,7 @@ export function buildAgents(): void {
 
 /** By state, then who has been in it longest: rows that need a look come first. */
 function ordered(agents: AgentTile[]): AgentTile[] {
-  return agents.sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || Date.parse(a.since) - Date.parse(b.since));
+  return agents.sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || Date.parse(a.since ?? "9999") - Date.parse(b.since ?? "9999"));
 }
 
 export function paintAgents(all: AgentTile[], team: string): void {

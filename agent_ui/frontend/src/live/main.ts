@@ -47,9 +47,9 @@ function paintTeams(): void {
 }
 
 const DEGRADED: Record<string, () => string> = {
-  "pbx-down": () => t("The phone system does not answer."),
-  "database-down": () => t("The database does not answer."),
-  "events-behind": () => t("Events are written late."),
+  "pbx-link-down": () => t("The phone system does not answer."),
+  "pbx-connecting": () => t("The phone system is being connected."),
+  "store-refuses": () => t("The database refuses to write; calls go on, nothing acknowledged is lost."),
 };
 
 function paintBars(totals: Totals): void {

@@ -44,7 +44,7 @@ function sum(why: WaitingWhy): Child {
     h("tr", null, h("th", { scope: "row" }, label), h("td", null, `${first ? "" : value < 0 ? "– " : "+ "}${number(first ? value : Math.abs(value), 1)}`));
   return h("div", null, h("h3", { class: "sec-h" }, t("Its place, point by point")),
     h("table", { class: "calc" }, h("tbody", null, ...why.arithmetic.map((one, place) => line(addText(one.label_code), one.value, place === 0)),
-      h("tr", { class: "sum" }, h("th", { scope: "row" }, t("Score, place {place} of {of}", { place: why.place, of: why.of })), h("td", null, number(total, 1))))));
+      h("tr", { class: "sum" }, h("th", { scope: "row" }, why.place === null ? t("Sum") : t("Sum, place {place} of {of}", { place: why.place, of: why.of })), h("td", null, number(total, 1))))));
 }
 
 function paint(why: WaitingWhy): void {

@@ -1,35 +1,25 @@
 /** People: the list, and one person with how to reach them, open tickets and contacts. */
 
 import { api } from "../core/api";
-import { now } from "../core/clock";
 import { h, icon, show, type Child } from "../core/dom";
 import { errorText } from "../core/errors";
 import { go } from "../core/places";
 import { organisationName } from "../core/search";
-import { timer, when } from "../core/times";
 import { t } from "../core/texts";
-import { contactText } from "../core/words";
 import { list } from "./list";
+import { interactionRow, type Interaction } from "./interactions";
 import { failed, pageHead } from "./tickets";
 
-interface PersonLine { id: string; name: string; organisation: string | { name: string } | null; numbers: string[]; emails?: string[]; vip?: boolean }
-
-interface PersonFull extends PersonLine { title?: string; heed?: string; note?: string; language?: string; since?: string | null }
-
-interface InteractionLine {
-  id?: string;
-  interaction_id?: string;
-  at?: string;
-  started_at?: string;
-  arrived_at?: string;
-  medium?: string;
-  outcome?: string;
-  state?: string;
-  agent?: string | { name: string } | null;
-  queue?: string | { name: string } | null;
-  talk_time?: number | null;
-  disposition?: string | null;
-  note?: string;
+interface PersonFull {
+  id: string;
+  name: string;
+  title: string;
+  organisation: { id: string; name: string } | null;
+  is_vip: boolean;
+  heed: string;
+  note: string;
+  numbers: { number: string; extension: string; display: string }[];
+  emails: string[];
 }
 
 function initials(name: string): string {
@@ -37,11 +27,11 @@ function initials(name: string): string {
   return ((words[0]?.[0] ?? "") + (words.length > 1 ? (words.at(-1)?.[0] ?? "") : "")).toUpperCase();
 }
 
-function personRow(one: PersonLine): HTMLElement {
+function personRow(one: PersonFull): HTMLElement {
   const href = `/people/${encodeURIComponent(one.id)}`;
   const row = h("tr", { class: "go" },
-    h("td", null, h("span", { class: "fx" }, h("span", { class: "av", "aria-hidden": "true" }, initials(one.name)), h("a", { href, class: "ell" }, one.name), one.vip && h("span", { class: "tag vip" }, t("VIP")))),
-    h("td", { class: "ell hide-s" }, organisationName(one.organisation)), h("td", { class: "num ell" }, one.numbers?.[0] ?? "–"), h("td", { class: "ell hide-s" }, one.emails?.[0] ?? "–"));
+    h("td", null, h("span", { class: "fx" }, h("span", { class: "av", "aria-hidden": "true" }, initials(one.name)), h("a", { href, class: "ell" }, one.name), one.is_vip && h("span", { class: "tag vip" }, t("VIP")))),
+    h("td", { class: "ell hide-s" }, organisationName(one.organisation)), h("td", { class: "num ell" }, one.numbers[0]?.display ?? "–"), h("td", { class: "ell hide-s" }, one.emails[0] ?? "–"));
   row.addEventListener("click", (event) => {
     if (!(event.target instanceof HTMLAnchorElement)) go(href);
   });
@@ -51,7 +41,7 @@ function personRow(one: PersonLine): HTMLElement {
 export function mountPeople(root: HTMLElement, params: URLSearchParams): () => void {
   const q = h("input", { class: "in", type: "search", "aria-label": t("Search people"), placeholder: t("Name, company or number"), "data-testid": "people-q" });
   q.value = params.get("q") ?? "";
-  const people = list<PersonLine>({
+  const people = list<PersonFull>({
     path: "/api/v1/people", limit: 25, filters: () => ({ q: q.value.trim() }),
     head: [t("Name"), h("span", { class: "hide-s" }, t("Company")), t("Number"), h("span", { class: "hide-s" }, t("Mail"))],
     row: personRow, caption: t("People"), none: t("Nobody found. A person is created on the desk when a new number calls."),
@@ -61,19 +51,11 @@ export function mountPeople(root: HTMLElement, params: URLSearchParams): () => v
   return people.leave;
 }
 
-const nameOf = (value: string | { name: string } | null | undefined): string => (typeof value === "string" ? value : (value?.name ?? ""));
-
-function interactionRow(one: InteractionLine): HTMLElement {
-  const at = one.at ?? one.started_at ?? one.arrived_at ?? "";
-  const detail = [nameOf(one.agent), nameOf(one.queue), one.talk_time ? timer(one.talk_time) : ""].filter(Boolean).join(" · ");
-  return h("tr", null, h("td", { class: "num" }, at ? when(at, now()) : "–"), h("td", { class: "ell" }, contactText({ ...one, outcome: one.outcome ?? one.state ?? "" })), h("td", { class: "ell hide-s" }, detail));
-}
-
 function side(one: PersonFull, note: HTMLElement): HTMLElement {
   const rows: [string, Child][] = [
     [t("Company"), organisationName(one.organisation) || "–"],
-    [t("Numbers"), one.numbers?.length ? h("span", { class: "num" }, one.numbers.join(", ")) : "–"],
-    [t("Mail"), one.emails?.length ? one.emails.join(", ") : "–"],
+    [t("Numbers"), one.numbers.length ? h("span", { class: "num pre" }, one.numbers.map((number) => number.display).join("\n")) : "–"],
+    [t("Mail"), one.emails.length ? h("span", { class: "pre" }, one.emails.join("\n")) : "–"],
   ];
   return h("div", { class: "tk-side" },
     h("section", { class: "pan" }, h("div", { class: "ph" }, h("h2", null, t("Facts"))), h("div", { class: "pb" }, h("dl", { class: "kv" }, ...rows.flatMap(([name, value]) => [h("dt", null, name), h("dd", null, value)])))),
@@ -82,7 +64,7 @@ function side(one: PersonFull, note: HTMLElement): HTMLElement {
 
 function noteForm(one: PersonFull): HTMLElement {
   const field = h("textarea", { class: "in", rows: 5, id: "person-note", "data-testid": "person-note", maxlength: 20000 });
-  field.value = one.note ?? "";
+  field.value = one.note;
   const said = h("span", { class: "small mut", role: "status" });
   const problem = h("p", { class: "emsg", role: "alert", hidden: true });
   const form = h("form", { class: "pan" }, h("div", { class: "ph" }, h("h2", null, h("label", { for: field.id }, t("Notes"))), h("span", { class: "right" }, said)), h("div", { class: "pb d-grid gap-2" }, field, problem, h("div", null, h("button", { class: "btn", "data-testid": "person-note-save" }, t("Save")))));
@@ -103,13 +85,13 @@ function noteForm(one: PersonFull): HTMLElement {
 }
 
 function build(root: HTMLElement, one: PersonFull): () => void {
-  const contacts = list<InteractionLine>({
-    path: `/api/v1/people/${encodeURIComponent(one.id)}/interactions`, limit: 25, filters: () => ({}),
-    head: [t("When"), t("What"), h("span", { class: "hide-s" }, t("Who and how long"))], row: interactionRow, caption: t("Last contacts"), none: t("No contact yet."),
+  const contacts = list<Interaction>({
+    path: "/api/v1/interactions", limit: 25, filters: () => ({ person_id: one.id }),
+    head: [t("When"), t("What"), h("span", { class: "hide-s" }, t("Talked"))], row: interactionRow, caption: t("Last contacts"), none: t("No contact yet."),
   });
   const where = [one.title, organisationName(one.organisation)].filter(Boolean).join(", ");
   root.replaceChildren(h("div", { class: "page tk" }, h("a", { class: "back", href: "/people" }, icon("arrow-left", "s"), t("People")),
-    h("div", { class: "fx" }, h("span", { class: "av m", "aria-hidden": "true" }, initials(one.name)), h("div", { class: "grow" }, h("h1", { class: "tk-h" }, one.name), h("p", { class: "ink2 row13" }, where)), one.vip && h("span", { class: "tag vip" }, t("VIP"))),
+    h("div", { class: "fx" }, h("span", { class: "av m", "aria-hidden": "true" }, initials(one.name)), h("div", { class: "grow" }, h("h1", { class: "tk-h" }, one.name), h("p", { class: "ink2 row13" }, where)), one.is_vip && h("span", { class: "tag vip" }, t("VIP"))),
     one.heed ? h("p", { class: "heed" }, icon("hand-stop", "s"), h("span", null, one.heed)) : h("span"),
     h("div", { class: "tk-g" }, h("section", { class: "pan" }, h("div", { class: "ph" }, h("h2", null, t("Last contacts"))), contacts.element), side(one, noteForm(one)))));
   return contacts.leave;

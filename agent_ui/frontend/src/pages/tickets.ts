@@ -11,24 +11,20 @@ import { t } from "../core/texts";
 import { ticketState } from "../core/words";
 import { list } from "./list";
 
-interface PersonRef { id?: string; person_id?: string; name: string; organisation?: string | { name: string } | null }
-
 export interface Ticket {
   id: string;
   number: string | number;
   subject: string;
   state: string;
+  person_id: string | null;
+  interaction_id: string | null;
+  policy_id: string | null;
+  opened_at: string;
+  solved_at: string | null;
+  closed_at: string | null;
   due_at: string | null;
-  due_kind?: string;
-  person?: PersonRef | null;
-  person_id?: string | null;
-  person_name?: string | null;
-  created_at?: string;
-  closed_at?: string | null;
-  policy?: string | { name: string } | null;
-  note?: string;
-  notes?: { at: string; by: string; text: string }[];
-  interaction_id?: string | null;
+  due_kind: string | null;
+  notes?: { id: string; author_id: string; at: string; text: string }[];
 }
 
 const SOON = 4 * 3600;
@@ -44,14 +40,10 @@ export function stateTag(state: string): HTMLElement {
   return h("span", { class: isClosed(state) ? "tag ok" : "tag" }, isClosed(state) ? icon("check", "s") : null, ticketState(state));
 }
 
-function personName(one: Ticket): string {
-  return one.person?.name ?? one.person_name ?? "";
-}
-
 export function ticketRow(one: Ticket): HTMLElement {
   const href = `/tickets/${encodeURIComponent(one.id)}`;
   const row = h("tr", { class: "go" },
-    h("td", null, h("a", { href }, `#${one.number}`)), h("td", { class: "ell" }, one.subject), h("td", { class: "ell hide-s" }, personName(one)),
+    h("td", null, h("a", { href }, `#${one.number}`)), h("td", { class: "ell" }, one.subject), h("td", { class: "num hide-s" }, when(one.opened_at, now())),
     h("td", { class: "hide-s" }, stateTag(one.state)), h("td", { class: "n" }, ...dueCell(one)));
   row.addEventListener("click", (event) => {
     if (!(event.target instanceof HTMLAnchorElement)) go(href);
@@ -69,10 +61,10 @@ export function mountTickets(root: HTMLElement, params: URLSearchParams): () => 
   q.value = params.get("q") ?? "";
   const tickets = list<Ticket>({
     path: "/api/v1/tickets", limit: 25, filters: () => ({ state, q: q.value.trim() }),
-    head: [t("Number"), t("Subject"), h("span", { class: "hide-s" }, t("Customer")), h("span", { class: "hide-s" }, t("State")), t("Due")],
+    head: [t("Number"), t("Subject"), h("span", { class: "hide-s" }, t("Opened")), h("span", { class: "hide-s" }, t("State")), t("Due")],
     row: ticketRow, caption: t("Tickets"), none: t("No ticket here. Tickets are made from a call, on the desk."),
   });
-  const states: [string, string][] = [["open", t("Open")], ["closed", t("Closed")], ["", t("All")]];
+  const states: [string, string][] = [["open", t("Open")], ["solved", t("Solved")], ["closed", t("Closed")], ["", t("All")]];
   const seg = h("div", { class: "seg", role: "group", "aria-label": t("State") });
   seg.append(...states.map(([value, text]) => {
     const button = h("button", { type: "button", "aria-pressed": String(value === state), "data-testid": `state-${value || "all"}` }, text);
@@ -88,34 +80,49 @@ export function mountTickets(root: HTMLElement, params: URLSearchParams): () => 
   return tickets.leave;
 }
 
+function doneAt(one: Ticket): string {
+  const at = one.closed_at ?? one.solved_at;
+  return at ? when(at, now()) : "";
+}
+
 function duePanel(one: Ticket): HTMLElement {
   const burn = fuse("");
   const open = one.due_at && !isClosed(one.state) ? one.due_at : null;
   const value = h("div", { class: "v" });
   if (open) value.append(icon("clock"), until(h("span", { class: "clock" }), { at: open, total: SOON, canBreach: true, fuse: burn }));
-  else value.append(isClosed(one.state) ? t("Closed") : t("no due time"));
+  else value.append(isClosed(one.state) ? ticketState(one.state) : t("no due time"));
   return h("div", { class: "clk" }, h("div", { class: "l" }, one.due_kind === "reply" ? t("Reply due") : t("Solve due")), value,
-    h("span", { class: "mut" }, open ? t("due {time}", { time: when(open, now()) }) : one.closed_at ? when(one.closed_at, now()) : ""), open ? burn : null);
+    h("span", { class: "mut" }, open ? t("due {time}", { time: when(open, now()) }) : doneAt(one)), open ? burn : null);
 }
 
-function facts(one: Ticket): HTMLElement {
-  const id = one.person?.id ?? one.person?.person_id ?? one.person_id;
-  const name = personName(one) || t("Customer");
-  const policy = typeof one.policy === "string" ? one.policy : (one.policy?.name ?? "");
+/** What a ticket only names by id: read beside it; a part that cannot be read is left out. */
+interface Around { person: { id: string; name: string; organisation: { name: string } | null } | null; policy: string }
+
+async function readAround(one: Ticket): Promise<Around> {
+  const [person, policies] = await Promise.all([
+    one.person_id ? api.get<Around["person"]>(`/api/v1/people/${encodeURIComponent(one.person_id)}`).catch(() => null) : null,
+    one.policy_id ? api.get<{ id: string; name: string }[]>("/api/v1/sla-policies").catch(() => []) : [],
+  ]);
+  return { person, policy: policies.find((policy) => policy.id === one.policy_id)?.name ?? "" };
+}
+
+function facts(one: Ticket, around: Around): HTMLElement {
   const rows: [string, Child][] = [
-    [t("Customer"), id ? h("a", { href: `/people/${encodeURIComponent(id)}` }, name) : "–"],
-    [t("Company"), organisationName(one.person?.organisation) || "–"],
-    [t("Promise"), policy || "–"],
-    [t("Created"), one.created_at ? when(one.created_at, now()) : "–"],
+    [t("Customer"), around.person ? h("a", { href: `/people/${encodeURIComponent(around.person.id)}` }, around.person.name) : "–"],
+    [t("Company"), organisationName(around.person?.organisation) || "–"],
+    [t("Promise"), around.policy ? t(around.policy) : "–"],
+    [t("Opened"), when(one.opened_at, now())],
   ];
   return h("section", { class: "pan" }, h("div", { class: "ph" }, h("h2", null, t("Facts"))), h("div", { class: "pb" }, h("dl", { class: "kv" }, ...rows.flatMap(([name, value]) => [h("dt", null, name), h("dd", null, value)]))));
 }
 
-interface TicketPage { root: HTMLElement; ticket: Ticket; note: HTMLTextAreaElement; problem: HTMLElement; head: HTMLElement; side: HTMLElement; notes: HTMLElement; toggle: HTMLButtonElement }
+interface TicketPage { root: HTMLElement; ticket: Ticket; around: Around; note: HTMLTextAreaElement; problem: HTMLElement; head: HTMLElement; side: HTMLElement; notes: HTMLElement; toggle: HTMLButtonElement }
 
 async function change(page: TicketPage, data: Record<string, unknown>): Promise<boolean> {
   try {
-    page.ticket = await api.patch<Ticket>(`/api/v1/tickets/${encodeURIComponent(page.ticket.id)}`, data);
+    const path = `/api/v1/tickets/${encodeURIComponent(page.ticket.id)}`;
+    await api.patch<Ticket>(path, data);
+    page.ticket = await api.get<Ticket>(path);
     show(page.problem, false);
     paintTicket(page);
     return true;
@@ -127,23 +134,24 @@ async function change(page: TicketPage, data: Record<string, unknown>): Promise<
 }
 
 function notesOf(one: Ticket): HTMLElement[] {
-  if (one.notes) return one.notes.map((note) => h("li", { class: "msg note" }, h("span", { class: "av n", "aria-hidden": "true" }, icon("notes")), h("div", null, h("header", null, h("b", null, note.by), h("span", { class: "mut small right" }, when(note.at, now()))), h("p", { class: "body pre" }, note.text))));
-  return one.note ? [h("li", { class: "msg note" }, h("span", { class: "av n", "aria-hidden": "true" }, icon("notes")), h("div", null, h("p", { class: "body pre" }, one.note)))] : [];
+  const mine = document.documentElement.dataset["user"];
+  return (one.notes ?? []).map((note) => h("li", { class: "msg note" }, h("span", { class: "av n", "aria-hidden": "true" }, icon("notes")),
+    h("div", null, h("header", null, h("b", null, note.author_id === mine ? t("You") : t("A colleague")), h("span", { class: "mut small right" }, when(note.at, now()))), h("p", { class: "body pre" }, note.text))));
 }
 
 function paintTicket(page: TicketPage): void {
   const one = page.ticket;
   page.head.replaceChildren(h("p", { class: "fx" }, h("span", { class: "mut num" }, `#${one.number}`), stateTag(one.state)), h("h1", { class: "tk-h" }, one.subject));
-  page.side.replaceChildren(duePanel(one), facts(one));
+  page.side.replaceChildren(duePanel(one), facts(one, page.around));
   const notes = notesOf(one);
   page.notes.replaceChildren(...(notes.length ? notes : [h("li", { class: "none" }, t("No note yet."))]));
   page.toggle.replaceChildren(icon(isClosed(one.state) ? "refresh" : "circle-check"), isClosed(one.state) ? t("Open again") : t("Close ticket"));
 }
 
-function buildTicket(root: HTMLElement, ticket: Ticket): void {
+function buildTicket(root: HTMLElement, ticket: Ticket, around: Around): void {
   const note = h("textarea", { class: "in", rows: 3, id: "ticket-note", "data-testid": "ticket-note", maxlength: 20000, placeholder: t("A note for colleagues") });
   const page: TicketPage = {
-    root, ticket, note, problem: h("div", { class: "bar breach", role: "alert", hidden: true }), head: h("div", { class: "grow" }), side: h("div", { class: "tk-side" }),
+    root, ticket, around, note, problem: h("div", { class: "bar breach", role: "alert", hidden: true }), head: h("div", { class: "grow" }), side: h("div", { class: "tk-side" }),
     notes: h("ul", { class: "tk-notes" }), toggle: h("button", { type: "button", class: "btn", "data-testid": "ticket-toggle" }),
   };
   const form = h("form", { class: "reply" }, h("label", { class: "fl", for: note.id }, t("Note")), note, h("div", { class: "fx" }, h("button", { class: "btn pri", "data-testid": "ticket-note-save" }, t("Add the note")), page.toggle));
@@ -166,7 +174,7 @@ export function failed(root: HTMLElement, error: unknown, back: string, label: s
 export function mountTicket(root: HTMLElement, id: string): () => void {
   const stop = new AbortController();
   api.get<Ticket>(`/api/v1/tickets/${encodeURIComponent(id)}`, stop.signal).then(
-    (ticket) => buildTicket(root, ticket),
+    (ticket) => readAround(ticket).then((around) => stop.signal.aborted || buildTicket(root, ticket, around)),
     (error: unknown) => stop.signal.aborted || failed(root, error, "/tickets", t("Tickets")),
   );
   return () => stop.abort();
