@@ -14,13 +14,18 @@ AgentRank = tuple[float, float, str, Agent]
 ItemRank = tuple[bool, int, float, str, Item]
 
 
+_LOADED = 1e10
+"""Seconds of idle time that a whole agent's load outweighs: any share of it is more than a life. One float compares
+several times faster than two, and keeps microseconds at this size."""
+
+
 class AgentOrder(Protocol):
     """Ranks free agents."""
 
     name: str
 
     def rank(self, agent: Agent) -> AgentRank:
-        """Return (first key, second key, id, agent); the smallest gets the interaction."""
+        """Return (key, idle since, id, agent); the smallest gets the interaction."""
         ...
 
 
@@ -40,8 +45,9 @@ class LongestIdle:
     name = "longest-idle"
 
     def rank(self, agent: Agent) -> AgentRank:
-        load = agent.load / agent.profile.unit if agent.load else 0.0
-        return (load, agent.idle_since, agent.id, agent)
+        since = agent.idle_since
+        key = since + agent.load / agent.profile.unit * _LOADED if agent.load else since
+        return (key, since, agent.id, agent)
 
 
 class PriorityThenOldest:
