@@ -1,0 +1,308 @@
+"""Nailed legs: an agent's leg that stays up and parked between calls; a call is a Redirect, not a new INVITE.
+
+One leg per device, brought up when the agent becomes present and up again when the phone comes back. An alert is a
+tone on the leg (cc-alert-tone) and a card on the screen; ``connect`` moves the leg into cc-bridge, where the same guard
+as for any leg decides. While a leg serves a reservation it goes by the reservation's id (``Calls.aliases``).
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import structlog
+
+from contactcenter.core.clock import Clock
+from contactcenter.core.errors import ActionFailed, Unavailable
+from contactcenter.core.ids import LegId, ReservationId, ServerId
+from contactcenter.interactions import ports
+from cti import dialplan_names as names
+from cti.ami import Message
+from cti.calls import Calls
+
+log = structlog.get_logger(__name__)
+
+PREPARE_TIME = 30.0  # seconds the phone may ring until its agent picks up the leg to be nailed
+
+
+class Link(Protocol):
+    """What is needed of the AMI client."""
+
+    def send(self, action: str, fields: Mapping[str, str | Sequence[str]]) -> "asyncio.Future[Message]":
+        """Write one action now. Raises Unavailable."""
+        ...
+
+    def send_many(
+        self, actions: Sequence[tuple[str, Mapping[str, str | Sequence[str]]]]
+    ) -> "list[asyncio.Future[Message]]":
+        """Write several actions in one go. Raises Unavailable."""
+        ...
+
+
+class State(StrEnum):
+    """Where an alert on a nailed leg stands."""
+
+    TONE = "tone"  # the card is on the screen, the leg hears a tone
+    CONNECTING = "connecting"  # accepted: the leg is on its way to the guard
+    REVOKING = "revoking"  # taken back while on its way
+
+
+@dataclass(slots=True)
+class NailedLeg:
+    """One device's leg. ``is_up`` once its agent picked it up."""
+
+    device: ports.Device
+    leg_id: LegId
+    is_up: bool = False
+
+
+@dataclass(slots=True)
+class ToneAlert:
+    """One alert on a nailed leg."""
+
+    order: ports.AlertOrder
+    leg: NailedLeg
+    state: State = State.TONE
+
+
+class NailedLegs:
+    """All nailed legs of one PBX. ``link`` is bound later, like the telephony's."""
+
+    link: Link
+
+    def __init__(
+        self, server_id: ServerId, calls: Calls, clock: Clock, on_fact: ports.OnFact, new_id: Callable[[], str]
+    ) -> None:
+        self.legs: dict[str, NailedLeg] = {}
+        self.alerts: dict[ReservationId, ToneAlert] = {}
+        self._wanted: dict[str, ports.Device] = {}
+        self._server_id = server_id
+        self._calls = calls
+        self._clock = clock
+        self._on_fact = on_fact
+        self._new_id = new_id
+
+    # ------------------------------------------------------------ legs
+
+    def prepare(self, device: ports.Device) -> None:
+        """Bring the device's leg up and keep it; does nothing when it is up or on its way."""
+        self._wanted[device.endpoint] = device
+        if device.endpoint in self.legs:
+            return
+        leg = NailedLeg(device, LegId(self._new_id()))
+        self.legs[device.endpoint] = leg
+        sent = self._send("Originate", _originate(leg), lambda future: self._dialed(leg, future))
+        if not sent:
+            del self.legs[device.endpoint]
+
+    def release(self, device: ports.Device) -> None:
+        """Let the device's leg go."""
+        self._wanted.pop(device.endpoint, None)
+        leg = self.legs.get(device.endpoint)
+        if leg is not None:
+            self._send("Hangup", {"Channel": leg.leg_id, "Cause": "16"}, _ignore)
+
+    def adopt(self, legs: Iterable[ports.LiveLeg]) -> None:
+        """After a gap: legs of wanted devices that stand parked are theirs; what is not there any more is gone."""
+        up = {leg.leg_id: leg for leg in legs}
+        for endpoint, nailed in list(self.legs.items()):
+            if nailed.leg_id not in up and self._calls.leg_alias(nailed.leg_id) not in up:
+                self._lost(endpoint)
+        for leg in up.values():
+            device = self._wanted.get(leg.endpoint)
+            if device is not None and leg.is_up and leg.peer is None and leg.endpoint not in self.legs:
+                self.legs[leg.endpoint] = NailedLeg(device, leg.leg_id, is_up=True)
+
+    def usable(self, endpoint: str, registered: bool) -> bool:
+        """Return whether a device counts as usable: any other when registered, a nailed one when its leg is up."""
+        if endpoint not in self._wanted:
+            return registered
+        leg = self.legs.get(endpoint)
+        return leg is not None and leg.is_up
+
+    def device_news(self, fact: ports.DeviceChanged) -> ports.DeviceChanged:
+        """Return the device's news as it counts here; a phone that is back is nailed again."""
+        device = self._wanted.get(fact.endpoint)
+        if device is None:
+            return fact
+        if fact.usable:
+            self.prepare(device)
+        usable = self.usable(fact.endpoint, fact.usable)
+        return ports.DeviceChanged(fact.server_id, fact.endpoint, usable, fact.state, fact.at)
+
+    def _dialed(self, leg: NailedLeg, future: "asyncio.Future[Message]") -> None:
+        if not future.cancelled() and isinstance(future.exception(), ActionFailed):
+            self._lost(leg.device.endpoint)
+
+    def _lost(self, endpoint: str) -> None:
+        leg = self.legs.pop(endpoint, None)
+        if leg is None:
+            return
+        self._calls.aliases.pop(leg.leg_id, None)
+        for reservation_id, alert in list(self.alerts.items()):
+            if alert.leg is leg:
+                self._over(reservation_id, ports.AlertFailure.UNREACHABLE)
+        self._tell_device(leg, usable=False, state="NAILED_LEG_LOST")
+
+    def _tell_device(self, leg: NailedLeg, *, usable: bool, state: str) -> None:
+        self._on_fact(ports.DeviceChanged(self._server_id, leg.device.endpoint, usable, state, self._clock.now()))
+
+    # ------------------------------------------------------------ alerts
+
+    def owns(self, reservation_id: str) -> bool:
+        """Tell whether a reservation is alerted on, or served by, a nailed leg."""
+        return ReservationId(reservation_id) in self.alerts or self._leg_of(reservation_id) is not None
+
+    def alert(self, order: ports.AlertOrder) -> None:
+        """Sound the tone on the device's leg."""
+        leg = self.legs.get(order.device.endpoint)
+        if leg is None or not leg.is_up:
+            self._on_fact(ports.AlertEnded(order.reservation_id, ports.AlertFailure.UNREACHABLE, self._clock.now()))
+            return
+        self.alerts[order.reservation_id] = ToneAlert(order, leg)
+        self._redirect(leg, names.ALERT_TONE)
+
+    def connect(self, reservation_id: ReservationId) -> None:
+        """Accepted on screen: send the leg to the guard, and through it to the caller."""
+        alert = self.alerts.get(reservation_id)
+        if alert is None or alert.state is not State.TONE:
+            return
+        alert.state = State.CONNECTING
+        leg = alert.leg.leg_id
+        self._calls.aliases[leg] = LegId(reservation_id)
+        variables = {
+            (alert.order.caller_leg, names.VAR_RESERVATION): reservation_id,
+            (leg, names.VAR_RESERVATION): reservation_id,
+            (leg, names.VAR_CALLER): alert.order.caller_leg,
+        }
+        actions: list[tuple[str, Mapping[str, str | Sequence[str]]]] = [
+            ("Setvar", {"Channel": channel, "Variable": name, "Value": value})
+            for (channel, name), value in variables.items()
+        ]
+        actions.append(("Redirect", {"Channel": leg, "Context": names.BRIDGE, "Exten": "s", "Priority": "1"}))
+        try:
+            for future in self.link.send_many(actions):
+                future.add_done_callback(_ignore)
+        except Unavailable:
+            self._over(reservation_id, ports.AlertFailure.FAILED)
+
+    def revoke(self, reservation_id: ReservationId) -> None:
+        """Take an alert back. A tone is just over; a leg on its way is disarmed first, as any other (cti.alerts)."""
+        alert = self.alerts.get(reservation_id)
+        if alert is None:
+            return
+        if alert.state is State.TONE:
+            self._over(reservation_id, ports.AlertFailure.REVOKED)
+            return
+        alert.state = State.REVOKING
+        fields = {"Channel": alert.order.caller_leg, "Variable": names.VAR_RESERVATION, "Value": "revoked"}
+        self._send("Setvar", fields, lambda future: self._disarmed(reservation_id))
+
+    def _disarmed(self, reservation_id: ReservationId) -> None:
+        alert = self.alerts.get(reservation_id)
+        if alert is not None:
+            fields = {"Channel": alert.order.caller_leg, "Variable": "SHARED(CC_BRIDGED)"}
+            self._send("Getvar", fields, lambda future: self._asked(reservation_id, future))
+
+    def _asked(self, reservation_id: ReservationId, future: "asyncio.Future[Message]") -> None:
+        answered = not future.cancelled() and future.exception() is None
+        passed = answered and future.result().get("Value") == reservation_id
+        if not passed and reservation_id in self.alerts:
+            self._over(reservation_id, ports.AlertFailure.REVOKED)
+
+    def hang_up(self, reservation_id: str) -> None:
+        """End the conversation on a nailed leg: the leg goes back to its park, the customer on in the dialplan."""
+        leg = self._leg_of(reservation_id)
+        if leg is not None:
+            self._redirect(leg, names.PARK)
+
+    def connected(self, reservation_id: str) -> None:
+        """The bridge formed: nothing is alerted any more."""
+        self.alerts.pop(ReservationId(reservation_id), None)
+
+    def _over(self, reservation_id: ReservationId, failure: ports.AlertFailure) -> None:
+        alert = self.alerts.pop(reservation_id, None)
+        if alert is None:
+            return
+        self._calls.aliases.pop(alert.leg.leg_id, None)
+        self._on_fact(ports.AlertEnded(reservation_id, failure, self._clock.now()))
+
+    def _leg_of(self, reservation_id: str) -> NailedLeg | None:
+        for leg in self.legs.values():
+            if self._calls.aliases.get(leg.leg_id) == reservation_id:
+                return leg
+        return None
+
+    # ------------------------------------------------------------ events
+
+    def watch(self, message: Message) -> None:
+        """See what an event means to a nailed leg."""
+        leg_id = message.get("Uniqueid")
+        leg = next((leg for leg in self.legs.values() if leg.leg_id == leg_id), None)
+        if leg is None:
+            if message.kind == "OriginateResponse" and message.get("Response") == "Failure":
+                self._not_picked_up(message.get("ActionID"))
+            return
+        if message.kind == "Newstate" and message.get("ChannelState") == "6" and not leg.is_up:
+            leg.is_up = True
+            self._tell_device(leg, usable=True, state="NAILED")
+        elif message.kind == "Hangup":
+            self._lost(leg.device.endpoint)
+        elif message.kind == "UserEvent":
+            self._user_event(leg, message.get("UserEvent"))
+
+    def _not_picked_up(self, action_id: str) -> None:
+        for endpoint, leg in list(self.legs.items()):
+            if leg.leg_id == action_id:
+                self._lost(endpoint)
+
+    def _user_event(self, leg: NailedLeg, name: str) -> None:
+        served = self._calls.aliases.get(leg.leg_id)
+        if served is None:
+            return
+        if name == names.EVENT_LOST:
+            self._over(ReservationId(served), ports.AlertFailure.LOST)
+        elif name == names.EVENT_BRIDGE_ENDED:
+            del self._calls.aliases[leg.leg_id]
+            self._on_fact(ports.LegEnded(self._server_id, served, 16, self._clock.now()))
+
+    # ------------------------------------------------------------ sending
+
+    def _redirect(self, leg: NailedLeg, context: str) -> None:
+        fields = {"Channel": leg.leg_id, "Context": context, "Exten": "s", "Priority": "1"}
+        self._send("Redirect", fields, _ignore)
+
+    def _send(
+        self,
+        action: str,
+        fields: Mapping[str, str | Sequence[str]],
+        answered: Callable[["asyncio.Future[Message]"], None],
+    ) -> bool:
+        try:
+            self.link.send(action, fields).add_done_callback(answered)
+        except Unavailable as error:
+            log.info("act-not-sent", action=action, server=self._server_id, error=error.code)
+            return False
+        return True
+
+
+def _originate(leg: NailedLeg) -> dict[str, str | Sequence[str]]:
+    return {
+        "Channel": f"PJSIP/{leg.device.endpoint}",
+        "Context": names.PARK,
+        "Exten": "s",
+        "Priority": "1",
+        "Timeout": str(int(PREPARE_TIME * 1000)),
+        "CallerID": '"contactcenter" <0>',
+        "Variable": [f"{names.VAR_NAILED}=1", "PJSIP_HEADER(add,Call-Info)=answer-after=0"],
+        "ChannelId": leg.leg_id,
+        "Async": "true",
+    }
+
+
+def _ignore(future: "asyncio.Future[Message]") -> None:
+    """Take the answer of an act whose effect is told by events, so that a refusal is not an unseen exception."""
+    error = None if future.cancelled() else future.exception()
+    if error is not None:
+        log.info("act-refused", error=str(error))
