@@ -1,0 +1,93 @@
+"""What ended while nobody listened, read from the PBX's own records."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cti import cel
+from cti.cel import CelFile, ended_legs
+from cti.dialplan_names import CEL_FIELDS
+
+AT = 1_780_000_000.123456
+
+
+def line(uniqueid: str = "1780000000.1", event: str = "HANGUP", *, time: str = f"{AT:.6f}", **fields: str) -> str:
+    extra = json.dumps({"hangupcause": 16, "hangupsource": "PJSIP/carrier-1"})
+    given = {"event": event, "time": time, "uniqueid": uniqueid, "linkedid": uniqueid, "extra": extra, **fields}
+    quoted = [given.get(name, "").replace('"', '""') for name in CEL_FIELDS]
+    return ",".join(f'"{value}"' for value in quoted) + "\n"
+
+
+def test_hangups_are_read_with_cause_and_instant() -> None:
+    (leg,) = ended_legs(line("a.1", "CHAN_START") + line("a.1") + line("a.1", "LINKEDID_END"))
+    assert (leg.leg_id, leg.cause) == ("a.1", 16)
+    assert leg.at.timestamp() == pytest.approx(AT, abs=1e-6)
+
+
+@pytest.mark.parametrize("number", ["\u2028", "\x85", "a,b", 'qu"ote', "\x0b\x0c", "<script>", "\ufffd"])
+def test_odd_text_in_a_field_does_not_tear_the_line(number: str) -> None:
+    assert [leg.leg_id for leg in ended_legs(line("a.1", caller_number=number) + line("a.2"))] == ["a.1", "a.2"]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "not a record\n",
+        '"HANGUP","17',
+        '"HANGUP","1780000000.1","open quote\n',
+        "HANGUP,a\rb,c\n",
+        line(time="never"),
+        line(time="1e300"),
+        line(extra="{"),
+        line(extra="[]"),
+        line(extra='{"hangupcause": null}'),
+        line(extra='{"hangupcause": "x"}'),
+        "x" * 200_000 + "\n",
+        "\n",
+    ],
+)
+def test_a_bad_line_spoils_no_other(bad: str) -> None:
+    text = line("a.1") + bad + ("" if bad.endswith("\n") else "\n") + line("a.2")
+    assert [leg.leg_id for leg in ended_legs(text)] == ["a.1", "a.2"]
+
+
+def test_a_hangup_without_details_counts() -> None:
+    (leg,) = ended_legs(line(extra=""))
+    assert leg.cause == 0
+
+
+async def test_read_on_from_where_it_ended(tmp_path: Path) -> None:
+    path = tmp_path / "cel.csv"
+    file = CelFile(path)
+    assert await file.ended() == []
+    path.write_text(line("a.1"))
+    assert [leg.leg_id for leg in await file.ended()] == ["a.1"]
+    assert await file.ended() == []
+    half = line("a.2")
+    with path.open("a") as writer:
+        writer.write(half[:40])
+    assert await file.ended() == [], "half a line waits for its other half"
+    with path.open("a") as writer:
+        writer.write(half[40:] + line("a.3"))
+    assert [leg.leg_id for leg in await file.ended()] == ["a.2", "a.3"]
+
+
+async def test_a_rotated_file_is_read_from_its_start(tmp_path: Path) -> None:
+    path = tmp_path / "cel.csv"
+    path.write_text(line("a.1") * 3)
+    file = CelFile(path)
+    await file.ended()
+    path.write_text(line("a.9"))
+    assert [leg.leg_id for leg in await file.ended()] == ["a.9"]
+
+
+async def test_a_first_read_of_a_huge_file_looks_at_its_tail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "cel.csv"
+    path.write_text(line("a.1") + line("a.2"))
+    monkeypatch.setattr(cel, "TAIL_BYTES", len(line("a.2")) + 10)
+    assert [leg.leg_id for leg in await CelFile(path).ended()] == ["a.2"]
+
+
+async def test_no_file_is_no_record() -> None:
+    assert await CelFile(None).ended() == []

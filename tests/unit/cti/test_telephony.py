@@ -1,0 +1,630 @@
+"""The telephony adapter against a client that only records: what is sent, in which order, what becomes of answers."""
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import pytest
+
+from contactcenter.core.clock import ManualClock
+from contactcenter.core.errors import Unavailable
+from contactcenter.core.ids import AgentId, LegId, ReservationId, ServerId
+from contactcenter.core.tasks import TaskSupervisor
+from contactcenter.interactions import ports
+from contactcenter.interactions.ports import AlertFailure, LegMode
+from cti import telephony
+from cti.alerts import State
+from cti.ami import AmiClient, LinkState
+from cti.telephony import AsteriskTelephony, PbxTelephony, caller_id
+from tests.fakes import ami_events as e
+from tests.fakes.ami_client import FakeAmiClient, Sent
+
+SERVER = ServerId("pbx-1")
+CALLER = e.channel("1780000000.1")
+RES = ReservationId("r0000000000000000000000001")
+AGENT = e.agent(RES)
+Fact = TypeVar("Fact")
+
+
+def order(mode: LegMode = LegMode.RING, name: str = "Ada", number: str = "+4930901820") -> ports.AlertOrder:
+    device = ports.Device(AgentId("a1"), SERVER, "agent-1001", mode)
+    return ports.AlertOrder(RES, device, LegId(CALLER["Uniqueid"]), number, name, 22.0)
+
+
+async def settle() -> None:
+    """Let callbacks of answered futures run."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+class Line:
+    """One PBX as the adapter sees it."""
+
+    def __init__(self) -> None:
+        self.client = FakeAmiClient()
+        self.clock = ManualClock(datetime(2026, 6, 1, tzinfo=UTC))
+        self.facts: list[ports.Fact] = []
+        self.ended: Sequence[ports.EndedLeg] = ()
+        self.tasks = TaskSupervisor()
+        self.pbx = PbxTelephony(SERVER, self.clock, self.tasks, self.facts.append, self.read_cel)
+        self.pbx.bind(self.client)  # type: ignore[arg-type]
+
+    async def read_cel(self) -> Sequence[ports.EndedLeg]:
+        return self.ended
+
+    def told(self, kind: type[Fact]) -> list[Fact]:
+        return [fact for fact in self.facts if isinstance(fact, kind)]
+
+    def failure(self) -> AlertFailure:
+        (ended,) = self.told(ports.AlertEnded)
+        assert ended.reservation_id == RES
+        assert RES not in self.pbx.alerts
+        return ended.failure
+
+    def alert(self, mode: LegMode = LegMode.RING) -> tuple[Sent, Sent]:
+        self.pbx.on_message(e.new_channel(CALLER))
+        self.pbx.alert(order(mode))
+        return self.client.take("Setvar"), self.client.take("Originate")
+
+    async def ringing(self) -> None:
+        for one in self.alert():
+            one.succeed()
+        self.pbx.on_message(e.new_channel(AGENT))
+        self.pbx.on_message(e.new_state(AGENT, "5"))
+        await settle()
+
+    def originate_response(self, response: str, reason: str) -> None:
+        self.pbx.on_message(
+            e.event("OriginateResponse", Response=response, ActionID=RES, Reason=reason, Uniqueid="<null>")
+        )
+
+    def connect(self) -> None:
+        self.pbx.on_message(e.new_state(AGENT, "6"))
+        self.pbx.on_message(e.enters(AGENT))
+        self.pbx.on_message(e.enters(CALLER))
+
+    async def resync(self, *channels: Any, endpoints: Sequence[Any] = (), started: str = "10:00:00") -> None:
+        """Answer what the adapter asks after LIVE."""
+        await settle()
+        self.client.take("CoreStatus").succeed(CoreStartupDate="2026-06-01", CoreStartupTime=started)
+        self.client.take("CoreSettings").succeed(AsteriskVersion="22.10.0")
+        self.client.take("PJSIPShowEndpoints").list(*endpoints)
+        self.client.take("CoreShowChannels").list(*channels)
+        await settle()
+
+    async def come_up(self, *channels: Any, **more: Any) -> None:
+        self.client.state = LinkState.LIVE
+        self.pbx.on_state(LinkState.LIVE, "")
+        await self.resync(*channels, **more)
+
+    def go_down(self, reason: str = "link-lost") -> None:
+        """As the real client does it: the state first, then what was on its way."""
+        self.client.state = LinkState.DISCONNECTED
+        self.pbx.on_state(LinkState.DISCONNECTED, reason)
+        self.client.lose_all()
+
+
+@pytest.fixture
+async def line() -> AsyncIterator[Line]:
+    made = Line()
+    yield made
+    assert made.tasks.failures == {}
+    await made.tasks.close()
+
+
+def shown(headers: dict[str, str], **more: str) -> Any:
+    return e.event("CoreShowChannel", **{**headers, "Duration": "00:00:10", "BridgeId": "", **more})
+
+
+# ------------------------------------------------------------------ shape
+
+
+@pytest.mark.parametrize("method", ["send", "send_many", "collect"])
+def test_the_fake_has_the_real_ones_shape(method: str) -> None:
+    real, fake = (inspect.signature(getattr(kind, method)) for kind in (AmiClient, FakeAmiClient))
+    assert [(p.name, p.kind, p.default) for p in real.parameters.values()] == [
+        (p.name, p.kind, p.default) for p in fake.parameters.values()
+    ]
+
+
+def test_the_port_is_whole() -> None:
+    wanted = [name for name in vars(ports.Telephony) if not name.startswith("_")]
+    assert wanted
+    for name in wanted:
+        real, port = (inspect.signature(getattr(kind, name)) for kind in (AsteriskTelephony, ports.Telephony))
+        assert list(real.parameters) == list(port.parameters), name
+
+
+# ------------------------------------------------------------------ alert
+
+
+async def test_alert_sets_the_guard_and_rings_in_one_write(line: Line) -> None:
+    guard, originate = line.alert()
+    assert guard.write == originate.write
+    assert line.client.sent.index(guard) < line.client.sent.index(originate)
+    assert guard.fields == {"Channel": CALLER["Uniqueid"], "Variable": "CC_RES", "Value": RES}
+    assert originate.action_id == RES
+    assert originate.fields["ChannelId"] == RES
+    assert originate.fields["Channel"] == "PJSIP/agent-1001"
+    assert (originate.fields["Context"], originate.fields["Exten"]) == ("cc-bridge", "s")
+    assert (originate.fields["Async"], originate.fields["Timeout"]) == ("true", "22000")
+    assert originate.fields["Variable"] == [
+        f"CC_RES={RES}",
+        f"CALLER_CHAN={CALLER['Uniqueid']}",
+        f"PJSIP_HEADER(add,X-CC-Reservation)={RES}",
+    ]
+
+
+async def test_auto_mode_asks_the_device_to_pick_up(line: Line) -> None:
+    _, originate = line.alert(LegMode.AUTO)
+    assert "PJSIP_HEADER(add,Call-Info)=answer-after=0" in originate.fields["Variable"]
+
+
+async def test_answered_is_connected_and_nothing_more_is_told(line: Line) -> None:
+    await line.ringing()
+    line.connect()
+    (connected,) = line.told(ports.LegsConnected)
+    assert (connected.caller_leg, connected.agent_leg) == (CALLER["Uniqueid"], RES)
+    line.originate_response("Success", "4")
+    line.pbx.on_message(e.hangup(AGENT))
+    assert line.told(ports.AlertEnded) == []
+    assert line.pbx.alerts == {}
+
+
+# ------------------------------------------------------------------ ends without a conversation
+
+
+@pytest.mark.parametrize(
+    "cause, failure",
+    [
+        ("17", AlertFailure.BUSY),
+        ("19", AlertFailure.NO_ANSWER),
+        ("21", AlertFailure.REJECTED),
+        ("20", AlertFailure.UNREACHABLE),
+        ("3", AlertFailure.UNREACHABLE),
+    ],
+)
+async def test_a_clear_cause_ends_the_alert_at_once(line: Line, cause: str, failure: AlertFailure) -> None:
+    await line.ringing()
+    line.pbx.on_message(e.hangup(AGENT, cause))
+    assert line.failure() is failure
+    line.originate_response("Failure", "5")
+    assert len(line.told(ports.AlertEnded)) == 1
+    kinds = [type(fact) for fact in line.facts]
+    assert kinds.index(ports.AlertEnded) < kinds.index(ports.LegEnded), "the alert's end comes before its leg's"
+
+
+async def test_an_unclear_cause_waits_for_the_originates_word(line: Line) -> None:
+    await line.ringing()
+    line.pbx.on_message(e.hangup(AGENT, "16"))
+    assert line.told(ports.AlertEnded) == []
+    line.originate_response("Failure", "3")
+    assert line.failure() is AlertFailure.NO_ANSWER
+
+
+async def test_the_originates_word_before_the_hangup(line: Line) -> None:
+    await line.ringing()
+    line.originate_response("Failure", "5")
+    assert line.failure() is AlertFailure.BUSY
+
+
+async def test_no_channel_could_be_made(line: Line) -> None:
+    for one in line.alert():
+        one.succeed()
+    await settle()
+    line.originate_response("Failure", "0")
+    assert line.failure() is AlertFailure.UNREACHABLE
+
+
+async def test_refused_originate(line: Line) -> None:
+    guard, originate = line.alert()
+    guard.succeed()
+    originate.refuse("Invalid channel")
+    await settle()
+    assert line.failure() is AlertFailure.FAILED
+
+
+async def test_late_leg_refused_by_the_guard_is_lost(line: Line) -> None:
+    await line.ringing()
+    line.pbx.on_message(e.new_state(AGENT, "6"))
+    line.pbx.on_message(e.event("UserEvent", UserEvent="CCLost", **AGENT))
+    line.pbx.on_message(e.hangup(AGENT, "16"))
+    assert line.failure() is AlertFailure.LOST
+
+
+async def test_picked_up_but_the_caller_had_gone(line: Line) -> None:
+    await line.ringing()
+    line.pbx.on_message(e.new_state(AGENT, "6"))
+    line.pbx.on_message(e.hangup(AGENT, "16"))
+    assert line.failure() is AlertFailure.CALLER_GONE
+
+
+async def test_caller_gone_before_the_guard_was_set(line: Line) -> None:
+    guard, originate = line.alert()
+    guard.refuse()
+    originate.succeed()
+    await settle()
+    line.pbx.on_message(e.new_channel(AGENT))
+    line.pbx.on_message(e.hangup(AGENT, "16"))
+    line.originate_response("Failure", "5")
+    assert line.failure() is AlertFailure.CALLER_GONE
+
+
+async def test_lost_answer_is_never_sent_again(line: Line) -> None:
+    guard, originate = line.alert()
+    guard.lose()
+    originate.lose()
+    await settle()
+    assert line.told(ports.AlertEnded) == []
+    assert line.client.names().count("Originate") == 1
+    line.pbx.on_message(e.new_channel(AGENT))
+    line.connect()
+    assert len(line.told(ports.LegsConnected)) == 1
+
+
+async def test_alert_on_a_link_that_is_down_blames_the_link_first(line: Line) -> None:
+    line.client.refusal = Unavailable("pbx-not-reading")
+    line.pbx.alert(order())
+    down, ended = line.facts
+    assert isinstance(down, ports.LinkChanged)
+    assert (down.up, down.reason) == (False, "pbx-not-reading")
+    assert isinstance(ended, ports.AlertEnded)
+    line.client.refusal = None
+    await line.resync()
+    assert line.told(ports.LinkChanged)[-1].up, "it is up again after a picture"
+
+
+# ------------------------------------------------------------------ revoke
+
+
+async def test_revoke_disarms_then_asks_then_hangs_up(line: Line) -> None:
+    await line.ringing()
+    line.pbx.revoke(RES)
+    assert line.client.names()[-1] == "Setvar"
+    disarm = line.client.take("Setvar")
+    assert disarm.fields == {"Channel": CALLER["Uniqueid"], "Variable": "CC_RES", "Value": "revoked"}
+    disarm.succeed()
+    await settle()
+    ask = line.client.take("Getvar")
+    assert ask.fields == {"Channel": CALLER["Uniqueid"], "Variable": "SHARED(CC_BRIDGED)"}
+    ask.succeed(Variable="SHARED(CC_BRIDGED)", Value="")
+    await settle()
+    end = line.client.take("Hangup")
+    assert end.fields["Channel"] == RES
+    end.succeed()
+    await settle()
+    assert line.told(ports.AlertEnded) == [], "over only when its channel is gone"
+    line.pbx.on_message(e.hangup(AGENT))
+    assert line.failure() is AlertFailure.REVOKED
+
+
+async def test_nothing_follows_an_act_without_its_answer(line: Line) -> None:
+    await line.ringing()
+    line.pbx.revoke(RES)
+    await settle()
+    assert line.client.names()[-1] == "Setvar"
+    line.client.take("Setvar").lose()
+    await settle()
+    assert line.client.names()[-1] == "Setvar"
+    line.pbx.revoke(RES)
+    assert line.client.names()[-2:] == ["Setvar", "Setvar"], "repeated from where it stands"
+
+
+@pytest.mark.parametrize("value, passed", [(RES, True), ("", False), ("r0000000000000000000000000", False)])
+async def test_only_its_own_claim_counts(line: Line, value: str, passed: bool) -> None:
+    await line.ringing()
+    line.pbx.revoke(RES)
+    line.client.take("Setvar").succeed()
+    await settle()
+    line.client.take("Getvar").succeed(Value=value)
+    await settle()
+    assert (line.pbx.alerts[LegId(RES)].state is State.PASSED) is passed
+    assert (line.client.names()[-1] == "Hangup") is not passed
+
+
+async def passed(line: Line) -> None:
+    await line.ringing()
+    line.pbx.revoke(RES)
+    line.client.take("Setvar").succeed()
+    await settle()
+    line.client.take("Getvar").succeed(Value=RES)
+    await settle()
+
+
+async def test_a_leg_that_had_passed_the_guard_connects(line: Line) -> None:
+    await passed(line)
+    line.connect()
+    assert len(line.told(ports.LegsConnected)) == 1
+    assert line.told(ports.AlertEnded) == []
+    line.pbx.revoke(RES)
+    assert line.client.names()[-1] == "Getvar", "nothing is done to a conversation"
+
+
+async def test_a_leg_that_gave_its_claim_up_is_over(line: Line) -> None:
+    """It claimed, saw the change of the reservation and turned back: the second look of the dialplan."""
+    await passed(line)
+    line.pbx.on_message(e.event("UserEvent", UserEvent="CCLost", **AGENT))
+    line.pbx.on_message(e.hangup(AGENT))
+    assert line.failure() is AlertFailure.REVOKED
+
+
+async def test_a_leg_that_passed_and_never_connects_is_hung_up_at_the_next_revoke(line: Line) -> None:
+    await passed(line)
+    line.pbx.revoke(RES)
+    assert line.client.take("Hangup").fields["Channel"] == RES
+
+
+async def test_revoke_while_the_caller_is_gone(line: Line) -> None:
+    await line.ringing()
+    line.pbx.on_message(e.hangup(CALLER))
+    line.pbx.revoke(RES)
+    line.client.take("Setvar").refuse()
+    await settle()
+    line.client.take("Getvar").refuse()
+    await settle()
+    line.client.take("Hangup").succeed()
+    line.pbx.on_message(e.hangup(AGENT))
+    assert line.failure() is AlertFailure.REVOKED
+
+
+async def revoked_without_a_channel(line: Line) -> None:
+    for one in line.alert():
+        one.succeed()
+    line.pbx.revoke(RES)
+    line.client.take("Setvar", Value="revoked").succeed()
+    await settle()
+    line.client.take("Getvar").succeed(Value="")
+    await settle()
+    line.client.take("Hangup").refuse()
+    await settle()
+
+
+async def test_a_leg_that_appears_after_its_revoke_is_hung_up_at_once(line: Line) -> None:
+    await revoked_without_a_channel(line)
+    assert line.told(ports.AlertEnded) == [], "it may still be about to appear"
+    line.pbx.on_message(e.new_channel(AGENT))
+    line.client.take("Hangup").succeed()
+    line.pbx.on_message(e.hangup(AGENT))
+    assert line.failure() is AlertFailure.REVOKED
+
+
+async def test_a_leg_that_never_appears_is_over_after_some_tries(line: Line) -> None:
+    await revoked_without_a_channel(line)
+    for _ in range(telephony.REVOKES_UNTIL_GONE - 1):
+        assert line.told(ports.AlertEnded) == []
+        line.pbx.revoke(RES)
+        line.client.take("Hangup").refuse()
+        await settle()
+    assert line.failure() is AlertFailure.REVOKED
+
+
+async def test_a_channel_that_was_seen_is_waited_for(line: Line) -> None:
+    """The PBX does not know it any more, so its Hangup is on the way: nothing is made up before."""
+    await line.ringing()
+    line.pbx.revoke(RES)
+    line.client.take("Setvar").succeed()
+    await settle()
+    line.client.take("Getvar").succeed(Value="")
+    await settle()
+    for _ in range(5):
+        line.client.take("Hangup").refuse()
+        await settle()
+        line.pbx.revoke(RES)
+    assert line.told(ports.AlertEnded) == []
+    line.pbx.on_message(e.hangup(AGENT))
+    assert line.failure() is AlertFailure.REVOKED
+
+
+async def test_revoke_of_an_unknown_alert_does_nothing(line: Line) -> None:
+    line.pbx.revoke(RES)
+    assert line.client.sent == []
+
+
+# ------------------------------------------------------------------ link and resync
+
+
+async def test_the_picture_comes_before_up(line: Line) -> None:
+    endpoint = e.event("EndpointList", ObjectName="agent-1001", DeviceState="Not in use")
+    dead = e.event("EndpointList", ObjectName="agent-1002", DeviceState="Unavailable")
+    trunk = e.event("EndpointList", ObjectName="carrier", DeviceState="Not in use")
+    line.ended = [ports.EndedLeg(LegId("1780000000.9"), 16, line.clock.now())]
+    row = shown({**CALLER, "Context": "cc-hold"})
+    await line.come_up(row, endpoints=[endpoint, dead, trunk])
+    picture, up = line.facts
+    assert isinstance(picture, ports.Resynced)
+    assert picture.devices == {"agent-1001": True, "agent-1002": False}
+    assert [leg.leg_id for leg in picture.legs] == [CALLER["Uniqueid"]]
+    assert picture.ended == line.ended
+    assert not picture.pbx_restarted
+    assert up == ports.LinkChanged(SERVER, up=True, reason="", at=line.clock.now())
+    assert line.pbx.version == "22.10.0"
+
+
+async def test_pbx_without_endpoints_comes_up(line: Line) -> None:
+    line.pbx.on_state(LinkState.LIVE, "")
+    await settle()
+    line.client.take("CoreStatus").succeed(CoreStartupDate="d", CoreStartupTime="t")
+    line.client.take("CoreSettings").refuse()
+    line.client.take("PJSIPShowEndpoints").refuse("No endpoints found")
+    line.client.take("CoreShowChannels").list()
+    await settle()
+    assert line.told(ports.Resynced)[0].devices == {}
+    assert line.told(ports.LinkChanged)[-1].up
+
+
+@pytest.mark.parametrize("broken", ["CoreStatus", "PJSIPShowEndpoints", "CoreShowChannels"])
+async def test_a_picture_without_an_answer_is_asked_again(
+    line: Line, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telephony, "RESYNC_PAUSE", 0)
+    line.pbx.on_state(LinkState.LIVE, "")
+    await settle()
+    line.client.take(broken).lose()
+    for one in list(line.client.sent):
+        if not one.future.done():
+            one.list() if one.action in ("PJSIPShowEndpoints", "CoreShowChannels") else one.succeed()
+    await settle()
+    assert line.told(ports.Resynced) == []
+    assert [(one.up, one.reason) for one in line.told(ports.LinkChanged)] == [(False, "resync-failed")]
+    await line.resync()
+    assert line.told(ports.LinkChanged)[-1].up
+
+
+async def test_a_device_that_changed_during_the_resync_keeps_its_news(line: Line) -> None:
+    line.pbx.on_state(LinkState.LIVE, "")
+    await settle()
+    line.client.take("CoreStatus").succeed(CoreStartupDate="d", CoreStartupTime="t")
+    line.client.take("CoreSettings").succeed()
+    endpoint = e.event("EndpointList", ObjectName="agent-1001", DeviceState="Not in use")
+    line.client.take("PJSIPShowEndpoints").list(endpoint)
+    line.pbx.on_message(e.event("DeviceStateChange", Device="PJSIP/agent-1001", State="UNAVAILABLE"))
+    line.client.take("CoreShowChannels").list()
+    assert line.told(ports.Resynced)[0].devices == {"agent-1001": False}
+
+
+async def test_outage_is_one_fact_per_reason(line: Line) -> None:
+    await line.come_up()
+    line.go_down("link-lost")
+    for _ in range(3):
+        line.pbx.on_state(LinkState.CONNECTING, "link-lost")
+        line.pbx.on_state(LinkState.DISCONNECTED, "connect-failed")
+    told = [(one.up, one.reason) for one in line.told(ports.LinkChanged)]
+    assert told == [(True, ""), (False, "link-lost"), (False, "connect-failed")]
+
+
+async def test_link_down_is_told_before_alerts_fail(line: Line) -> None:
+    await line.come_up()
+    line.alert()
+    line.go_down()
+    await settle()
+    assert isinstance(line.facts[-1], ports.LinkChanged)
+    assert line.told(ports.AlertEnded) == [], "nobody knows yet what became of the leg"
+    assert line.client.names().count("Originate") == 1
+
+
+async def test_pbx_restart_is_seen_by_its_start_time(line: Line) -> None:
+    await line.come_up(started="10:00:00")
+    line.go_down()
+    await line.come_up(started="10:00:00")
+    line.go_down()
+    await line.come_up(started="10:07:30")
+    assert [one.pbx_restarted for one in line.told(ports.Resynced)] == [False, False, True]
+
+
+async def test_after_a_gap_a_leg_that_is_gone_is_over(line: Line) -> None:
+    await line.come_up()
+    await line.ringing()
+    line.go_down()
+    await line.come_up(shown({**CALLER, "Context": "cc-hold"}))
+    assert line.failure() is AlertFailure.FAILED
+    assert line.client.names().count("Originate") == 1
+
+
+async def test_after_a_gap_a_leg_that_was_answered_is_connected(line: Line) -> None:
+    await line.come_up()
+    await line.ringing()
+    line.go_down()
+    rows = [shown({**CALLER, "Context": "cc-hold"}, BridgeId="b"), shown({**AGENT, "ChannelState": "6"}, BridgeId="b")]
+    await line.come_up(*rows)
+    picture = line.told(ports.Resynced)[-1]
+    assert {leg.leg_id: leg.peer for leg in picture.legs} == {CALLER["Uniqueid"]: RES, RES: CALLER["Uniqueid"]}
+    assert line.pbx.alerts == {}
+    assert line.told(ports.AlertEnded) == []
+
+
+async def test_after_a_gap_a_ringing_leg_goes_on_and_a_revoke_too(line: Line) -> None:
+    await line.come_up()
+    await line.ringing()
+    line.go_down()
+    await line.come_up(shown({**CALLER, "Context": "cc-hold"}), shown({**AGENT, "ChannelState": "5"}))
+    assert line.pbx.alerts[LegId(RES)].state is State.RINGING
+    line.pbx.revoke(RES)
+    line.go_down()
+    await line.come_up(shown({**CALLER, "Context": "cc-hold"}), shown({**AGENT, "ChannelState": "5"}))
+    assert line.client.take("Setvar").fields["Value"] == "revoked"
+
+
+async def test_a_second_link_up_makes_the_first_resync_stop(line: Line) -> None:
+    line.pbx.on_state(LinkState.LIVE, "")
+    await settle()
+    line.go_down()
+    await line.come_up()
+    await settle()
+    assert line.client.names().count("CoreShowChannels") == 2
+    assert len(line.told(ports.Resynced)) == 1
+
+
+# ------------------------------------------------------------------ single legs
+
+
+async def test_hang_up_and_redirect(line: Line) -> None:
+    site = AsteriskTelephony()
+    site.add(line.pbx)
+    line.pbx.on_message(e.new_channel(CALLER))
+    await line.come_up(shown({**CALLER, "Exten": "1000"}))
+    leg = LegId(CALLER["Uniqueid"])
+    site.hang_up(SERVER, leg)
+    assert line.client.take("Hangup").fields["Channel"] == leg
+    site.return_to_hold(SERVER, leg)
+    assert line.client.take("Redirect").fields == {
+        "Channel": leg,
+        "Context": "cc-hold",
+        "Exten": "1000",
+        "Priority": "1",
+    }
+    line.client.take("Redirect").refuse()
+    site.return_to_flow(SERVER, leg)
+    assert line.client.take("Redirect").fields["Context"] == "cc-ivr"
+    line.client.state = LinkState.DISCONNECTED
+    site.hang_up(SERVER, leg)  # nothing to send to, nothing raised
+
+
+@pytest.mark.parametrize("exten", ["", "s", "h", "10;00", "1" * 41, "a b"])
+async def test_an_odd_extension_is_not_put_into_the_dialplan(line: Line, exten: str) -> None:
+    await line.come_up(shown({**CALLER, "Exten": exten}))
+    line.pbx.redirect(LegId(CALLER["Uniqueid"]), "cc-hold")
+    assert line.client.take("Redirect").fields["Exten"] == "s"
+
+
+async def test_the_site_rings_on_the_devices_server(line: Line) -> None:
+    site, other = AsteriskTelephony(), Line()
+    other.pbx.server_id = ServerId("pbx-2")
+    site.add(other.pbx)
+    site.add(line.pbx)
+    site.alert(order())
+    assert other.client.sent == []
+    site.revoke(RES)
+    assert line.client.names() == ["Setvar", "Originate", "Setvar"]
+    site.connect(RES)
+    assert line.client.names() == ["Setvar", "Originate", "Setvar"]
+
+
+# ------------------------------------------------------------------ text from outside
+
+
+@pytest.mark.parametrize(
+    "name, number, expected",
+    [
+        ("Ada", "+4930901820", '"Ada" <+4930901820>'),
+        ("", "+4930901820", '"+4930901820" <+4930901820>'),
+        ("", "", '"" <>'),
+        ('Eve"\\<sip:x@y>', "1;2", '"Evesip:x@y" <12>'),
+        ("a\r\nAction: Logoff", "1\r\n2", '"aAction: Logoff" <12>'),
+        ("\u202eevil\u2066\u200f\ufeff", "1", '"evil" <1>'),
+        ("\u2028line\x85\x9b", "1", '"line" <1>'),
+        ("half \ud83d", "1", '"half" <1>'),
+        ("x" * 1000, "1" * 1000, f'"{"x" * 60}" <{"1" * 40}>'),
+        ("${SHELL(id)}", "${X}", '"{SHELL(id)}" <X>'),
+        ("Ада Łовелас 爱达", "+7", '"Ада Łовелас 爱达" <+7>'),
+    ],
+)
+def test_caller_id_is_safe(name: str, number: str, expected: str) -> None:
+    assert caller_id(name, number) == expected
+
+
+@pytest.mark.parametrize("name", ["x\r\nAction: Logoff", "\ud800", "😀" * 500, "\x00"])
+async def test_no_caller_can_stop_his_own_call(line: Line, name: str) -> None:
+    line.pbx.alert(order(name=name, number=name))
+    assert line.client.names() == ["Setvar", "Originate"]
