@@ -44,11 +44,17 @@ async def seed_demo(center: ContactCenter) -> list[str]:
     plan = DemoPlan(desk_agents=DESK_AGENTS, desk_contact=contact)
     demo = await seed(services, center.base.database, center.base.clock, plan)
     logins = ", ".join(f"{login} ({role})" for login, role in demo.logins if not login.startswith("desk"))
-    return [
-        f"demo: {demo.people} customers, {demo.tickets} tickets",
-        f"demo logins: {logins}",
-        f"password: {demo.password}",
-    ]
+    told = [f"demo logins: {logins}", f"password: {demo.password}"]
+    (center.base.settings.data / LOGINS).write_text("\n".join([*told, ""]), encoding="utf-8")
+    return [f"demo: {demo.people} customers, {demo.tickets} tickets", *told]
+
+
+def logins_told(settings: Settings) -> list[str]:
+    """Return the lines that tell the demo's logins; none when this data folder is not the demo's."""
+    try:
+        return (settings.data / LOGINS).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
 
 
 async def start_traffic(center: ContactCenter, level: str) -> DemoTraffic | None:
