@@ -5,6 +5,7 @@ from contactcenter.core.paging import Paging
 from contactcenter.core.permissions import SYSTEM
 from contactcenter.seed import DEMO_PASSWORD, DemoPlan, seed_demo
 from contactcenter.tickets.service import TicketFilter
+from tests.rig.rooms import open_rooms
 
 SMALL = DemoPlan(desk_agents=3, people=40, organisations=12, tickets=6, desk_contact="sip:{extension}@127.0.0.1:5090")
 
@@ -47,8 +48,6 @@ async def test_the_demo_logins_open_sessions_and_agents_see_their_own_tickets(ro
 
 
 async def test_the_same_seed_makes_the_same_people(rooms, tmp_path):
-    from tests.rig.rooms import open_rooms
-
     await seeded(rooms)
     (tmp_path / "other").mkdir()
     async with open_rooms(tmp_path / "other") as others:

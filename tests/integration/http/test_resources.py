@@ -1,0 +1,163 @@
+"""Each resource once through its life, as the pages use it."""
+
+import pytest
+
+from contactcenter.core.errors import Unavailable
+from contactcenter.core.paging import Paging
+from contactcenter.core.permissions import SYSTEM
+
+
+async def test_people(site):
+    ines = site.browsers["ines"]
+    body = {
+        "name": "Marta Köhler",
+        "organisation": "Nordlicht GmbH",
+        "numbers": ["030 901820"],
+        "emails": ["m@n.example"],
+    }
+    made = (await ines("POST", "/api/v1/people", body, status=201)).data
+    assert made["numbers"] == [{"number": "+4930901820", "extension": "", "display": "+49 30 901820"}]
+    assert made["organisation"]["name"] == "Nordlicht GmbH"
+    changed = (
+        await ines("PATCH", f"/api/v1/people/{made['id']}", {"is_vip": True, "heed": "Call back"}, status=200)
+    ).data
+    assert changed == made | {"is_vip": True, "heed": "Call back"}
+    assert (await ines("GET", f"/api/v1/people/{made['id']}", status=200)).data == changed
+    found = (await ines("GET", "/api/v1/people", params={"q": "+49 30 901820"}, status=200)).data
+    assert found == {"items": [changed], "next": None}
+    companies = (await ines("GET", "/api/v1/organisations", params={"q": "nordl"}, status=200)).data["items"]
+    assert companies == [made["organisation"]]
+    wrong = await ines("POST", "/api/v1/people", {"name": "X", "numbers": ["hello"]}, status=400)
+    assert wrong.data["error"]["fields"] == {"numbers": "not-a-number"}
+
+
+async def test_lists_come_in_pages(site):
+    ines = site.browsers["ines"]
+    for name in "ABCDE":
+        await ines("POST", "/api/v1/people", {"name": name}, status=201)
+    seen, cursor = [], None
+    for _ in range(3):
+        query = {"limit": 2} | ({"cursor": cursor} if cursor else {})
+        page = (await ines("GET", "/api/v1/people", params=query, status=200)).data
+        seen += [person["name"] for person in page["items"]]
+        cursor = page["next"]
+    assert (seen, cursor) == (list("ABCDE"), None)
+
+
+async def test_tickets(site):
+    policy = {"name": "Gold", "first_reply_time": 3600, "solve_time": 7200.5, "is_default": True}
+    gold = (await site.browsers["admin"]("POST", "/api/v1/sla-policies", policy, status=201)).data
+    ines = site.browsers["ines"]
+    body = {"subject": "VPN drops", "interaction_id": "01hcall", "note": "first\nsecond"}
+    made = (await ines("POST", "/api/v1/tickets", body, status=201)).data
+    assert (made["number"], made["policy_id"], made["due_kind"]) == (10001, gold["id"], "reply")
+    assert (made["opened_at"], made["due_at"]) == ("2026-01-05T09:00:00.000Z", "2026-01-05T10:00:00.000Z")
+    patch = {"note": "We are on it", "is_reply": True, "state": "pending"}
+    changed = (await ines("PATCH", f"/api/v1/tickets/{made['id']}", patch, status=200)).data
+    assert (changed["state"], changed["due_kind"], changed["due_at"]) == (
+        "pending",
+        "solve",
+        "2026-01-05T11:00:00.500Z",
+    )
+    whole = (await ines("GET", f"/api/v1/tickets/{made['id']}", status=200)).data
+    assert [(n["text"], n["is_reply"]) for n in whole["notes"]] == [("first\nsecond", False), ("We are on it", True)]
+    for query in ({"state": "pending"}, {"q": "vpn"}, {"interaction_id": "01hcall"}, {"order": "due"}):
+        assert (await ines("GET", "/api/v1/tickets", params=query, status=200)).data["items"] == [changed], query
+    conflict = await ines("PATCH", f"/api/v1/tickets/{made['id']}", {"state": "closed"}, status=409)
+    assert conflict.data["error"] == {"code": "ticket-state", "fields": {"state": "pending"}}
+
+
+@pytest.mark.parametrize("field", ["subject", "state", "note"])
+async def test_a_patch_with_null_is_refused(site, field):
+    made = (await site.browsers["ines"]("POST", "/api/v1/tickets", {"subject": "X"}, status=201)).data
+    await site.browsers["ines"]("PATCH", f"/api/v1/tickets/{made['id']}", {field: None}, status=400)
+
+
+async def test_agents(site):
+    admin = site.browsers["admin"]
+    user = {"login": "new", "name": "New One", "role": "agent", "password": "a long password"}
+    user_id = (await admin("POST", "/api/v1/users", user, status=201)).data["id"]
+    skill = (await admin("POST", "/api/v1/skills", {"name": "routers", "label": "Routers"}, status=201)).data
+    body = {
+        "user_id": user_id,
+        "name": "New One",
+        "extension": "1500",
+        "skills": {skill["id"]: 3},
+        "kind": "desk",
+        "contact_uri": "sip:1500@127.0.0.1:5090",
+        "mode": "auto",
+    }
+    made = (await admin("POST", "/api/v1/agents", body, status=201)).data
+    assert (made["initials"], made["skills"], made["device"]["endpoint"]) == ("NO", {skill["id"]: 3}, "agent-1500")
+    changed = (
+        await admin("PATCH", f"/api/v1/agents/{made['id']}", {"extension": "1501", "skills": {}}, status=200)
+    ).data
+    assert (changed["device"]["endpoint"], changed["skills"], changed["name"]) == ("agent-1501", {}, "New One")
+    taken = await admin("PATCH", f"/api/v1/agents/{made['id']}", {"extension": "1001"}, status=409)
+    assert taken.data["error"]["code"] == "extension-taken"
+    hostile = await admin("PATCH", f"/api/v1/agents/{made['id']}", {"contact_uri": "sip:1@h;x=y"}, status=400)
+    assert hostile.data["error"]["fields"] == {"contact_uri": "not-a-sip-address"}
+    assert [s["name"] for s in (await site.browsers["ines"]("GET", "/api/v1/skills", status=200)).data] == ["routers"]
+
+
+async def test_presence(site):
+    admin, ines = site.browsers["admin"], site.browsers["ines"]
+    await admin("PUT", "/api/v1/not-ready-reasons/break", {"label": "Break", "position": 1}, status=200)
+    path = f"/api/v1/agents/{site.ines.agent_id}/presence"
+    await ines("PUT", path, {"state": "not-ready", "reason": "break"}, status=204)
+    await site.browsers["sofia"]("PUT", path, {"state": "offline"}, status=204)
+    assert [(state, reason) for _, state, reason, _ in site.presence.orders] == [
+        ("not-ready", "break"),
+        ("offline", ""),
+    ]
+    missing = await ines("PUT", path, {"state": "not-ready"}, status=400)
+    assert missing.data["error"]["code"] == "reason-needed"
+    await ines("PUT", path, {"state": "asleep"}, status=400)
+    await admin("PUT", "/api/v1/not-ready-reasons/Not%20A%20Code", {"label": "X"}, status=404)
+    await admin("PUT", "/api/v1/not-ready-reasons/UPPER", {"label": "X"}, status=400)
+
+
+async def test_queues(site):
+    admin = site.browsers["admin"]
+    skill = (await admin("POST", "/api/v1/skills", {"name": "german", "label": "German"}, status=201)).data["id"]
+    outcomes = [{"code": "solved", "label": "Solved on the call"}]
+    made = (
+        await admin(
+            "POST", "/api/v1/queues", {"name": "Support", "skills": {skill: 2}, "dispositions": outcomes}, status=201
+        )
+    ).data
+    assert made["dispositions"] == [{"code": "solved", "label": "Solved on the call", "is_active": True}]
+    assert (made["target_time"], made["goal"], made["skills"]) == (20.0, 80, {skill: 2})
+    changed = (await admin("PATCH", f"/api/v1/queues/{made['id']}", {"ring_time": 15}, status=200)).data
+    assert changed == made | {"ring_time": 15.0}
+    assert (await site.browsers["ines"]("GET", "/api/v1/queues", status=200)).data == [changed]
+    await admin("PATCH", f"/api/v1/queues/{made['id']}", {"ring_time": 1}, status=400)
+    await admin("PUT", "/api/v1/dialed-numbers/+4930901820", {"flow": "support"}, status=200)
+    assert (await admin("GET", "/api/v1/dialed-numbers", status=200)).data == [
+        {"number": "+4930901820", "flow": "support"}
+    ]
+    await admin("DELETE", "/api/v1/dialed-numbers/+4930901820", status=204)
+    await admin("DELETE", "/api/v1/dialed-numbers/+4930901820", status=404)
+
+
+async def test_users(site):
+    admin = site.browsers["admin"]
+    user = {"login": "new", "name": "New One", "role": "agent", "password": "a long password"}
+    made = (await admin("POST", "/api/v1/users", user, status=201)).data
+    assert "password" not in str(made)
+    changed = (await admin("PATCH", f"/api/v1/users/{made['id']}", {"role": "supervisor"}, status=200)).data
+    assert changed == made | {"role": "supervisor"}
+    logins = [u["login"] for u in (await admin("GET", "/api/v1/users", status=200)).data["items"]]
+    assert logins == ["admin", "chen", "ines", "max", "new", "sofia"]
+    assert (await admin("POST", "/api/v1/users", user, status=409)).data["error"]["code"] == "login-taken"
+
+
+async def test_a_store_that_refuses_is_503_and_names_itself(site, monkeypatch):
+    async def refuse(work):
+        raise Unavailable("store-unavailable", {"reason": "disk full"})
+
+    monkeypatch.setattr(site.database, "write", refuse)
+    response = await site.browsers["ines"]("POST", "/api/v1/people", {"name": "X"}, status=503)
+    assert response.data["error"]["code"] == "store-unavailable"
+    monkeypatch.undo()
+    assert (await site.customers.list_people(SYSTEM, Paging())).items == []
