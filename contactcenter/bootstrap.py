@@ -73,7 +73,7 @@ from cti.ami.client import AmiSettings
 from cti.cel import CelFile
 from cti.dialplan_names import AMI_EVENTS
 from cti.managed_pbx import ManagedPbx, keep_numbers
-from cti.provision import EndpointKind, EndpointSettings
+from cti.provision import EndpointKind, EndpointSettings, TrunkSettings
 from cti.telephony import AsteriskTelephony, PbxTelephony
 from ivr.loader import Flows, load_flows
 from ivr.prompts import PromptFiles, find_speaker
@@ -266,7 +266,9 @@ class ContactCenter:
         if mode == "simulated":
             raise Unavailable("simulated-pbx-missing", {})
         if mode in ("auto", "asterisk"):
-            self.pbx = ManagedPbx(settings.data, self.server_id, settings.pbx.prefix, keep_numbers(settings.data))
+            trunks = [TrunkSettings(one.name, one.host, one.port, one.any_port) for one in settings.pbx.trunks]
+            numbers = keep_numbers(settings.data)
+            self.pbx = ManagedPbx(settings.data, self.server_id, settings.pbx.prefix, numbers, trunks)
             await self._start_agi("127.0.0.1", self.pbx.numbers.agi_port)
             await self.pbx.start(self._endpoints())
             ami = AmiSettings(
@@ -291,6 +293,9 @@ class ContactCenter:
             wanted=AMI_EVENTS,
         )
         server.bind(self.client)
+        for agent in self.picture.agents.values():
+            if agent.presence != "offline":
+                self.telephony.prepare(agent.device)
         self.client.start()
 
     async def _start_agi(self, host: str, port: int) -> None:

@@ -103,16 +103,19 @@ class NailedLegs:
         if leg is not None:
             self._send("Hangup", {"Channel": leg.leg_id, "Cause": "16"}, _ignore)
 
-    def adopt(self, legs: Iterable[ports.LiveLeg]) -> None:
-        """After a gap: legs of wanted devices that stand parked are theirs; what is not there any more is gone."""
+    def adopt(self, legs: Iterable[ports.LiveLeg], registered: Mapping[str, bool]) -> None:
+        """After a gap: legs of wanted devices are theirs, what is gone is lost, the rest is brought up."""
         up = {leg.leg_id: leg for leg in legs}
         for endpoint, nailed in list(self.legs.items()):
             if nailed.leg_id not in up and self._calls.leg_alias(nailed.leg_id) not in up:
                 self._lost(endpoint)
         for leg in up.values():
             device = self._wanted.get(leg.endpoint)
-            if device is not None and leg.is_up and leg.peer is None and leg.endpoint not in self.legs:
+            if device is not None and leg.is_up and leg.endpoint not in self.legs:
                 self.legs[leg.endpoint] = NailedLeg(device, leg.leg_id, is_up=True)
+        for endpoint, device in self._wanted.items():
+            if registered.get(endpoint):
+                self.prepare(device)
 
     def usable(self, endpoint: str, registered: bool) -> bool:
         """Return whether a device counts as usable: any other when registered, a nailed one when its leg is up."""

@@ -27,6 +27,7 @@ from cti import dialplan_names as names
 from cti.alerts import REVOKING, Act, AlertLeg, Signal, State
 from cti.ami import AmiClient, LinkState, Message
 from cti.calls import AGENT_PREFIX, Calls, number, stamp
+from cti.nailed import NailedLegs
 
 log = structlog.get_logger(__name__)
 
@@ -51,9 +52,11 @@ class PbxTelephony:
         tasks: TaskSupervisor,
         on_fact: ports.OnFact,
         read_cel: CelReader,
+        new_id: Callable[[], str],
     ) -> None:
         self.server_id = server_id
         self.calls = Calls(server_id)
+        self.nailed = NailedLegs(server_id, self.calls, clock, on_fact, new_id)
         self.alerts: dict[LegId, AlertLeg] = {}
         self.version = ""
         self._client: AmiClient
@@ -69,7 +72,7 @@ class PbxTelephony:
 
     def bind(self, client: AmiClient) -> None:
         """Give the link; its ``on_message`` and ``on_state`` are ours."""
-        self._client = client
+        self._client = self.nailed.link = client
 
     # ------------------------------------------------------------ from the PBX
 
@@ -78,11 +81,17 @@ class PbxTelephony:
         facts = self.calls.feed(message, self._clock.now())
         self._watch(message)
         for fact in facts:
-            if isinstance(fact, ports.LegsConnected):
-                self._connected(fact.agent_leg)
-            elif isinstance(fact, ports.DeviceChanged) and not self._is_live:
+            self._report(fact)
+        self.nailed.watch(message)
+
+    def _report(self, fact: ports.Fact) -> None:
+        if isinstance(fact, ports.LegsConnected):
+            self._connected(fact.agent_leg)
+        elif isinstance(fact, ports.DeviceChanged):
+            fact = self.nailed.device_news(fact)
+            if not self._is_live:
                 self._device_news[fact.endpoint] = fact.usable
-            self._on_fact(fact)
+        self._on_fact(fact)
 
     def _watch(self, message: Message) -> None:
         """See what an event means to a running alert."""
@@ -112,6 +121,7 @@ class PbxTelephony:
             self._signal(alert, Signal.GONE)
 
     def _connected(self, agent_leg: LegId) -> None:
+        self.nailed.connected(agent_leg)
         alert = self.alerts.pop(agent_leg, None)
         if alert is not None:
             alert.signal(Signal.CONNECTED)
@@ -180,7 +190,9 @@ class PbxTelephony:
         now = self._clock.now()
         is_restarted = self._began(" ".join(started.get(name) for name in ("CoreStartupDate", "CoreStartupTime")))
         legs = self.calls.adopt(shown, now)
-        devices = {**self._devices(rows, now), **self._device_news}
+        registered = {**self._devices(rows, now), **self._device_news}
+        self.nailed.adopt(legs, registered)
+        devices = {endpoint: self.nailed.usable(endpoint, usable) for endpoint, usable in registered.items()}
         self._reconcile_alerts({leg.leg_id: leg for leg in legs})
         self._on_fact(ports.Resynced(self.server_id, legs, devices, ended, is_restarted, now))
         self._tell_link(up=True, reason="")
@@ -213,6 +225,9 @@ class PbxTelephony:
 
     def alert(self, order: ports.AlertOrder) -> None:
         """Set the guard on the caller, then ring the device; both leave in one write."""
+        if order.device.mode is ports.LegMode.NAILED:
+            self.nailed.alert(order)
+            return
         leg_id = LegId(order.reservation_id)
         alert = AlertLeg(order.reservation_id, order.device, order.caller_leg)
         self.alerts[leg_id] = alert
@@ -246,6 +261,7 @@ class PbxTelephony:
 
     def revoke(self, reservation_id: ReservationId) -> None:
         """Take an alert back; repeated calls go on from where it stands."""
+        self.nailed.revoke(reservation_id)
         alert = self.alerts.get(LegId(reservation_id))
         if alert is not None:
             alert.revokes += 1
@@ -291,7 +307,10 @@ class PbxTelephony:
     # ------------------------------------------------------------ single legs
 
     def hang_up(self, leg_id: LegId) -> None:
-        """End one leg; one that is gone already is fine."""
+        """End one leg; one that is gone already is fine. A nailed one goes back to its park."""
+        if self.nailed.owns(leg_id):
+            self.nailed.hang_up(leg_id)
+            return
         self._send("Hangup", {"Channel": leg_id, "Cause": "16"}, _seen)
 
     def redirect(self, leg_id: LegId, context: str) -> None:
@@ -329,7 +348,23 @@ class AsteriskTelephony:
             server.revoke(reservation_id)
 
     def connect(self, reservation_id: ReservationId) -> None:
-        """See ports.Telephony: legs of modes ring and auto are picked up at the device, there is nothing to move."""
+        """See ports.Telephony."""
+        for server in self.servers.values():
+            server.nailed.connect(reservation_id)
+
+    def prepare(self, device: ports.Device) -> None:
+        """See ports.Telephony."""
+        if device.mode is ports.LegMode.NAILED and device.server_id in self.servers:
+            self.servers[device.server_id].nailed.prepare(device)
+
+    def release(self, device: ports.Device) -> None:
+        """See ports.Telephony."""
+        if device.mode is ports.LegMode.NAILED and device.server_id in self.servers:
+            self.servers[device.server_id].nailed.release(device)
+
+    def serve(self, server_id: ServerId, leg_id: LegId, reservation_id: ReservationId) -> None:
+        """See ports.Telephony."""
+        self.servers[server_id].calls.aliases[leg_id] = LegId(reservation_id)
 
     def hang_up(self, server_id: ServerId, leg_id: LegId) -> None:
         """See ports.Telephony."""

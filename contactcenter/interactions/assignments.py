@@ -258,6 +258,8 @@ class Assignments:
         if (agent.presence, agent.reason) == (decision.presence.value, decision.reason):
             return  # what the store already says, told again when the router learned of the agent
         agent.presence, agent.reason, agent.presence_since = decision.presence.value, decision.reason, since
+        move = self.telephony.release if decision.presence is routing.Presence.OFFLINE else self.telephony.prepare
+        move(agent.device)
         agent_id, presence, reason = agent.agent_id, PresenceState(decision.presence.value), decision.reason
         changed = model.AgentPresenceChanged(agent_id, presence.value, reason)
         self._publisher.announce(changed, work=lambda tx: self._save_presence(tx, agent_id, presence, reason, since))

@@ -236,6 +236,18 @@ class Telephony(Protocol):
     was lost.
     """
 
+    def prepare(self, device: Device) -> None:
+        """The agent is present: bring a nailed leg up and keep it; DeviceChanged tells when. Other modes: nothing."""
+        ...
+
+    def release(self, device: Device) -> None:
+        """The agent went offline: let a nailed leg go. Other modes: nothing."""
+        ...
+
+    def serve(self, server_id: ServerId, leg_id: LegId, reservation_id: ReservationId) -> None:
+        """After a restart: this (nailed) leg serves that reservation; facts name it so from now on."""
+        ...
+
     def alert(self, order: AlertOrder) -> None:
         """Ring the agent's device; on pick-up bridge it to the caller unless revoked by then."""
         ...

@@ -115,10 +115,14 @@ class Recovery:
         if segment is not None and segment.segment_id == ReservationId(peer) and segment.ended_at is None:
             self.adopted += 1
             return
+        agent = self._picture.find_by_endpoint(item.server_id, agent_leg.endpoint)
+        if segment is not None and segment.ended_at is None and agent and agent.agent_id == segment.agent_id:
+            self.adopted += 1  # his nailed leg goes by the reservation's id while it serves it
+            self._assignments.telephony.serve(item.server_id, agent_leg.leg_id, segment.segment_id)
+            return
         if item.alert is not None and item.alert.reservation_id == ReservationId(peer):
             self._assignments.connected(item, item.alert, at)
             return
-        agent = self._picture.find_by_endpoint(item.server_id, agent_leg.endpoint)
         if agent is None or item.visit is None or item.phase not in _IN_LINE:
             log.warning("bridged-to-unknown", interaction=item.interaction_id, endpoint=agent_leg.endpoint)
             return

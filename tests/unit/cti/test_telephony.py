@@ -48,7 +48,7 @@ class Line:
         self.facts: list[ports.Fact] = []
         self.ended: Sequence[ports.EndedLeg] = ()
         self.tasks = TaskSupervisor()
-        self.pbx = PbxTelephony(SERVER, self.clock, self.tasks, self.facts.append, self.read_cel)
+        self.pbx = PbxTelephony(SERVER, self.clock, self.tasks, self.facts.append, self.read_cel, lambda: "nailed-leg")
         self.pbx.bind(self.client)  # type: ignore[arg-type]
 
     async def read_cel(self) -> Sequence[ports.EndedLeg]:
