@@ -280,9 +280,8 @@ class ContactCenter:
             await self._start_agi(settings.pbx.agi_host, settings.pbx.agi_port)
             ami = AmiSettings(host, int(port), settings.pbx.ami_user, settings.pbx.ami_secret.get_secret_value())
             self.cel_file = settings.pbx.cel_file
-        server = PbxTelephony(
-            self.server_id, base.clock, base.tasks, self.assignments.on_fact, CelFile(self.cel_file).ended
-        )
+        cel = CelFile(self.cel_file)
+        server = PbxTelephony(self.server_id, base.clock, base.tasks, self.assignments.on_fact, cel.ended, base.ids.new)
         self.telephony.add(server)
         self.client = AmiClient(
             ami,
