@@ -361,8 +361,7 @@ class Engine:
         self._end_work(given)
         if penalty and agent.presence is Presence.READY:
             self._change_presence(agent, step("presence", PRESENCE, agent.presence, "penalise"), penalty)
-        self.matching.hide(agent)  # others first: then both the item and the agent may be served
-        self._return_to_line(item, agent)
+        self._return_to_line(item, agent)  # to others first: this agent stands nowhere yet, so both may be served
         self._free(agent)
 
     def _return_to_line(self, item: Item, passed: Agent) -> None:

@@ -169,7 +169,7 @@ class Matching:
         if agent.ranked_in:
             if media and media == agent.ranked_in and self.agent_order.rank(agent) == agent.rank:
                 return
-            self.hide(agent)
+            self._unrank(agent)
         if not media:
             return
         agent.rank, agent.ranked_in = self.agent_order.rank(agent), media
@@ -180,12 +180,11 @@ class Matching:
 
     def remove(self, agent: Agent) -> None:
         """Take the agent out of every list and count."""
-        self.hide(agent)
+        self._unrank(agent)
         self.profiles.recount(agent.profile, agent.condition, NOWHERE)
         agent.condition = NOWHERE
 
-    def hide(self, agent: Agent) -> None:
-        """Let nothing be given to the agent until he is placed again; he stays counted as he was."""
+    def _unrank(self, agent: Agent) -> None:
         for medium in agent.ranked_in:
             free = agent.profile.free[medium]
             del free[bisect_left(free, agent.rank)]

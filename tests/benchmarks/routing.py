@@ -113,7 +113,9 @@ def agent_frees_up(agents: int, profiles: int, waiting: int, decisions: int) -> 
             floor.do(c.AdoptWork(agent, interaction, interaction, QUEUE))
         else:
             pairs[index] = (given.interaction_id, given.agent_id)
-        given = floor.accept(floor.call(kinds)) if floor.engine.matching.waiting < waiting else None
+        if given is not None and floor.engine.matching.waiting >= waiting:
+            continue
+        given = floor.accept(floor.call(kinds))
         if given is not None:
             floor.samples.pop()
             pairs.append((given.interaction_id, given.agent_id))

@@ -5,6 +5,7 @@ import pytest
 from contactcenter.core.errors import Invalid
 from routing import commands as c
 from routing.commands import Presence, ReservationState, RevokeCause, WithdrawReason, Work
+from routing.eligibility import eligible
 from routing.engine import REVOKE_REPEAT
 from routing.recovery import take_snapshot
 from routing.states import ITEM, IllegalTransition, ItemState
@@ -244,6 +245,37 @@ def test_rejected_without_penalty_goes_to_another_first() -> None:
     floor.do(c.Reject(reserved.reservation_id, "failed", penalise=False))
     assert floor.find(c.PresenceChanged) is None
     assert floor.one(c.Reserve).agent_id == "a2"
+
+
+def test_rejected_without_penalty_starts_idle_time_anew() -> None:
+    floor = Floor()
+    floor.agent("a1", idle=100)
+    floor.agent("a2", idle=50)
+    floor.do(c.Reject(floor.call("i1").reservation_id, "failed", penalise=False))
+    floor.agent("a3", idle=10)
+    assert floor.call("i2").agent_id == "a3"
+
+
+def test_an_alerted_agent_gets_no_second_alert_even_with_capacity_left() -> None:
+    floor = Floor()
+    floor.agent("a1", capacity={"voice": 2})
+    reserved = floor.call("i1")
+    assert floor.call("i2") is None
+    assert not eligible(floor.engine.agents["a1"], floor.engine.items["i2"], floor.now)
+    floor.do(c.Accept(reserved.reservation_id))
+    assert floor.one(c.Reserve).interaction_id == "i2"
+
+
+def test_a_repeated_revoke_keeps_its_cause_and_names_nobody_for_no_answer() -> None:
+    floor = Floor()
+    floor.agent("a1")
+    reserved = floor.call("i1")
+    floor.do(c.SetDevice("a1", False))
+    floor.do(c.Tick(), at=floor.now + REVOKE_REPEAT)
+    assert floor.one(c.Revoke).cause is RevokeCause.DEVICE_LOST
+    floor.do(c.RevokeConfirmed(reserved.reservation_id))
+    assert floor.one(c.ReservationEnded).state is ReservationState.RESCINDED
+    assert floor.find(c.PresenceChanged) is None
 
 
 def test_rejected_without_penalty_serves_the_item_elsewhere_and_the_agent_with_the_next() -> None:
