@@ -29,6 +29,15 @@ class HttpSettings(_Part):
     secure_cookies: bool = False
 
 
+class TrunkOptions(_Part):
+    """A SIP trunk of an Asterisk of ours: customers' calls come from ``host``:``port``, or from any port of ``host``."""
+
+    name: ServerName
+    host: str
+    port: Port = 5060
+    any_port: bool = False
+
+
 class PbxSettings(_Part):
     """The telephone exchange.
 
@@ -48,6 +57,7 @@ class PbxSettings(_Part):
     cel_file: Path | None = None
     external_address: str | None = None
     sip_host: str = "127.0.0.1"
+    trunks: tuple[TrunkOptions, ...] = ()
 
     @field_validator("mode")
     @classmethod

@@ -55,8 +55,8 @@ def _secret() -> str:
     return secrets.token_hex(20)
 
 
-def pbx_settings(data: Path, server_id: str, numbers: Numbers, endpoints: Sequence[EndpointSettings]) -> PbxSettings:
-    """Return the settings of our Asterisk, with a trunk for the demo's customers."""
+def pbx_settings(data: Path, server_id: str, numbers: Numbers, trunks: Sequence[TrunkSettings] = ()) -> PbxSettings:
+    """Return the settings of our Asterisk without phones, with a trunk for the demo's customers beside ``trunks``."""
     data = data.resolve()
     return PbxSettings(
         server_id=server_id,
@@ -68,19 +68,25 @@ def pbx_settings(data: Path, server_id: str, numbers: Numbers, endpoints: Sequen
         recordings_dir=data / "recordings",
         rtp_start=numbers.rtp_start,
         rtp_end=numbers.rtp_start + 999,
-        trunks=(TrunkSettings(DEMO_TRUNK, "127.0.0.1", numbers.demo_sip_port),),
-        endpoints=tuple(endpoints),
+        trunks=(TrunkSettings(DEMO_TRUNK, "127.0.0.1", numbers.demo_sip_port), *trunks),
     )
 
 
 class ManagedPbx:
     """The process, its settings and its run folder."""
 
-    def __init__(self, data: Path, server_id: str, prefix: Path | None, numbers: Numbers) -> None:
+    def __init__(
+        self,
+        data: Path,
+        server_id: str,
+        prefix: Path | None,
+        numbers: Numbers,
+        trunks: Sequence[TrunkSettings] = (),
+    ) -> None:
         self.numbers = numbers
         self._data = data.resolve()
         self._prefix = (prefix or self._data / "pbx" / "asterisk").resolve()
-        self.settings = pbx_settings(data, server_id, numbers, ())
+        self.settings = pbx_settings(data, server_id, numbers, trunks)
         self.installation: Installation | None = None
         self.process: PbxProcess | None = None
 
