@@ -51,7 +51,7 @@ def all_events() -> dict[str, type[Event]]:
     for module in modules():
         if "@event(" in module.text and module.path.endswith("model.py"):
             importlib.import_module(module.name)
-    return kinds()
+    return {kind: cls for kind, cls in kinds().items() if not cls.__module__.startswith(("tests", "test_"))}
 
 
 def events_page() -> str:

@@ -89,6 +89,7 @@ class SqliteDatabase:
         self._clock = clock
         self._queue: SimpleQueue[_Unit | None] = SimpleQueue()
         self._backlog: deque[_Unit] = deque()
+        self._taken = 0
         self._seq = 0
         self._closing = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -110,7 +111,7 @@ class SqliteDatabase:
     @property
     def pending(self) -> int:
         """Units that wait for a commit."""
-        return self._queue.qsize() + len(self._backlog)
+        return self._queue.qsize() + len(self._backlog) + self._taken
 
     async def open(self) -> None:
         """Read the last number and start the writer. The tables must exist (``migrate``)."""
@@ -176,11 +177,13 @@ class SqliteDatabase:
     def _take(self) -> tuple[list[_Unit], bool]:
         """Wait for work; then take all that is there. A pure tail waits ``LINGER`` for company, a caller never does."""
         batch = list(self._backlog)
+        self._taken = len(batch)
         self._backlog.clear()
         unit = self._next(RETRY_PAUSE if batch else None)
         until, hurry = time.monotonic() + LINGER, False
         while unit is not None:
             batch.append(unit)
+            self._taken = len(batch)
             hurry = hurry or unit.future is not None
             if len(batch) >= MAX_BATCH:
                 break
@@ -206,7 +209,7 @@ class SqliteDatabase:
         except (OperationalError, sqlite3.OperationalError) as error:
             self._refused(batch, error)
             return
-        self._seq = seq
+        self._seq, self._taken = seq, 0
         self.degraded = ""
         self._tell(batch)
 
@@ -244,6 +247,7 @@ class SqliteDatabase:
         log.error("commit-refused", units=len(batch), error=self.degraded)
         waiting = [unit for unit in batch if unit.future is not None]
         self._backlog.extend(unit for unit in batch if unit.future is None)
+        self._taken = 0
         while len(self._backlog) > MAX_BACKLOG:
             self._backlog.popleft()
             self.failed_units += 1

@@ -6,6 +6,7 @@ events of a ``Database.write`` are told after their commit. Either way each list
 """
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection, select
@@ -16,6 +17,7 @@ from contactcenter.core.events import Envelope, Event, decode, events_table
 
 log = structlog.get_logger(__name__)
 Listener = Callable[[Envelope], None]
+T = TypeVar("T")
 
 
 class Publisher:
@@ -48,16 +50,20 @@ class Publisher:
         if not told:
             self._tell(envelopes)
         for listener in self._numbered:
-            listener(envelopes)
+            self._call(listener, envelopes)
 
     def _tell(self, envelopes: Sequence[Envelope]) -> None:
         for envelope in envelopes:
             for listener in self._listeners:
-                try:
-                    listener(envelope)
-                except Exception:
-                    self.failures += 1
-                    log.exception("listener-failed", kind=envelope.event.kind)
+                self._call(listener, envelope)
+
+    def _call(self, listener: Callable[[T], None], what: T) -> None:
+        """A listener that fails harms no other, and not the caller whose answer follows."""
+        try:
+            listener(what)
+        except Exception:
+            self.failures += 1
+            log.exception("listener-failed", listener=getattr(listener, "__qualname__", ""))
 
 
 def events_after(connection: Connection, seq: int, limit: int) -> list[Envelope]:

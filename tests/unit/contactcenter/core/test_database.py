@@ -1,0 +1,312 @@
+import asyncio
+import contextlib
+import signal
+import sqlite3
+import sys
+import threading
+import time
+from dataclasses import dataclass
+
+import pytest
+from sqlalchemy import event as sqlalchemy_event
+from sqlalchemy.exc import IntegrityError
+
+from contactcenter.core import database as database_module
+from contactcenter.core.clock import ManualClock
+from contactcenter.core.database import SqliteDatabase
+from contactcenter.core.errors import Conflict, Unavailable
+from contactcenter.core.events import Envelope, Event, event, events_table, journal_table, metadata
+from contactcenter.core.ids import SiteId
+from contactcenter.core.publisher import events_after
+from tests.source import ROOT
+
+NOW = ManualClock().now()
+
+
+@event("test-thing-happened", subject="thing_id")
+@dataclass(frozen=True, slots=True)
+class ThingHappened(Event):
+    """A thing happened."""
+
+    thing_id: str
+
+
+def opened(path):
+    database = SqliteDatabase(path / "test.db", ManualClock(), SiteId("main"))
+    metadata.create_all(database.engine, tables=[events_table, journal_table])
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS things (name TEXT PRIMARY KEY)")
+    return database
+
+
+@pytest.fixture
+async def database(tmp_path):
+    made = opened(tmp_path)
+    await made.open()
+    yield made
+    await made.close()
+
+
+def add(name, *events):
+    def work(tx):
+        tx.connection.exec_driver_sql("INSERT INTO things VALUES (?)", (name,))
+        for one in events:
+            tx.record(ThingHappened(one))
+        return name
+
+    return work
+
+
+def told(*names):
+    return [Envelope(ThingHappened(name), NOW) for name in names]
+
+
+async def things(database):
+    return await database.read(lambda c: [row[0] for row in c.exec_driver_sql("SELECT name FROM things ORDER BY 1")])
+
+
+async def journal(database, after=0):
+    found = await database.read(lambda c: events_after(c, after, 1000))
+    return [(one.seq, one.event.thing_id) for one in found]
+
+
+def count_commits(database, delay=0.0):
+    commits = []
+
+    @sqlalchemy_event.listens_for(database.engine, "commit")
+    def _on_commit(connection):
+        time.sleep(delay)
+        commits.append("commit")
+
+    return commits
+
+
+@contextlib.contextmanager
+def busy_writer(database):
+    """Keep the writer inside a unit, so that what is queued meanwhile becomes one batch."""
+    release = threading.Event()
+    database._queue.put(database_module._Unit(lambda tx: release.wait(5) and None, (), None))
+    try:
+        yield
+    finally:
+        release.set()
+
+
+# ------------------------------------------------------------------ one commit
+
+
+async def test_rows_and_events_are_one_commit(database):
+    assert await database.write(add("a", "e1", "e2")) == "a"
+    assert await things(database) == ["a"]
+    assert await journal(database) == [(1, "e1"), (2, "e2")]
+    assert database.seq == 2
+
+
+async def test_the_answer_comes_after_the_commit(database):
+    order = count_commits(database, delay=0.05)
+    await database.write(add("a"))
+    order.append("answer")
+    assert order == ["commit", "answer"]
+
+
+async def test_units_queued_together_share_a_commit(database):
+    commits = count_commits(database)
+    with busy_writer(database):
+        writes = [asyncio.ensure_future(database.write(add(f"t{n:02}", f"e{n:02}"))) for n in range(50)]
+        await asyncio.sleep(0.05)
+    await asyncio.gather(*writes)
+    assert len(commits) <= 2  # the one that kept the writer busy, and all the others
+    assert await journal(database) == [(n + 1, f"e{n:02}") for n in range(50)]
+
+
+async def test_a_unit_that_fails_leaves_no_trace_and_harms_no_other_of_its_batch(database):
+    def bad(tx):
+        add("half", "half")(tx)
+        raise Conflict("not-now")
+
+    with busy_writer(database):
+        writes = [asyncio.ensure_future(database.write(work)) for work in (add("a", "e1"), bad, add("b", "e2"))]
+        await asyncio.sleep(0.05)
+    first, second, third = await asyncio.gather(*writes, return_exceptions=True)
+    assert (first, third) == ("a", "b")
+    assert isinstance(second, Conflict)
+    assert await things(database) == ["a", "b"]
+    assert await journal(database) == [(1, "e1"), (2, "e2")]
+
+
+async def test_a_broken_constraint_is_the_units_own_error(database):
+    await database.write(add("a"))
+    with pytest.raises(IntegrityError):
+        await database.write(add("a", "never"))
+    assert await database.write(add("b")) == "b"
+    assert await journal(database) == []
+
+
+async def test_readers_cannot_write(database):
+    with pytest.raises(Exception, match="readonly"):
+        await database.read(lambda c: c.exec_driver_sql("INSERT INTO things VALUES ('x')"))
+
+
+# ------------------------------------------------------------------ the tail
+
+
+async def test_what_was_told_is_written_behind_in_order_with_its_rows(database):
+    for n in range(5):
+        database.write_behind(told(f"e{n}"), lambda tx, n=n: add(f"t{n}")(tx) and None)
+    await database.flush()
+    assert await journal(database) == [(n + 1, f"e{n}") for n in range(5)]
+    assert await things(database) == [f"t{n}" for n in range(5)]
+
+
+async def test_the_tail_waits_for_company_and_a_caller_does_not(database, monkeypatch):
+    monkeypatch.setattr(database_module, "LINGER", 30.0)
+    commits = count_commits(database)
+    for n in range(3):
+        database.write_behind(told(f"e{n}"))
+    async with asyncio.timeout(5):
+        await database.write(add("a", "e3"))
+    assert len(commits) == 1
+    assert [name for _, name in await journal(database)] == ["e0", "e1", "e2", "e3"]
+
+
+async def test_rows_of_the_tail_that_fail_are_counted_and_the_told_event_stands(database):
+    def bad(tx):
+        raise ValueError("a fault of ours")
+
+    database.write_behind(told("e1"), bad)
+    await database.flush()
+    assert await journal(database) == [(1, "e1")]
+    assert database.failed_units == 1
+
+
+async def test_everybody_hears_numbers_once_and_in_order(database):
+    heard = []
+    database.on_committed = lambda envelopes, was_told: heard.extend((one.seq, was_told) for one in envelopes)
+    database.write_behind(told("e1", "e2"))
+    await database.write(add("a", "e3"))
+    database.write_behind(told("e4"))
+    await database.flush()
+    assert heard == [(1, True), (2, True), (3, False), (4, True)]
+
+
+# ------------------------------------------------------------------ a disk that refuses
+
+
+@contextlib.contextmanager
+def locked(database):
+    """Another process holds the write lock: every commit of ours is refused."""
+    other = sqlite3.connect(database.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+
+
+@pytest.fixture
+async def impatient(database, monkeypatch):
+    monkeypatch.setattr(database_module, "RETRY_PAUSE", 0.02)
+    await database.write(lambda tx: tx.connection.exec_driver_sql("PRAGMA busy_timeout=1") and None)
+    return database
+
+
+async def test_a_refused_caller_is_told_and_the_tail_is_kept_and_tried_again(impatient):
+    with locked(impatient):
+        impatient.write_behind(told("e1"), lambda tx: add("kept")(tx) and None)
+        with pytest.raises(Unavailable, match="store-unavailable"):
+            await impatient.write(add("refused", "never"))
+        assert "locked" in impatient.degraded
+        assert (impatient.seq, impatient.pending) == (0, 1)
+        impatient.write_behind(told("e2"))
+    await asyncio.sleep(0.1)
+    await impatient.write(add("after", "e3"))
+    assert await journal(impatient) == [(1, "e1"), (2, "e2"), (3, "e3")]
+    assert await things(impatient) == ["after", "kept"]
+    assert (impatient.degraded, impatient.failed_units) == ("", 0)
+
+
+async def test_the_backlog_is_bounded_and_what_falls_out_is_counted(impatient, monkeypatch):
+    monkeypatch.setattr(database_module, "MAX_BACKLOG", 3)
+    with locked(impatient):
+        for n in range(5):
+            impatient.write_behind(told(f"e{n}"))
+        with pytest.raises(Unavailable):
+            await impatient.write(add("x"))
+    await asyncio.sleep(0.1)
+    await impatient.flush()
+    assert [name for _, name in await journal(impatient)] == ["e2", "e3", "e4"]
+    assert impatient.failed_units == 2
+
+
+async def test_a_full_disk_refuses_and_harms_nothing(database):
+    def limit(tx):
+        pages = tx.connection.exec_driver_sql("PRAGMA page_count").scalar()
+        tx.connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+
+    await database.write(add("a", "e1"))
+    await database.write(limit)
+    with pytest.raises(Unavailable, match="store-unavailable"):
+        await database.write(add("b" * 20_000, "never"))
+    assert "full" in database.degraded
+    await database.write(lambda tx: tx.connection.exec_driver_sql("PRAGMA max_page_count=1000000") and None)
+    await database.write(add("c", "e2"))
+    assert await journal(database) == [(1, "e1"), (2, "e2")]
+    assert database.degraded == ""
+
+
+# ------------------------------------------------------------------ after an end
+
+
+async def test_numbers_go_on_after_a_restart_and_the_epoch_stays(tmp_path):
+    first = opened(tmp_path)
+    await first.open()
+    await first.write(add("a", "e1", "e2"))
+    first.write_behind(told("e3"))
+    await first.close()  # commits what is queued
+    second = opened(tmp_path)
+    await second.open()
+    await second.write(add("b", "e4"))
+    assert await journal(second) == [(1, "e1"), (2, "e2"), (3, "e3"), (4, "e4")]
+    assert second.epoch == first.epoch != ""
+    await second.close()
+
+
+KILLED = """
+import asyncio, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from tests.unit.contactcenter.core.test_database import add, opened
+
+async def main():
+    database = opened(Path(sys.argv[1]))
+    await database.open()
+    number = 0
+    while True:
+        number += 1
+        await asyncio.gather(*(database.write(add(f"{number}-{n}", f"{number}-{n}")) for n in range(4)))
+        print(number, flush=True)
+
+asyncio.run(main())
+"""
+
+
+async def test_what_was_answered_survives_kill_9(tmp_path):
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", KILLED, str(tmp_path), str(ROOT), stdout=asyncio.subprocess.PIPE
+    )
+    answered = 0
+    while answered < 40:
+        answered = int(await process.stdout.readline())
+    process.send_signal(signal.SIGKILL)
+    rest = (await process.stdout.read()).split()
+    await process.wait()
+    answered = int(rest[-1]) if rest else answered
+    survivor = opened(tmp_path)
+    await survivor.open()
+    kept = set(await things(survivor))
+    assert {f"{number}-{n}" for number in range(1, answered + 1) for n in range(4)} <= kept
+    found = await journal(survivor)
+    assert [seq for seq, _ in found] == list(range(1, len(found) + 1))
+    assert {name for _, name in found} == kept  # never a row without its event, nor an event without its row
+    await survivor.close()
