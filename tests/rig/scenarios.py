@@ -68,6 +68,7 @@ class Refuses:
 
 
 Behaviour = Answers | Rings | Refuses
+NOBODY = Refuses(404, "Not Found")
 
 
 # ------------------------------------------------------------------ XML pieces
@@ -290,10 +291,10 @@ def _recv_invite(users: Mapping[str, int]) -> str:
     )
 
 
-def phones(behaviours: Mapping[str, Behaviour]) -> str:
+def phones(behaviours: Mapping[str, Behaviour], others: Behaviour = NOBODY) -> str:
     """Several desk phones behind one port, told apart by the user part of the request URI.
 
-    A user who is not in ``behaviours`` gets 404. OPTIONS (qualify) is always answered.
+    A user who is not in ``behaviours`` behaves as ``others``: 404 by default. OPTIONS (qualify) is always answered.
     """
     users = {user: number for number, user in enumerate(behaviours, 10)}
     blocks = [step for user, number in users.items() for step in _phone(behaviours[user], number)]
@@ -302,7 +303,7 @@ def phones(behaviours: Mapping[str, Behaviour]) -> str:
         _recv(request="OPTIONS", optional="true", next="alive"),
         _recv_invite(users),
         *(_goto(f"user{number}", test=number) for number in users.values()),
-        *_refuse(Refuses(404, "Not Found")),
+        *_phone(others, 9),
         *blocks,
         _label("cancelled"),
         _answer_last(),

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.rig import messages, scenarios
 from tests.rig.messages import SipMessage, first_times
-from tests.rig.scenarios import WAITS, Behaviour, Leaves
+from tests.rig.scenarios import NOBODY, WAITS, Behaviour, Leaves
 
 HOST = "127.0.0.1"
 
@@ -176,14 +176,15 @@ def _write_injection(path: Path, callers: Sequence[Caller]) -> None:
 
 @contextlib.asynccontextmanager
 async def desk_phones(
-    folder: Path, behaviours: Mapping[str, Behaviour], *, port: int, media_port: int
+    folder: Path, behaviours: Mapping[str, Behaviour], *, port: int, media_port: int, others: Behaviour = NOBODY
 ) -> AsyncIterator[Sipp]:
     """Phones on one UDP port, told apart by the user part of the URI: contact ``sip:USER@127.0.0.1:PORT``.
 
+    ``others``: how every user behaves who is not named; hundreds of equal phones cost SIPp nothing that way.
     A dead phone is a port on which nothing was started; a phone that dies is ``Sipp.kill``.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _write_scenario(folder, scenarios.phones(behaviours))
+    _write_scenario(folder, scenarios.phones(behaviours, others))
     async with _running(folder, [], port, media_port) as sipp:
         yield sipp
 
