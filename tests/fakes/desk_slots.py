@@ -287,7 +287,7 @@ def card(**more: Any) -> Slot:
             "since": "2021-03-04T00:00:00.000Z",
             "numbers": ["+49 30 901820", "+49 171 2200113"],
             "emails": ["marta.koehler@nordlicht.example"],
-            "note": "Speaks German and English. Decides on renewals with A. Thiel, finance. Sites: Harburg, Altona, Kiel.",
+            "note": "Speaks German and English. Decides on renewals with A. Thiel. Sites: Harburg, Altona, Kiel.",
             "value_per_year": 38400,
             "currency": "EUR",
         },

@@ -1,6 +1,6 @@
 /** How old the data is, in words: "Live 38 ms", "Data 7 s old", "Not live since 10:44:02". */
 
-import { region, icon } from "./dom";
+import { h, icon, region } from "./dom";
 import type { IconName } from "./icons";
 import type { Link } from "./socket";
 import { clockTime } from "./times";
@@ -23,5 +23,5 @@ export function linkSign(link: Link, byAge: boolean): Sign {
 
 export function paintSign(element: HTMLElement, sign: Sign): void {
   element.dataset["level"] = sign.level;
-  region(element, sign, () => [icon(sign.icon, "s"), sign.text]);
+  region(element, sign, () => [icon(sign.icon, "s"), h("span", { class: "ell" }, sign.text)]);
 }

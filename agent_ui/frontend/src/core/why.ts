@@ -49,8 +49,10 @@ export function decisionSteps(why: DecisionWhy): Node[] {
 }
 
 function names(one: Passed): string {
-  const known = one.agents?.map((agent) => agent.name) ?? [];
-  return known.length ? list(known.slice(0, 4)) + (one.count > 4 ? "…" : "") : "";
+  const known = one.agents?.map((agent) => agent.name).filter(Boolean) ?? [];
+  if (!known.length) return "";
+  const some = known.slice(0, 4);
+  return one.count > some.length ? `${some.join(", ")} …` : list(some);
 }
 
 function nextStep(why: WaitingWhy): Node | null {
@@ -79,7 +81,7 @@ export function waitingSteps(why: WaitingWhy): Node[] {
   if (why.considered) steps.push(rich(tn("{n} agent was considered.", "{n} agents were considered.", why.considered), {}));
   for (const one of why.passed) {
     const who = names(one);
-    steps.push(h("span", null, bold(passedText(one)), who ? `: ${who}` : ""));
+    steps.push(h("span", null, bold(passedText(one)), who.trim() ? `: ${who}` : ""));
   }
   if (why.state === "waiting" && why.place !== null) steps.push(rich(t("It is number {place} of {of} in line."), { place: bold(why.place), of: bold(why.of) }));
   steps.push(nextStep(why));

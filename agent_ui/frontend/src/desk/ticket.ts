@@ -22,7 +22,7 @@ export function ticketLine(one: TicketLine): HTMLElement {
 
 function makeForm(id: string): HTMLFormElement {
   const field = `ticket-subject-${id}`;
-  const subject = h("input", { class: "in", id: field, "data-testid": "ticket-subject", maxlength: 200, required: true, placeholder: t("One line: what is to be done"), autocomplete: "off" });
+  const subject = h("input", { class: "in", id: field, "data-testid": "ticket-subject", maxlength: 200, required: true, placeholder: t("What is to be done"), autocomplete: "off" });
   const problem = h("p", { class: "emsg", role: "alert", hidden: true, "data-testid": "ticket-error" });
   const send = h("button", { class: "btn", "data-testid": "ticket-create" }, icon("plus"), t("Create ticket"));
   const form = h("form", { class: "ticket-f", novalidate: true }, h("label", { class: "fl", for: field }, t("Subject")), h("div", { class: "fx" }, subject, send), problem,
