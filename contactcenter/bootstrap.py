@@ -293,8 +293,8 @@ class ContactCenter:
         )
         server.bind(self.client)
         for agent in self.picture.agents.values():
-            if agent.presence != "offline":
-                self.telephony.prepare(agent.device)
+            move = self.telephony.release if agent.presence == "offline" else self.telephony.prepare
+            move(agent.device)
         self.client.start()
 
     async def _start_agi(self, host: str, port: int) -> None:

@@ -87,6 +87,12 @@ class Calls:
         """Return the reservation a nailed leg serves now, else the leg's own id."""
         return self.aliases.get(leg_id, leg_id)
 
+    def customer_beside(self, leg_id: LegId) -> LegId | None:
+        """Return the customer who shares a bridge with this leg, if any."""
+        channel = self.channels.get(leg_id)
+        inside = self._bridges.get(channel.bridge_id, []) if channel is not None else []
+        return next((leg for leg in inside if self.channels[leg].is_customer), None)
+
     # ------------------------------------------------------------ events
 
     def _new_channel(self, message: Message, at: datetime) -> Iterator[ports.Fact]:

@@ -50,6 +50,7 @@ VAR_NEXT = "CC_NEXT"
 VAR_DIALED = "CC_DIALED"
 VAR_NAILED = "CC_NAILED"
 VAR_CHECK = "CC_CHECK"
+VAR_SERVED = "CC_SERVED"  # the claim (SHARED_CLAIM) the caller was last asked about after it
 SHARED_CLAIM = "CC_BRIDGED"
 """SHARED(CC_BRIDGED) on the caller: the reservation whose leg passed the guard and bridges, or bridged, him."""
 
@@ -57,6 +58,7 @@ NEXT_HOLD = "hold"
 NEXT_HANGUP = "hangup"
 NEXT_NO_SERVICE = "noservice"
 NEXT_IVR = "ivr"
+LABEL_NEXT = "next"  # where a caller whose conversation is over goes on, in cc-hold
 
 EVENT_ARRIVED = "CCArrived"
 EVENT_BRIDGING = "CCBridging"

@@ -77,6 +77,7 @@ class NailedLegs:
         self.legs: dict[str, NailedLeg] = {}
         self.alerts: dict[ReservationId, ToneAlert] = {}
         self._wanted: dict[str, ports.Device] = {}
+        self._known: set[str] = set()  # endpoints of nailed devices, wanted now or not
         self._server_id = server_id
         self._calls = calls
         self._clock = clock
@@ -87,6 +88,7 @@ class NailedLegs:
 
     def prepare(self, device: ports.Device) -> None:
         """Bring the device's leg up and keep it; does nothing when it is up or on its way."""
+        self._known.add(device.endpoint)
         self._wanted[device.endpoint] = device
         if device.endpoint in self.legs:
             return
@@ -98,6 +100,7 @@ class NailedLegs:
 
     def release(self, device: ports.Device) -> None:
         """Let the device's leg go."""
+        self._known.add(device.endpoint)
         self._wanted.pop(device.endpoint, None)
         leg = self.legs.get(device.endpoint)
         if leg is not None:
@@ -119,17 +122,17 @@ class NailedLegs:
 
     def usable(self, endpoint: str, registered: bool) -> bool:
         """Return whether a device counts as usable: any other when registered, a nailed one when its leg is up."""
-        if endpoint not in self._wanted:
+        if endpoint not in self._known:
             return registered
         leg = self.legs.get(endpoint)
         return leg is not None and leg.is_up
 
     def device_news(self, fact: ports.DeviceChanged) -> ports.DeviceChanged:
         """Return the device's news as it counts here; a phone that is back is nailed again."""
-        device = self._wanted.get(fact.endpoint)
-        if device is None:
+        if fact.endpoint not in self._known:
             return fact
-        if fact.usable:
+        device = self._wanted.get(fact.endpoint)
+        if fact.usable and device is not None:
             self.prepare(device)
         usable = self.usable(fact.endpoint, fact.usable)
         return ports.DeviceChanged(fact.server_id, fact.endpoint, usable, fact.state, fact.at)
@@ -215,10 +218,19 @@ class NailedLegs:
             self._over(reservation_id, ports.AlertFailure.REVOKED)
 
     def hang_up(self, reservation_id: str) -> None:
-        """End the conversation on a nailed leg: the leg goes back to its park, the customer on in the dialplan."""
+        """End the conversation on a nailed leg: it goes back to its park, its customer on to what comes next.
+
+        Both are moved at once: a bridge does not end for the other when one leg is redirected out of it.
+        """
         leg = self._leg_of(reservation_id)
-        if leg is not None:
-            self._redirect(leg, names.PARK)
+        if leg is None:
+            return
+        fields = {"Channel": leg.leg_id, "Context": names.PARK, "Exten": "s", "Priority": "1"}
+        customer = self._calls.customer_beside(leg.leg_id)
+        if customer is not None:
+            extra = {"ExtraContext": names.HOLD, "ExtraExten": "s", "ExtraPriority": names.LABEL_NEXT}
+            fields |= {"ExtraChannel": customer, **extra}
+        self._send("Redirect", fields, _ignore)
 
     def connected(self, reservation_id: str) -> None:
         """The bridge formed: nothing is alerted any more."""

@@ -378,7 +378,7 @@ class Assignments:
     def end_conversation(self, item: Interaction, segment: Segment, at: datetime, by: EndedBy) -> None:
         """Customer and agent parted at ``at``; wrap-up begins."""
         item.advance(Step.PARTED)
-        segment.ended_at, segment.ended_by = at, by
+        segment.ended_at, segment.ended_by = at, EndedBy.AGENT if segment.is_hung_up else by
         talk_time = (at - segment.answered_at).total_seconds()
         self.router.submit(routing.Finish(item.interaction_id, segment.agent_id))
         over = model.ConversationEnded(item.interaction_id, segment.segment_id, segment.agent_id, talk_time)

@@ -141,6 +141,7 @@ class Segment:
     wrap_up_until: datetime | None = None
     wrap_up_ended_at: datetime | None = None
     extensions: int = 0
+    is_hung_up: bool = False  # the agent ended it on screen; whichever leg then leaves the bridge first
     disposition: str = ""
     note: str = ""
     note_saved_at: datetime | None = None

@@ -215,7 +215,7 @@ def _segment(row: Row[Any]) -> Segment:
         row.wrap_up_until,
         row.wrap_up_ended_at,
         row.extensions,
-        row.disposition,
-        row.note,
-        row.note_saved_at,
+        disposition=row.disposition,
+        note=row.note,
+        note_saved_at=row.note_saved_at,
     )

@@ -90,6 +90,7 @@ class InteractionService:
         item, segment = self._own(principal, interaction_id)
         if item.phase is not Phase.TALKING:
             raise Conflict("not-talking")
+        segment.is_hung_up = True
         self._assignments.telephony.hang_up(item.server_id, LegId(segment.segment_id))
 
     def extend_wrap_up(self, principal: Principal, interaction_id: str) -> None:
