@@ -65,6 +65,11 @@ def seeded_ids(clock: Clock, seed: int) -> TimeOrderedIds:
     return TimeOrderedIds(clock, random.Random(seed).getrandbits)
 
 
+def is_id(text: str) -> bool:
+    """Tell whether ``text`` has the shape of an id of ours; a PBX's own Uniqueids have not."""
+    return len(text) == _LENGTH and set(text) <= set(_ALPHABET)
+
+
 def encode(number: int) -> str:
     """Write ``number`` (below 2**130) as 26 base-32 digits, most significant first."""
     digits = [_ALPHABET[(number >> shift) & 31] for shift in range((_LENGTH - 1) * 5, -1, -5)]

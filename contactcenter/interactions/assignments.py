@@ -27,6 +27,7 @@ from contactcenter.core.ids import (
     ServerId,
     SkillId,
     VisitId,
+    is_id,
 )
 from contactcenter.core.publisher import Publisher
 from contactcenter.interactions import model, ports, store
@@ -151,7 +152,7 @@ class Assignments:
         self.picture.add(item)
         self.lookup(item)
         arrived = model.InteractionArrived(item.interaction_id, "voice", item.server_id, item.leg_id, item.linked_id)
-        self._tell(item, arrived, rows=[(store.legs, _customer_leg(item))])
+        self._tell(item, arrived, rows=[(store.legs, store.customer_leg_row(item))])
 
     def flow_for(self, dialed: str) -> str | None:
         """Return the flow's name for a dialed number."""
@@ -166,11 +167,21 @@ class Assignments:
         item.advance(Step.ENQUEUED)
         item.choices = tuple(order.choices)
         now = self._clock.now()
+        rows = self._leave_queue(item, now)
         skills = {str(self._skill(name)): level for name, level in order.skills.items()}
         item.visit = Visit(VisitId(self._ids.new()), queue.queue_id, now, order.priority, skills)
-        self._tell(item, _queued(item), rows=[(store.visits, store.visit_row(item, item.visit))])
+        self._tell(item, _queued(item), rows=[*rows, (store.visits, store.visit_row(item, item.visit))])
         self.picture.touch(f"queue:{queue.queue_id}")
         self.submit_visit(item)
+
+    def _leave_queue(self, item: Interaction, at: datetime) -> list[tuple[Table, dict[str, Any]]]:
+        """End a visit that still runs because the flow moves the call to another queue."""
+        visit = item.visit
+        if visit is None or visit.ended_at is not None:
+            return []
+        visit.ended_at, visit.end = at, VisitEnd.FLOWED_OUT
+        self.picture.touch(f"queue:{visit.queue_id}")
+        return [(store.visits, store.visit_row(item, visit))]
 
     def _skill(self, name: str) -> SkillId:
         """Return a skill's id by its name; an unknown one stays unmet, so the call waits and *why* names it."""
@@ -246,7 +257,7 @@ class Assignments:
         if decision.state is not routing.ReservationState.ACCEPTED:
             item.advance(Step.ALERT_OVER)
             if alert is not None:
-                rows.append((store.legs, _alert_leg(item, alert, self._clock.now(), decision.failure)))
+                rows.append((store.legs, store.alert_leg_row(item, alert, self._clock.now(), decision.failure)))
         self._tell(item, over, rows=rows)
         self.picture.touch(f"agent:{decision.agent_id}")
 
@@ -279,25 +290,35 @@ class Assignments:
         agent.interaction_id = None if decision.work is routing.Work.IDLE else decision.interaction_id
         agent.until = from_timestamp(decision.until) if decision.until is not None else None
         if decision.work is routing.Work.WRAP_UP:
-            self._wrap_up_begun(decision.interaction_id, agent.until)
+            self._wrap_up_until(decision.interaction_id, agent.agent_id, agent.until)
         elif decision.work is routing.Work.IDLE:
             self._close_without_wrap_up(decision.interaction_id, agent.agent_id)
         self.picture.touch(f"agent:{agent.agent_id}")
 
-    def _wrap_up_begun(self, interaction_id: InteractionId, until: datetime | None) -> None:
-        item = self.picture.interactions.get(interaction_id)
-        if item is not None and item.segment is not None:
-            extended = item.segment.wrap_up_until is not None
-            item.segment.wrap_up_until = until
-            if extended and until is not None:
-                self._tell(item, model.WrapUpExtended(interaction_id, item.segment.agent_id, until))
-            else:
-                self.picture.touch(f"work:{interaction_id}")
-
-    def _close_without_wrap_up(self, interaction_id: InteractionId, agent_id: AgentId) -> None:
+    def _own_segment(self, interaction_id: InteractionId, agent_id: AgentId) -> tuple[Interaction, Segment] | None:
+        """Return the agent's own open part of a live interaction; another's is none of his."""
         item = self.picture.interactions.get(interaction_id)
         segment = item.segment if item is not None else None
-        if segment is not None and segment.ended_at is not None and segment.wrap_up_until is None:
+        if item is None or segment is None or segment.agent_id != agent_id or not segment.is_open:
+            return None
+        return item, segment
+
+    def _wrap_up_until(self, interaction_id: InteractionId, agent_id: AgentId, until: datetime | None) -> None:
+        """Wrap-up began, was extended, or (after a restart) goes on as it was."""
+        own = self._own_segment(interaction_id, agent_id)
+        if own is None:
+            return
+        item, segment = own
+        before, segment.wrap_up_until = segment.wrap_up_until, until
+        if before is None or until is None or until <= before:
+            self.picture.touch(f"work:{interaction_id}")
+            return
+        rows = [(store.segments, store.segment_row(item, segment))]
+        self._tell(item, model.WrapUpExtended(interaction_id, agent_id, until), rows=rows)
+
+    def _close_without_wrap_up(self, interaction_id: InteractionId, agent_id: AgentId) -> None:
+        own = self._own_segment(interaction_id, agent_id)
+        if own is not None and own[1].ended_at is not None and own[1].wrap_up_until is None:
             self.close_segment(interaction_id, agent_id, "none")
 
     def _wrap_up_ended(self, decision: routing.WrapUpEnded) -> None:
@@ -305,10 +326,10 @@ class Assignments:
 
     def close_segment(self, interaction_id: InteractionId, agent_id: AgentId, by: str) -> None:
         """The agent is done with it: by hand, by the timer, or because the queue has no wrap-up."""
-        item = self.picture.interactions.get(interaction_id)
-        if item is None or item.segment is None or not item.segment.is_open:
+        own = self._own_segment(interaction_id, agent_id)
+        if own is None:
             return
-        segment = item.segment
+        item, segment = own
         segment.wrap_up_ended_at = self._clock.now()
         rows = [(store.segments, store.segment_row(item, segment))]
         self._tell(item, model.WrapUpEnded(interaction_id, agent_id, by), rows=rows)
@@ -326,9 +347,15 @@ class Assignments:
     def _legs_connected(self, fact: ports.LegsConnected) -> None:
         item = self.picture.find_by_leg(fact.server_id, fact.caller_leg)
         if item is None or item.alert is None or item.alert.reservation_id != ReservationId(fact.agent_leg):
-            log.warning("connected-without-alert", leg=fact.caller_leg, agent_leg=fact.agent_leg)
+            self._connected_unasked(item, fact)
             return
         self.connected(item, item.alert, fact.at)
+
+    def _connected_unasked(self, item: Interaction | None, fact: ports.LegsConnected) -> None:
+        """A leg of ours that nobody waits for any more has the caller: it goes, he stays in line for the right one."""
+        log.warning("connected-without-alert", leg=fact.caller_leg, agent_leg=fact.agent_leg)
+        if item is not None and item.phase in (Phase.WAITING, Phase.ALERTING) and is_id(fact.agent_leg):
+            self.telephony.hang_up(fact.server_id, fact.agent_leg)
 
     def connected(self, item: Interaction, alert: Alert, at: datetime) -> None:
         """Customer and agent share a bridge since ``at``: the visit is answered, a segment begins."""
@@ -362,7 +389,7 @@ class Assignments:
         rows = [
             (store.visits, store.visit_row(item, visit)),
             (store.segments, store.segment_row(item, segment)),
-            (store.legs, _agent_leg(item, segment)),
+            (store.legs, store.agent_leg_row(item, segment)),
         ]
         self._tell(item, connected, rows=rows)
         self.picture.touch(f"queue:{visit.queue_id}")
@@ -382,7 +409,7 @@ class Assignments:
         talk_time = (at - segment.answered_at).total_seconds()
         self.router.submit(routing.Finish(item.interaction_id, segment.agent_id))
         over = model.ConversationEnded(item.interaction_id, segment.segment_id, segment.agent_id, talk_time)
-        rows = [(store.segments, store.segment_row(item, segment)), (store.legs, _agent_leg(item, segment))]
+        rows = [(store.segments, store.segment_row(item, segment)), (store.legs, store.agent_leg_row(item, segment))]
         self._tell(item, over, rows=rows)
 
     def _leg_ended(self, fact: ports.LegEnded) -> None:
@@ -401,7 +428,7 @@ class Assignments:
             return
         if segment.ended_at is None:
             self.end_conversation(item, segment, fact.at, EndedBy.SYSTEM if fact.reason else EndedBy.AGENT)
-        leg = {**_agent_leg(item, segment), "ended_at": fact.at, "cause": fact.cause}
+        leg = {**store.agent_leg_row(item, segment), "ended_at": fact.at, "cause": fact.cause}
         self._save(item, rows=[(store.segments, store.segment_row(item, segment)), (store.legs, leg)])
         self._drop_if_over(item)
 
@@ -415,7 +442,7 @@ class Assignments:
         item.advance(Step.CALLER_LEFT)
         item.ended_at, item.outcome, item.end_reason = at, outcome, reason or item.end_reason
         rows: list[tuple[Table, dict[str, Any]]] = [
-            (store.legs, {**_customer_leg(item), "ended_at": at, "cause": cause})
+            (store.legs, {**store.customer_leg_row(item), "ended_at": at, "cause": cause})
         ]
         events: list[Event] = []
         if was in (Phase.WAITING, Phase.ALERTING) and item.visit is not None:
@@ -487,6 +514,10 @@ class Assignments:
         self.picture.touch(f"work:{item.interaction_id}")
         self._drop_if_over(item)
 
+    def settle(self, item: Interaction) -> None:
+        """Write an interaction as it is; one that is over leaves the picture."""
+        self._save(item, [])
+
     def _save(self, item: Interaction, rows: list[tuple[Table, dict[str, Any]]]) -> None:
         self._tell(item, rows=rows)
 
@@ -532,41 +563,3 @@ def _reservation_made(item: Interaction, alert: Alert, queue_id: Any) -> model.R
 
 def _abandoned(item: Interaction, visit: Visit) -> model.VisitAbandoned:
     return model.VisitAbandoned(item.interaction_id, visit.visit_id, visit.queue_id, item.waited)
-
-
-def _customer_leg(item: Interaction) -> dict[str, Any]:
-    return {
-        "server_id": item.server_id,
-        "id": item.leg_id,
-        "interaction_id": item.interaction_id,
-        "kind": "customer",
-        "agent_id": None,
-        "started_at": item.arrived_at,
-    }
-
-
-def _agent_leg(item: Interaction, segment: Segment) -> dict[str, Any]:
-    return {
-        "server_id": item.server_id,
-        "id": segment.segment_id,
-        "interaction_id": item.interaction_id,
-        "kind": "agent",
-        "agent_id": segment.agent_id,
-        "started_at": segment.alerted_at,
-        "answered_at": segment.answered_at,
-        "ended_at": segment.ended_at,
-        "result": "answered",
-    }
-
-
-def _alert_leg(item: Interaction, alert: Alert, at: datetime, failure: str) -> dict[str, Any]:
-    return {
-        "server_id": item.server_id,
-        "id": alert.reservation_id,
-        "interaction_id": item.interaction_id,
-        "kind": "agent",
-        "agent_id": alert.agent_id,
-        "started_at": alert.alerted_at,
-        "ended_at": at,
-        "result": failure,
-    }

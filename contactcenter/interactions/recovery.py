@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection, Row
 
 from contactcenter.core.clock import Clock
-from contactcenter.core.ids import InteractionId, LegId, QueueId, ReservationId, ServerId, VisitId
+from contactcenter.core.ids import InteractionId, LegId, QueueId, ReservationId, ServerId, VisitId, is_id
 from contactcenter.interactions import ports, store
 from contactcenter.interactions.assignments import Assignments, requirement_of
 from contactcenter.interactions.model import (
@@ -59,16 +59,20 @@ class Recovery:
             self._assignments.lookup(item)
             if item.segment is not None:
                 self._picture.reserve(item.segment.segment_id, item)
-            if item.phase is Phase.ENDED and item.segment is not None:
-                self._adopt_work(item, item.segment, routing.Work.WRAP_UP)
+            if item.is_over:
+                self._assignments.settle(item)  # its last act was an alert that died with us
+            elif item.segment is not None and item.segment.is_open and item.segment.ended_at is not None:
+                self._adopt_wrap_up(item, item.segment)
+
+    def _adopt_wrap_up(self, item: Interaction, segment: Segment) -> None:
+        """Let the wrap-up run on; one whose agent is there no more is over."""
+        if segment.agent_id in self._picture.agents:
+            self._adopt_work(item, segment, routing.Work.WRAP_UP)
+        else:
+            self._assignments.close_segment(item.interaction_id, segment.agent_id, "timer")
 
     def resynced(self, fact: ports.Resynced) -> None:
         """Bring picture and router in line with the PBX's whole picture."""
-        router = self._assignments.router
-        for agent in self._picture.agents.values():
-            if agent.device.server_id == fact.server_id:
-                usable = fact.devices.get(agent.device.endpoint, False)
-                router.submit(routing.SetDevice(agent.agent_id, usable, "" if usable else "unavailable"))
         fresh = fact.server_id in self._fresh
         self._fresh.discard(fact.server_id)
         self._hang_up_strays(fact)
@@ -79,11 +83,20 @@ class Recovery:
         for item in list(self._picture.interactions.values()):
             if item.server_id == fact.server_id and item.phase is not Phase.ENDED:
                 self._reconcile(item, fact, legs, fresh)
+        self._take_devices(fact)
+
+    def _take_devices(self, fact: ports.Resynced) -> None:
+        """Last of all: a device that is usable again is given work, and by now only those still there wait."""
+        for agent in list(self._picture.agents.values()):
+            if agent.device.server_id == fact.server_id:
+                usable = fact.devices.get(agent.device.endpoint, False)
+                command = routing.SetDevice(agent.agent_id, usable, "" if usable else "unavailable")
+                self._assignments.router.submit(command)
 
     def _hang_up_strays(self, fact: ports.Resynced) -> None:
-        """End agents' legs that ring for a reservation nobody holds: their guard is no longer armed by us."""
+        """End legs of ours that ring for a reservation nobody holds. What others have on this PBX is theirs."""
         for leg in fact.legs:
-            unknown = self._picture.find_by_reservation(leg.leg_id) is None
+            unknown = is_id(leg.leg_id) and self._picture.find_by_reservation(leg.leg_id) is None
             if not leg.is_customer and leg.peer is None and not leg.is_up and unknown:
                 self._assignments.telephony.hang_up(fact.server_id, leg.leg_id)
 
@@ -142,7 +155,9 @@ class Recovery:
             self._assignments.telephony.return_to_flow(item.server_id, item.leg_id)
 
     def _back_in_line(self, item: Interaction, leg: ports.LiveLeg, fresh: bool) -> None:
-        if leg.place is not ports.CallerPlace.HOLD:
+        """A redirect could meet the bridge of a running alert, so with one the caller stays where he is."""
+        in_place = leg.place is ports.CallerPlace.HOLD or (leg.place is ports.CallerPlace.FLOW and not fresh)
+        if not in_place and item.alert is None:
             self._assignments.telephony.return_to_hold(item.server_id, item.leg_id)
         if fresh:
             self.adopted += 1
@@ -162,6 +177,7 @@ class Recovery:
                 priority=visit.priority if visit else 0,
                 requirement=requirement_of(visit.skills if visit else {}),
                 entered_at=visit.entered_at.timestamp() if visit else None,
+                vip=item.vip,
             )
         )
 

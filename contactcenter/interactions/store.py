@@ -6,6 +6,7 @@ row never shows half a change. Lists take the caller and his scope; there is no 
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -35,7 +36,7 @@ from contactcenter.core.database import Transaction
 from contactcenter.core.events import Instant, events_table, metadata
 from contactcenter.core.ids import AgentId, InteractionId, LegId, PersonId, ServerId
 from contactcenter.core.permissions import Principal, Scope
-from contactcenter.interactions.model import Interaction, Phase, Segment, Visit
+from contactcenter.interactions.model import Alert, Interaction, Phase, Segment, Visit
 
 interactions = Table(
     "interactions",
@@ -179,6 +180,47 @@ def segment_row(item: Interaction, segment: Segment) -> dict[str, Any]:
         "wrap_up_until": segment.wrap_up_until,
         "wrap_up_ended_at": segment.wrap_up_ended_at,
         "extensions": segment.extensions,
+    }
+
+
+def customer_leg_row(item: Interaction) -> dict[str, Any]:
+    """Return the image of the customer's leg while it is up."""
+    return {
+        "server_id": item.server_id,
+        "id": item.leg_id,
+        "interaction_id": item.interaction_id,
+        "kind": "customer",
+        "agent_id": None,
+        "started_at": item.arrived_at,
+    }
+
+
+def agent_leg_row(item: Interaction, segment: Segment) -> dict[str, Any]:
+    """Return the image of an agent's leg that was connected."""
+    return {
+        "server_id": item.server_id,
+        "id": segment.segment_id,
+        "interaction_id": item.interaction_id,
+        "kind": "agent",
+        "agent_id": segment.agent_id,
+        "started_at": segment.alerted_at,
+        "answered_at": segment.answered_at,
+        "ended_at": segment.ended_at,
+        "result": "answered",
+    }
+
+
+def alert_leg_row(item: Interaction, alert: Alert, at: datetime, failure: str) -> dict[str, Any]:
+    """Return the image of an agent's leg that never was."""
+    return {
+        "server_id": item.server_id,
+        "id": alert.reservation_id,
+        "interaction_id": item.interaction_id,
+        "kind": "agent",
+        "agent_id": alert.agent_id,
+        "started_at": alert.alerted_at,
+        "ended_at": at,
+        "result": failure,
     }
 
 
