@@ -57,10 +57,16 @@ class Callers:
         self._tasks.spawn("look-up", self.refresh(item))
 
     async def refresh(self, item: Interaction, chosen: PersonId | None = None) -> None:
-        """Read the card again: at arrival, when an agent chose a person, when a ticket was opened."""
-        person_id = chosen or item.person_id
+        """Read the card again: at arrival, when an agent chose a person, when a ticket was opened.
+
+        A choice of nobody changes nothing, and neither does an answer that was overtaken by a choice.
+        """
+        before = item.person_id
+        person_id = chosen or before
         card, best = await self._database.read(lambda connection: self._read(connection, item, person_id))
         found = PersonId(card["person"]["person_id"]) if card["person"] else None
+        if found is None if chosen is not None else item.person_id != before:
+            return
         vip = bool(card["person"] and card["person"]["vip"])
         news = found is not None and found != item.person_id
         self._assignments.customer_found(item, card, found, best, vip, is_news=news)

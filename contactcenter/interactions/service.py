@@ -118,7 +118,7 @@ class InteractionService:
             tx.record(model.NoteSaved(InteractionId(interaction_id), agent_id), principal.user_id)
 
         await self._database.write(work)
-        self._live_text(interaction_id, note=text, saved_at=saved_at)
+        self._live_text(interaction_id, segment, note=text, saved_at=saved_at)
         return saved_at
 
     async def finish_wrap_up(
@@ -128,11 +128,13 @@ class InteractionService:
         item = self.picture.interactions.get(InteractionId(interaction_id))
         if item is not None and item.phase not in (Phase.LEAVING, Phase.ENDED):
             raise Conflict("still-talking")
+        if note is not None and len(note) > MAX_NOTE:
+            raise Invalid("invalid", {"note": "too-long"})
         segment = await self._own_segment(principal, interaction_id)
         await self._save_disposition(principal, interaction_id, segment, disposition, note)
         if then == "not-ready":
             await self._agents.set_presence(principal, _agent_of(principal), PresenceState.NOT_READY, reason)
-        self._live_text(interaction_id, note=note, saved_at=self._clock.now(), disposition=disposition)
+        self._live_text(interaction_id, segment, note=note, saved_at=self._clock.now(), disposition=disposition)
         self._assignments.router.submit(routing.EndWrapUp(_agent_of(principal), InteractionId(interaction_id)))
 
     async def _save_disposition(
@@ -148,7 +150,7 @@ class InteractionService:
         agent_id = _agent_of(principal)
         texts: dict[str, Any] = {"disposition": disposition}
         if note is not None:
-            texts |= {"note": note[:MAX_NOTE], "note_saved_at": self._clock.now()}
+            texts |= {"note": note, "note_saved_at": self._clock.now()}
 
         def work(tx: Transaction) -> None:
             store.save_texts(tx, segment, agent_id, texts)
@@ -158,10 +160,10 @@ class InteractionService:
         await self._database.write(work)
 
     def _live_text(
-        self, interaction_id: str, *, note: str | None, saved_at: datetime, disposition: str | None = None
+        self, interaction_id: str, segment: str, *, note: str | None, saved_at: datetime, disposition: str | None = None
     ) -> None:
         item = self.picture.interactions.get(InteractionId(interaction_id))
-        if item is None or item.segment is None:
+        if item is None or item.segment is None or item.segment.segment_id != segment:
             return
         if note is not None:
             item.segment.note, item.segment.note_saved_at = note, saved_at
@@ -253,18 +255,16 @@ class InteractionService:
 
     async def why(self, principal: Principal, interaction_id: str) -> dict[str, Any]:
         """Return why an interaction waits or who got it and why: the router's own account, now and kept."""
-        now = self._explained(principal, interaction_id)
-        if now is None:
-            await self.get(principal, interaction_id)
         key = InteractionId(interaction_id)
+        item = self.picture.interactions.get(key)
+        if item is None or not _may_ask(principal, item):
+            await self._database.flush()
+            await self.get(principal, interaction_id)
+        now = self._explained(item) if item is not None else None
         kept = await self._database.read(lambda c: store.decisions(c, key))
         return {"interaction_id": interaction_id, "now": now, "decisions": kept}
 
-    def _explained(self, principal: Principal, interaction_id: str) -> Mapping[str, Any] | None:
-        """The present account; a waiting call has no agent yet, so who sees the live page may ask."""
-        item = self.picture.interactions.get(InteractionId(interaction_id))
-        if item is None or not (principal.may(Right.LIVE_VIEW) or principal.agent_id in _holders(item)):
-            return None
+    def _explained(self, item: Interaction) -> Mapping[str, Any] | None:
         try:
             return self._explain(item.interaction_id)
         except NotFound:
@@ -290,6 +290,12 @@ def _holders(item: Interaction) -> set[AgentId]:
     alerted = {item.alert.agent_id} if item.alert else set()
     open_segment = item.segment is not None and item.segment.is_open
     return alerted | ({item.segment.agent_id} if item.segment is not None and open_segment else set())
+
+
+def _may_ask(principal: Principal, item: Interaction) -> bool:
+    """A waiting call has no agent yet: who sees the live page may ask. One with an agent is his, or in scope."""
+    waits = item.phase is Phase.WAITING and principal.may(Right.LIVE_VIEW)
+    return waits or (principal.agent_id is not None and principal.agent_id in _holders(item))
 
 
 def _agent_of(principal: Principal) -> AgentId:
