@@ -118,6 +118,9 @@ def run(
     port: Annotated[int | None, typer.Option(help="HTTP port on 127.0.0.1.")] = None,
     pbx: Annotated[str | None, typer.Option(help="auto | asterisk | simulated | HOST:PORT")] = None,
     traffic: Annotated[str, typer.Option(help="Demo customers: none | light | busy")] = "none",
+    demo_data: Annotated[
+        bool, typer.Option("--demo", help="First bring the tables up to date; fill an empty folder with demo data.")
+    ] = False,
     smoke: Annotated[bool, typer.Option(help="Start, wait for one routed, popped and logged call, tell, end.")] = False,
     started_at: Annotated[float | None, typer.Option(hidden=True, help="Epoch seconds the script began.")] = None,
 ) -> None:
@@ -127,6 +130,10 @@ def run(
     settings = _settings(data, port=port, mode=pbx)
     if traffic not in demo.LEVELS:
         raise ContactCenterError("traffic-unknown", {"traffic": traffic, "known": ", ".join(demo.LEVELS)})
+    if demo_data:
+        run_migrations(ContactCenter(settings).base.database.engine)
+        for line in _run(_init(settings, demo_data=True, login="", if_empty=True)):
+            print(line, file=sys.stderr)
     if smoke:
         told = _run(demo.smoke(settings, started_at))
         print(json.dumps(told))
