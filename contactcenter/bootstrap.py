@@ -271,6 +271,8 @@ class ContactCenter:
             self.pbx = ManagedPbx(settings.data, self.server_id, settings.pbx.prefix, numbers, trunks)
             await self._start_agi("127.0.0.1", self.pbx.numbers.agi_port)
             await self.pbx.start(self._endpoints())
+            self.pbx.keep_running(base.tasks)
+            self.operation.sources.append(self._pbx_degraded)
             ami = AmiSettings(
                 "127.0.0.1", self.pbx.numbers.ami_port, self.pbx.settings.ami_user, self.pbx.settings.ami_secret
             )
@@ -306,6 +308,10 @@ class ContactCenter:
     def flows_find(self, name: str) -> Any:
         """Return the flow in force under a name."""
         return self.flows.find(name)
+
+    def _pbx_degraded(self) -> list[dict[str, Any]]:
+        reason = self.pbx.not_running if self.pbx is not None else ""
+        return [{"code": "pbx-not-running", "since": None, "fields": {"reason": reason}}] if reason else []
 
     def _endpoints(self) -> list[EndpointSettings]:
         records = [agent.record.device for agent in self.picture.agents.values()]

@@ -1,6 +1,7 @@
 """How the server is doing: health with reasons, metrics, and the numbered feed of events for integrators."""
 
 import json
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from aiohttp import web
@@ -35,6 +36,8 @@ class Operation:
         tasks: TaskSupervisor,
     ) -> None:
         self.database = database
+        self.sources: list[Callable[[], list[dict[str, Any]]]] = []
+        """What else may be degraded, each asked every time; bootstrap adds them."""
         self._clock = clock
         self._picture = picture
         self._router = router
@@ -75,7 +78,7 @@ class Operation:
             found.append({"code": "pbx-connecting", "since": None, "fields": {}})
         if self.database.degraded:
             found.append({"code": "store-refuses", "since": None, "fields": {"reason": self.database.degraded}})
-        return found
+        return [*found, *(one for source in self.sources for one in source())]
 
     def metrics(self) -> bytes:
         """Return everything in Prometheus' text format."""

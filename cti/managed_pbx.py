@@ -1,7 +1,10 @@
 """An Asterisk of our own in the data folder: its ports and secrets are chosen once and kept, so that a restarted server
-finds the Asterisk that went on without it.
+finds the Asterisk that went on without it. One that dies is started again; one that is frozen is left alone: its calls
+may come back with it.
 """
 
+import asyncio
+import contextlib
 import json
 import secrets
 from collections.abc import Sequence
@@ -9,11 +12,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+import structlog
+
+from contactcenter.core.errors import ContactCenterError
+from contactcenter.core.tasks import TaskSupervisor
 from cti.installation import Installation, find_or_install
 from cti.pbx_process import PbxProcess, free_ports
 from cti.provision import EndpointSettings, PbxSettings, RunFolder, TrunkSettings, write_run_folder
 
+log = structlog.get_logger(__name__)
+
 DEMO_TRUNK: Final = "demo"
+WATCH_SECONDS: Final = 0.25
+RESTART_PAUSES: Final = (0.0, 1.0, 2.0, 5.0)
+"""Seconds before each try to start an Asterisk that died; the last one repeats."""
+STEADY_SECONDS: Final = 60.0
+"""One that ran this long is started at once when it dies, however often it died before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +103,11 @@ class ManagedPbx:
         self.settings = pbx_settings(data, server_id, numbers, trunks)
         self.installation: Installation | None = None
         self.process: PbxProcess | None = None
+        self.restarts = 0
+        self.not_running = ""
+        """Why it is not running though it should; '' while all is well."""
+        self._keeper: asyncio.Task[None] | None = None
+        self._changing = asyncio.Lock()  # a reload must not meet a start
 
     @property
     def run_folder(self) -> RunFolder:
@@ -104,14 +123,50 @@ class ManagedPbx:
         await self.process.start()
 
     async def provision(self, endpoints: Sequence[EndpointSettings]) -> None:
-        """Write changed endpoints and let Asterisk read them; calls go on."""
+        """Write changed endpoints and let Asterisk read them; calls go on. One that is down reads them at its start."""
         assert self.installation is not None
         assert self.process is not None
-        self.settings = replace(self.settings, endpoints=tuple(endpoints))
-        write_run_folder(self.settings, self.installation, self.run_folder.path)
-        await self.process.reload()
+        async with self._changing:
+            self.settings = replace(self.settings, endpoints=tuple(endpoints))
+            write_run_folder(self.settings, self.installation, self.run_folder.path)
+            if self.process.is_running:
+                await self.process.reload()
+
+    def keep_running(self, tasks: TaskSupervisor) -> None:
+        """From now on start it again whenever it dies, until ``stop``."""
+        self._keeper = tasks.keep("pbx-keeper", self._keep_running)
+
+    async def _keep_running(self) -> None:
+        assert self.process is not None
+        tries, steady = 0, 0.0
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if self.process.is_running:
+                steady += WATCH_SECONDS
+                tries = 0 if steady >= STEADY_SECONDS else tries
+                continue
+            self.not_running = self.not_running or "died"
+            log.error("asterisk-died", tries=tries, reason=self.not_running)
+            await asyncio.sleep(RESTART_PAUSES[min(tries, len(RESTART_PAUSES) - 1)])
+            tries, steady = tries + 1, 0.0
+            await self._start_again(self.process)
+
+    async def _start_again(self, process: PbxProcess) -> None:
+        async with self._changing:
+            try:
+                await process.start()
+            except (ContactCenterError, OSError) as error:
+                self.not_running = str(error)
+                log.error("asterisk-not-restarted", reason=self.not_running)
+                return
+        self.restarts += 1
+        self.not_running = ""
 
     async def stop(self) -> None:
-        """End it."""
+        """End it, and the watch over it."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
         if self.process is not None:
             await self.process.stop()

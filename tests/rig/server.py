@@ -4,11 +4,11 @@
 until /readyz agrees. The process can be killed, frozen and started again on the same folder; at the end everything it
 started is ended, by process id. Needs Asterisk under ``tests.rig.asterisk.PREFIX``.
 
-    async with running_server(agents=desk_agents(20, phones_port), queues=[QueueSeed()], numbers={"2000": "direct"}) as server:
-        async with desk_phones(folder, {f"p{n}": Answers() for n in ...}, port=phones_port, ...): ...
-        await server.ready()
-        async with server.customers(folder, [Caller("+4930901820", "2000")]) as customer: ...
-"""  # fmt: skip
+    async with running_server(agents=desk_agents(20, port), queues=[QueueSeed()], numbers={"2000": "direct"}) as server:
+        async with desk_phones(folder, {f"p{n}": Answers() for n in ...}, port=port, media_port=...):
+            await server.ready()
+            async with server.customers(folder, [Caller("+4930901820", "2000")]) as customer: ...
+"""
 
 import asyncio
 import contextlib
@@ -58,7 +58,7 @@ DISPOSITIONS = (Disposition("solved", "Solved on the call"), Disposition("ticket
 
 @dataclass(frozen=True, slots=True)
 class AgentSeed:
-    """An agent and his login. With ``contact`` (``sip:user@127.0.0.1:port``) a desk phone rung there, else a browser."""
+    """An agent and his login. ``contact`` (``sip:user@127.0.0.1:port``) is a desk phone, none a browser's phone."""
 
     login: str
     extension: str
@@ -160,7 +160,9 @@ class NotStarted(RuntimeError):
 class Server:
     """One data folder and the process that serves it. Made by ``running_server``."""
 
-    def __init__(self, data: Path, agent_ids: Mapping[str, str], port: int, options: Sequence[str], env: Mapping) -> None:
+    def __init__(
+        self, data: Path, agent_ids: Mapping[str, str], port: int, options: Sequence[str], env: Mapping[str, str]
+    ) -> None:
         self.data = data
         self.agent_ids = dict(agent_ids)
         self.port = port
