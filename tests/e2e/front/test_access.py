@@ -74,12 +74,16 @@ async def test_axe_finds_nothing_serious_in_open_panels(open_page: Open, server:
         assert await axe(watched.page) == []
 
 
-SMALL = """() => [...document.querySelectorAll('button, input, textarea, select, .botnav a, .wi, .found')].filter(e => e.checkVisibility())
-  .map(e => [e, e.getBoundingClientRect()]).filter(([, box]) => box.width && (box.height < 43.5 || box.width < 43.5))
-  .map(([e, box]) => `${e.tagName}.${e.className} ${e.textContent.trim().slice(0, 20)} ${Math.round(box.width)}x${Math.round(box.height)}`)"""
-OUTSIDE = """() => [...document.querySelectorAll('body *')].filter(e => e.checkVisibility() && !e.closest('.sr, .ell, svg, .scr') && !e.matches('.sr'))
-  .filter(e => e.getBoundingClientRect().width && e.getBoundingClientRect().right > innerWidth + 1)
-  .map(e => `${e.tagName}.${e.className} ${e.textContent.trim().slice(0, 20)}`)"""
+SMALL = """() => [...document.querySelectorAll('button, input, textarea, select, .botnav a, .wi, .found')]
+  .filter(e => e.checkVisibility()).map(e => [e, e.getBoundingClientRect()])
+  .filter(([, box]) => box.width && (box.height < 43.5 || box.width < 43.5))
+  .map(([e, box]) => `${e.className} ${e.textContent.trim().slice(0, 20)} ${box.width}x${box.height}`)
+"""
+OUTSIDE = """() => [...document.querySelectorAll('body *')]
+  .filter(e => e.checkVisibility() && !e.closest('.sr, .ell, svg, .scr') && e.getBoundingClientRect().width)
+  .filter(e => e.getBoundingClientRect().right > innerWidth + 1)
+  .map(e => `${e.tagName}.${e.className} ${e.textContent.trim().slice(0, 20)}`)
+"""
 
 
 @pytest.mark.parametrize("scene", SCENES)

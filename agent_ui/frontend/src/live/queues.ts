@@ -81,7 +81,7 @@ function queueRow(first: QueueRow): Row<QueueRow> {
   const [quarter, offered, answered, abandoned] = [cell("n b"), cell("n c-more"), cell("n c-more"), cell("n c-more")] as [HTMLElement, HTMLElement, HTMLElement, HTMLElement];
   const ready = h("b");
   const staffed = h("span", { class: "mut" });
-  const button = h("button", { type: "button", class: "why", "aria-label": t("Why does {name} wait?", { name: first.name }), onclick: () => ask(first.queue_id) }, t("Why?"));
+  const button = h("button", { type: "button", class: "why", "aria-label": `${t("Why?")} ${first.name}`, onclick: () => ask(first.queue_id) }, t("Why?"));
   const element = h("tr", { "data-testid": "queue", "data-queue": first.queue_id },
     h("th", { scope: "row" }, name), wait.element, h("td", { class: "c-sl" }, level.element), quarter, offered, answered, abandoned, h("td", { class: "n" }, ready, " ", staffed), h("td", { class: "why-c" }, button));
   return {

@@ -13,7 +13,7 @@ function row(first: WaitingRow): Row<WaitingRow> {
   const vip = h("span", { class: "tag vip" }, t("VIP"));
   const detail = h("small", { class: "ell" });
   const clock = since(h("span", { class: "clock" }), first.since);
-  const why = h("button", { type: "button", class: "btn sm", "data-testid": "why-open", "aria-label": t("Why does {name} wait?", { name: first.name || first.caller }), onclick: () => ask(first.interaction_id) }, t("Why?"));
+  const why = h("button", { type: "button", class: "btn sm", "data-testid": "why-open", "aria-label": `${t("Why?")} ${first.name || first.caller}`, onclick: () => ask(first.interaction_id) }, t("Why?"));
   const element = h("li", { "data-testid": "waiting-row", "data-interaction": first.interaction_id }, glyph, h("div", { class: "d" }, h("span", { class: "fx" }, name, vip), detail), clock, why);
   return {
     element,
