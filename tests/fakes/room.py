@@ -141,7 +141,10 @@ class Room:
 
     def agent(self, name: str, number: int = 1, *, idle: float = 0.0, usable: bool = True, **more: Any) -> LiveAgent:
         """Take up a ready agent who has been idle for ``idle`` seconds."""
-        live = LiveAgent.of(record(name, number, **more))
+        return self.take(record(name, number, **more), idle=idle, usable=usable)
+
+    def take(self, one: AgentRecord, *, idle: float = 0.0, usable: bool = True) -> LiveAgent:
+        live = LiveAgent.of(one)
         self.picture.add_agent(live)
         presence = routing.Presence(live.presence)
         skills, since = live.record.skills, self.time.timestamp() - idle
