@@ -144,7 +144,9 @@ class Room:
         return self.take(record(name, number, **more), idle=idle, usable=usable)
 
     def take(self, one: AgentRecord, *, idle: float = 0.0, usable: bool = True) -> LiveAgent:
-        live = LiveAgent.of(one)
+        return self.take_live(LiveAgent.of(one), idle=idle, usable=usable)
+
+    def take_live(self, live: LiveAgent, *, idle: float = 0.0, usable: bool = True) -> LiveAgent:
         self.picture.add_agent(live)
         presence = routing.Presence(live.presence)
         skills, since = live.record.skills, self.time.timestamp() - idle

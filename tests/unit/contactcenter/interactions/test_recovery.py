@@ -1,0 +1,401 @@
+"""After a restart of ours, or a gap on the link: what goes on, what has ended, who is where."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from contactcenter.core.events import events_table
+from contactcenter.core.ids import AgentId, LegId, ServerId
+from contactcenter.interactions import ports, store
+from contactcenter.interactions.model import EndedBy, Interaction, Outcome, Phase, VisitEnd
+from contactcenter.interactions.ports import CallerPlace
+from routing import commands as routing
+from tests.fakes.room import SERVER, record
+from tests.unit.contactcenter.interactions.conftest import agent_leg, customer
+
+CALLER = "1780000000.1"
+STRAY = "01ksr492z8gbhfea5mz914gqht"
+
+
+async def again(desk: Any, item: Interaction) -> Interaction:
+    """The same interaction after a restart, from its rows alone."""
+    await desk.restart()
+    found = desk.room.picture.find_by_leg(SERVER, item.leg_id)
+    assert found is not None
+    assert found is not item
+    assert found.interaction_id == item.interaction_id
+    return found
+
+
+def talking(desk: Any) -> tuple[Interaction, str]:
+    desk.take(record("ann", 1))
+    item = desk.room.call()
+    return item, desk.room.connect(item)
+
+
+# ------------------------------------------------------------------ waiting
+
+
+async def test_waiting_in_hold_keeps_its_place(desk: Any) -> None:
+    first = desk.room.call()
+    desk.time.advance(5)
+    second = desk.room.call("1780000000.2", priority=2, skills={"de": 1})
+    entered = first.visit.entered_at
+    desk.time.advance(5)
+    found = await again(desk, first)
+    other = desk.room.picture.find_by_leg(SERVER, second.leg_id)
+    assert desk.room.engine.items == {}, "the PBX's picture comes first"
+    desk.resync(customer(found, CallerPlace.HOLD), customer(other, CallerPlace.HOLD))
+    assert (found.phase, found.visit.entered_at) == (Phase.WAITING, entered)
+    item = desk.room.engine.items[found.interaction_id]
+    assert item.entered_at == entered.timestamp()
+    held = desk.room.engine.items[other.interaction_id]
+    assert (held.priority, held.requirement.skills) == (2, (("de", 1),))
+    assert desk.room.telephony.acts == [], "nobody is moved"
+    assert desk.recovery.adopted == 2
+    desk.take(record("ann", 1))
+    assert found.phase is Phase.ALERTING
+    desk.room.check_clean()
+
+
+@pytest.mark.parametrize("place", [CallerPlace.FALLBACK, CallerPlace.FLOW, CallerPlace.OTHER])
+async def test_waiting_elsewhere_is_taken_back_to_hold(desk: Any, place: CallerPlace) -> None:
+    item = desk.room.call()
+    found = await again(desk, item)
+    desk.resync(customer(found, place))
+    assert desk.room.telephony.acts == [("to-hold", CALLER)]
+    assert found.interaction_id in desk.room.engine.items
+
+
+async def test_vip_and_choices_are_not_forgotten(desk: Any) -> None:
+    item = desk.room.call(choices=("Technical",))
+    desk.room.assignments.customer_found(item, {}, None, 0, True, is_news=False)
+    desk.room.assignments.settle(item)
+    found = await again(desk, item)
+    desk.resync(customer(found, CallerPlace.HOLD))
+    assert (found.vip, found.choices) == (True, ("Technical",))
+    assert desk.room.engine.items[found.interaction_id].vip
+
+
+async def test_devices_come_last_so_that_only_those_still_there_are_served(desk: Any) -> None:
+    desk.take(record("ann", 1))
+    desk.room.router.submit(routing.SetPresence(AgentId("a-ann"), routing.Presence.NOT_READY, "lunch"))
+    gone, there = desk.room.call(), desk.room.call("1780000000.2")
+    desk.room.router.submit(routing.SetPresence(AgentId("a-ann"), routing.Presence.READY))
+    desk.room.alert_ends(gone.alert.reservation_id, ports.AlertFailure.CALLER_GONE)
+    desk.room.fact(ports.LinkChanged(SERVER, False, "link-lost", desk.time.now()))
+    desk.room.telephony.acts.clear()
+    (ringing,) = [one for one in (gone, there) if one.phase is Phase.ALERTING]
+    desk.room.alert_ends(ringing.alert.reservation_id, ports.AlertFailure.REVOKED)
+    desk.room.telephony.acts.clear()
+    desk.resync(customer(there, CallerPlace.HOLD))
+    assert [act[0] for act in desk.room.telephony.acts] == ["alert"]
+    assert desk.room.telephony.alerts[-1].caller_leg == there.leg_id
+    assert gone.outcome is Outcome.LOST
+
+
+# ------------------------------------------------------------------ alerting
+
+
+async def test_an_alert_of_a_dead_process_rings_on_and_is_hung_up(desk: Any) -> None:
+    desk.take(record("ann", 1))
+    item = desk.room.call()
+    leg = item.alert.reservation_id
+    found = await again(desk, item)
+    assert (found.phase, found.alert) == (Phase.WAITING, None)
+    desk.resync(customer(found, CallerPlace.HOLD), agent_leg(leg, "agent-1001", up=False))
+    assert desk.room.telephony.acts[0] == ("hang-up", leg)
+    assert found.phase is Phase.ALERTING, "and the line goes on"
+    assert found.alert.reservation_id != leg
+
+
+async def test_only_our_own_strays_are_hung_up(desk: Any) -> None:
+    """Others use this PBX too: a phone that dials, a call between agents, a trunk that rings."""
+    legs = [
+        agent_leg("1780000000.50", "agent-1001", up=False),
+        agent_leg("pbx-1-1780000000.51", "agent-1002", up=False),
+        agent_leg("1780000000.52", "carrier", up=False),
+        agent_leg(STRAY, "agent-1003", up=False),
+        agent_leg(STRAY.replace("0", "1"), "agent-1004", up=True),
+    ]
+    desk.resync(*legs)
+    assert desk.room.telephony.acts == [("hang-up", STRAY)]
+
+
+async def test_answered_while_we_were_away(desk: Any) -> None:
+    desk.take(record("ann", 1))
+    item = desk.room.call()
+    leg = item.alert.reservation_id
+    found = await again(desk, item)
+    desk.resync(customer(found, CallerPlace.BRIDGED, leg), agent_leg(leg, "agent-1001", peer=CALLER))
+    assert found.phase is Phase.TALKING
+    assert (found.segment.segment_id, found.segment.agent_id) == (leg, "a-ann")
+    assert found.visit.end is VisitEnd.ANSWERED
+    assert desk.room.work_of("ann") == "handling"
+    desk.room.part(found, leg, first=CALLER)
+    desk.room.leg_ends(CALLER)
+    assert desk.room.work_of("ann") == "wrap-up"
+    await desk.check_rows(found)
+    desk.room.check_clean()
+
+
+async def test_taken_by_the_native_queue_while_nobody_steered(desk: Any) -> None:
+    desk.take(record("ann", 1))
+    desk.room.picture.agents[AgentId("a-ann")].presence = "not-ready"
+    desk.room.router.submit(routing.SetPresence(AgentId("a-ann"), routing.Presence.NOT_READY, "lunch"))
+    item = desk.room.call()
+    found = await again(desk, item)
+    native = "1780000000.88"
+    desk.resync(customer(found, CallerPlace.BRIDGED, native), agent_leg(native, "agent-1001", peer=CALLER))
+    assert (found.phase, found.segment.agent_id) == (Phase.TALKING, "a-ann")
+    assert desk.room.work_of("ann") == "handling"
+
+
+# ------------------------------------------------------------------ talking
+
+
+async def test_a_conversation_goes_on(desk: Any) -> None:
+    item, leg = talking(desk)
+    desk.time.advance(40)
+    found = await again(desk, item)
+    assert found.phase is Phase.TALKING
+    desk.resync(customer(found, CallerPlace.BRIDGED, leg), agent_leg(leg, "agent-1001", peer=CALLER))
+    assert desk.room.work_of("ann") == "handling"
+    assert found.segment.answered_at == item.segment.answered_at
+    assert desk.room.telephony.acts == []
+    desk.time.advance(20)
+    desk.room.part(found, leg, first=CALLER)
+    desk.room.leg_ends(CALLER)
+    desk.room.leg_ends(leg)
+    assert found.segment.ended_by is EndedBy.CUSTOMER
+    await desk.check_rows(found)
+    row = await desk.one(store.segments)
+    assert row["talk_time"] == 60.0
+    desk.time.advance(60)
+    assert desk.room.picture.interactions == {}
+    desk.room.check_clean()
+
+
+async def test_a_conversation_that_ended_is_closed_by_the_pbxs_records(desk: Any) -> None:
+    item, _ = talking(desk)
+    ended_at = desk.time.now() + timedelta(seconds=30)
+    desk.time.advance(100)
+    found = await again(desk, item)
+    desk.resync(ended=[ports.EndedLeg(LegId(CALLER), 16, ended_at)])
+    assert (found.phase, found.outcome, found.ended_at) == (Phase.ENDED, Outcome.ANSWERED, ended_at)
+    assert found.segment.ended_at == ended_at
+    assert desk.room.work_of("ann") == "wrap-up"
+    await desk.check_rows(found)
+    assert desk.recovery.closed == 1
+
+
+async def test_a_conversation_that_ended_without_a_record(desk: Any) -> None:
+    item, _ = talking(desk)
+    desk.time.advance(100)
+    found = await again(desk, item)
+    desk.resync()
+    assert (found.outcome, found.end_reason, found.ended_at) == (Outcome.ANSWERED, "end-unknown", desk.time.now())
+    assert found.segment.ended_by is EndedBy.SYSTEM
+
+
+async def test_the_agents_leg_died_meanwhile(desk: Any) -> None:
+    item, _ = talking(desk)
+    found = await again(desk, item)
+    desk.resync(customer(found, CallerPlace.HOLD))
+    assert found.phase is Phase.LEAVING
+    assert found.segment.ended_by is EndedBy.AGENT
+    assert ("hang-up", CALLER) in desk.room.telephony.acts, "as what_next would have told him"
+    assert desk.room.work_of("ann") == "wrap-up"
+
+
+@pytest.mark.parametrize("prepare", ["flow", "waiting", "alerting", "talking"])
+@pytest.mark.parametrize("ours_too", [False, True])
+async def test_the_pbx_restarted(desk: Any, prepare: str, ours_too: bool) -> None:
+    """Every call from before is over, with the reason; nobody is left on a screen, agents are ready again."""
+    if prepare in ("alerting", "talking"):
+        desk.take(record("ann", 1))
+    item = desk.room.arrive()
+    if prepare != "flow":
+        desk.room.enqueue(item)
+    if prepare == "talking":
+        desk.room.connect(item)
+    found = await again(desk, item) if ours_too else item
+    alert = found.alert
+    if not ours_too:
+        desk.room.fact(ports.LinkChanged(SERVER, False, "link-lost", desk.time.now()))
+        if alert is not None:
+            desk.room.alert_ends(
+                alert.reservation_id, ports.AlertFailure.REVOKED
+            )  # as telephony's reconciliation tells
+    desk.resync(restarted=True)
+    assert (found.phase, found.end_reason) == (Phase.ENDED, "pbx-restarted")
+    assert found.outcome is (Outcome.ANSWERED if prepare == "talking" else Outcome.LOST)
+    desk.time.advance(60)
+    assert desk.room.picture.interactions == {}
+    assert desk.room.engine.items == {}
+    if prepare in ("alerting", "talking"):
+        agent = desk.room.picture.agents[AgentId("a-ann")]
+        assert (agent.presence, agent.device_usable, desk.room.work_of("ann")) == ("ready", True, "idle")
+    await desk.check_rows(found)
+
+
+# ------------------------------------------------------------------ leaving, wrap-up
+
+
+async def test_a_running_wrap_up_runs_on(desk: Any) -> None:
+    item, leg = talking(desk)
+    desk.room.part(item, leg, first=CALLER)
+    desk.room.leg_ends(CALLER)
+    until = item.segment.wrap_up_until
+    desk.time.advance(10)
+    found = await again(desk, item)
+    assert desk.room.work_of("ann") == "wrap-up"
+    assert found.segment.wrap_up_until == until
+    told = [row["kind"] for row in await desk.rows(events_table)]
+    assert "wrap-up-extended" not in told, "a restart is no extension"
+    desk.time.advance(19)
+    assert found.segment.is_open
+    desk.time.advance(2)
+    assert not found.segment.is_open
+    assert desk.room.picture.interactions == {}
+    await desk.check_rows(found)
+
+
+async def test_a_wrap_up_that_ran_out_meanwhile_ends_at_once(desk: Any) -> None:
+    item, leg = talking(desk)
+    desk.room.part(item, leg, first=CALLER)
+    desk.room.leg_ends(CALLER)
+    await desk.rooms.database.flush()
+    desk.room.router.close()
+    desk.time.advance(300)
+    await desk.restart()
+    desk.time.advance(0.1)
+    assert desk.room.picture.interactions == {}
+    assert desk.room.work_of("ann") == "idle"
+    assert (await desk.one(store.interactions))["is_over"]
+
+
+async def test_the_agent_left_first_and_the_customer_is_still_there(desk: Any) -> None:
+    item, leg = talking(desk)
+    desk.room.part(item, leg, first=leg)
+    found = await again(desk, item)
+    assert found.phase is Phase.LEAVING
+    assert desk.room.work_of("ann") == "wrap-up", "his wrap-up goes on whether the customer hung up or not"
+    desk.resync(customer(found, CallerPlace.HOLD))
+    assert ("hang-up", CALLER) in desk.room.telephony.acts
+    desk.room.leg_ends(CALLER)
+    desk.time.advance(60)
+    assert desk.room.picture.interactions == {}
+    desk.room.check_clean()
+
+
+async def test_the_wrap_up_of_an_agent_who_is_no_more(desk: Any) -> None:
+    item, leg = talking(desk)
+    desk.room.part(item, leg, first=CALLER)
+    desk.room.leg_ends(CALLER)
+    desk.agents.clear()
+    await desk.restart()
+    assert desk.room.picture.interactions == {}
+    assert (await desk.one(store.interactions))["is_over"]
+
+
+async def test_the_customer_left_during_an_alert_whose_end_we_did_not_live_to_see(desk: Any) -> None:
+    desk.take(record("ann", 1))
+    item = desk.room.call()
+    desk.room.leg_ends(CALLER)
+    assert item.alert is not None
+    await desk.restart()
+    assert desk.room.picture.interactions == {}
+    assert (await desk.one(store.interactions))["is_over"], "or it would be taken up for ever"
+    assert await desk.restart() == []
+
+
+# ------------------------------------------------------------------ flow
+
+
+@pytest.mark.parametrize(
+    "place, moved", [(CallerPlace.FLOW, False), (CallerPlace.HOLD, True), (CallerPlace.FALLBACK, True)]
+)
+async def test_a_call_in_its_flow(desk: Any, place: CallerPlace, moved: bool) -> None:
+    item = desk.room.arrive()
+    found = await again(desk, item)
+    desk.resync(customer(found, place))
+    assert desk.room.telephony.acts == ([("to-flow", CALLER)] if moved else [])
+    assert found.phase is Phase.FLOW
+
+
+async def test_a_customer_nobody_knew_becomes_an_interaction(desk: Any) -> None:
+    ghost = desk.room.arrive("1780000000.7", number="+49301", name="Eve")
+    desk.room.picture.drop(ghost)
+    await desk.rooms.database.write(lambda tx: tx.execute(store.interactions.delete()))
+    desk.resync(customer(ghost, CallerPlace.FALLBACK), customer(ghost, CallerPlace.FALLBACK))
+    found = desk.room.picture.find_by_leg(SERVER, ghost.leg_id)
+    assert found is not None
+    assert (found.caller_number, found.caller_name, found.dialed) == ("+49301", "Eve", "1000")
+    assert found.arrived_at == ghost.arrived_at
+    assert ("to-flow", "1780000000.7") in desk.room.telephony.acts
+
+
+# ------------------------------------------------------------------ a gap on the link, our process alive
+
+
+async def test_a_gap_in_which_nothing_happened_changes_nothing(desk: Any) -> None:
+    item, leg = talking(desk)
+    waiting = desk.room.call("1780000000.2")
+    desk.room.fact(ports.LinkChanged(SERVER, False, "link-lost", desk.time.now()))
+    desk.room.telephony.acts.clear()
+    desk.time.advance(3)
+    desk.resync(
+        customer(item, CallerPlace.BRIDGED, leg),
+        agent_leg(leg, "agent-1001", peer=CALLER),
+        customer(waiting, CallerPlace.HOLD),
+    )
+    assert (item.phase, waiting.phase) == (Phase.TALKING, Phase.WAITING)
+    assert desk.room.telephony.acts == []
+    assert desk.room.work_of("ann") == "handling"
+    desk.room.check_clean()
+
+
+async def test_answered_in_the_gap(desk: Any) -> None:
+    desk.take(record("ann", 1))
+    item = desk.room.call()
+    leg = item.alert.reservation_id
+    desk.room.fact(ports.LinkChanged(SERVER, False, "link-lost", desk.time.now()))
+    desk.resync(customer(item, CallerPlace.BRIDGED, leg), agent_leg(leg, "agent-1001", peer=CALLER))
+    assert (item.phase, item.segment.segment_id) == (Phase.TALKING, leg)
+    assert desk.room.work_of("ann") == "handling"
+    desk.room.check_clean()
+
+
+async def test_a_caller_with_a_running_alert_is_not_moved(desk: Any) -> None:
+    """A redirect could meet the bridge; he goes back to hold by himself should the alert fail."""
+    desk.take(record("ann", 1))
+    item = desk.room.call()
+    desk.room.telephony.acts.clear()
+    desk.resync(customer(item, CallerPlace.FALLBACK), agent_leg(item.alert.reservation_id, "agent-1001", up=False))
+    assert desk.room.telephony.acts == []
+
+
+async def test_a_caller_who_just_leaves_his_flow_is_not_moved(desk: Any) -> None:
+    item = desk.room.call()
+    desk.resync(customer(item, CallerPlace.FLOW))
+    assert desk.room.telephony.acts == []
+    desk.resync(customer(item, CallerPlace.FALLBACK))
+    assert desk.room.telephony.acts == [("to-hold", CALLER)]
+
+
+async def test_other_servers_are_left_alone(desk: Any) -> None:
+    item = desk.room.call()
+    desk.resync(server=ServerId("pbx-2"), restarted=True)
+    assert item.phase is Phase.WAITING
+    assert SERVER in desk.recovery._fresh or desk.recovery._fresh == set()
+
+
+async def test_an_unusable_device_after_the_gap(desk: Any) -> None:
+    desk.take(record("ann", 1))
+    now = desk.time.now()
+    desk.room.fact(ports.Resynced(SERVER, [], {"agent-1001": False}, [], False, now))
+    assert not desk.room.picture.agents[AgentId("a-ann")].device_usable
+    desk.room.fact(ports.Resynced(SERVER, [], {}, [], False, now))
+    assert not desk.room.picture.agents[AgentId("a-ann")].device_usable
