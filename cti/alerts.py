@@ -91,17 +91,19 @@ _BY_REASON: Final[Mapping[int, AlertFailure]] = {
     5: AlertFailure.BUSY,
     8: AlertFailure.UNREACHABLE,
 }
+_CLEAR_REASONS: Final = frozenset({3, 5})  # the others say no more than that it failed
 
 
 @dataclass(slots=True)
 class AlertLeg:
-    """One alert. ``has_leg``: its channel was seen; ``is_refused``: the guard turned it away."""
+    """One alert. ``has_leg``: its channel was seen, ``has_ended``: to end; ``is_refused``: the guard turned it away."""
 
     reservation_id: ReservationId
     device: Device
     caller_leg: LegId
     state: State = State.RINGING
     has_leg: bool = False
+    has_ended: bool = False
     was_answered: bool = False
     is_refused: bool = False
     caller_gone: bool = False
@@ -123,6 +125,13 @@ class AlertLeg:
     def end_is_clear(self) -> bool:
         """Whether the leg's hang-up alone tells why; otherwise the OriginateResponse, which follows, does."""
         return self.state is not State.RINGING or self.was_answered or self.cause in _BY_CAUSE
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a failed Originate is the last news. A phone that refuses at once is told before its leg's hang-up,
+        without a reason; the cause comes with that.
+        """
+        return self.has_ended or not self.has_leg or self.reason in _CLEAR_REASONS
 
     def failure(self) -> AlertFailure:
         """Say why an alert that is over did not become a conversation."""

@@ -110,7 +110,7 @@ class PbxTelephony:
         elif message.kind == "UserEvent" and message.get("UserEvent") == names.EVENT_LOST:
             alert.is_refused = True
         elif message.kind == "Hangup":
-            alert.cause = number(message.get("Cause"))
+            alert.cause, alert.has_ended = number(message.get("Cause")), True
             if alert.end_is_clear or alert.reason is not None:
                 self._signal(alert, Signal.GONE)
 
@@ -118,7 +118,8 @@ class PbxTelephony:
         alert = self.alerts.get(LegId(message.get("ActionID")))
         if alert is not None and message.get("Response") == "Failure":
             alert.reason = number(message.get("Reason"))
-            self._signal(alert, Signal.GONE)
+            if alert.is_over:
+                self._signal(alert, Signal.GONE)
 
     def _connected(self, agent_leg: LegId) -> None:
         self.nailed.connected(agent_leg)

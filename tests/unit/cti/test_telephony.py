@@ -210,6 +210,20 @@ async def test_the_originates_word_before_the_hangup(line: Line) -> None:
     assert line.failure() is AlertFailure.BUSY
 
 
+@pytest.mark.parametrize("cause, failure", [("17", AlertFailure.BUSY), ("21", AlertFailure.REJECTED)])
+async def test_a_phone_that_refuses_at_once_is_told_without_a_reason_first(
+    line: Line, cause: str, failure: AlertFailure
+) -> None:
+    """As Asterisk 22 tells a 486 or 603: OriginateResponse with Reason 0, then the leg's Hangup with the cause."""
+    for one in line.alert():
+        one.succeed()
+    line.pbx.on_message(e.new_channel(AGENT))
+    line.originate_response("Failure", "0")
+    assert line.told(ports.AlertEnded) == []
+    line.pbx.on_message(e.hangup(AGENT, cause))
+    assert line.failure() is failure
+
+
 async def test_no_channel_could_be_made(line: Line) -> None:
     for one in line.alert():
         one.succeed()
