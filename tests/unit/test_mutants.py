@@ -1,0 +1,20 @@
+"""Quick check of tests/mutants; scripts/test --long mutants runs them."""
+
+import ast
+
+import pytest
+
+from tests.mutants import Mutant, git_apply, mutants
+from tests.source import ROOT
+
+
+def test_there_are_enough() -> None:
+    assert len(mutants()) >= 40
+
+
+@pytest.mark.parametrize("mutant", mutants(), ids=lambda mutant: mutant.name)
+def test_the_patch_applies_and_names_a_test(mutant: Mutant) -> None:
+    assert not (said := git_apply(ROOT, mutant, "--check")), said
+    path, *names = mutant.caught_by.split("::")
+    functions = {node.name for node in ast.walk(ast.parse((ROOT / path).read_text())) if hasattr(node, "name")}
+    assert set(names) <= functions
