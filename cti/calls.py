@@ -17,6 +17,7 @@ from contactcenter.core.ids import LegId, ServerId
 from contactcenter.interactions import ports
 from cti import dialplan_names as names
 from cti.ami import Message
+from cti.caller_names import from_events
 
 AGENT_PREFIX: Final = "agent-"
 _RINGING, _UP = "5", "6"
@@ -107,7 +108,7 @@ class Calls:
                 leg_id,
                 channel.linked_id,
                 _known(message.get("CallerIDNum")),
-                _known(message.get("CallerIDName")),
+                _known(from_events(message.get("CallerIDName"))),
                 message.get("Exten"),
                 at,
             )
@@ -221,7 +222,7 @@ class Calls:
             is_customer=channel.is_customer,
             is_up=channel.is_up,
             caller_number=_known(row.get("CallerIDNum")),
-            caller_name=_known(row.get("CallerIDName")),
+            caller_name=_known(from_events(row.get("CallerIDName"))),
             dialed=row.get("Exten"),
             peer=peer,
             started_at=now - _duration(row.get("Duration")),

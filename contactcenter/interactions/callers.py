@@ -71,10 +71,10 @@ class Callers:
         news = found is not None and found != item.person_id
         self._assignments.customer_found(item, card, found, best, vip, is_news=news)
 
-    def _read(self, connection: Connection, item: Interaction, chosen: PersonId | None) -> tuple[dict[str, Any], int]:
+    def _read(self, connection: Connection, item: Interaction, known: PersonId | None) -> tuple[dict[str, Any], int]:
         reading = self._customers.read_number(item.caller_number)
         candidates = self._customers.find_by_number(connection, reading)
-        person_id, confidence, because = _choose(candidates, chosen)
+        person_id, confidence, because = _choose(candidates, known)
         person = self._customers.card(connection, person_id) if person_id else None
         rows, total = (
             store.history(connection, person.person.person_id, HISTORY, item.interaction_id) if person else ([], 0)
@@ -96,11 +96,12 @@ class Callers:
         return card, confidence
 
 
-def _choose(candidates: Candidates, chosen: PersonId | None) -> tuple[PersonId | None, int, str]:
-    if chosen is not None:
-        known = next((one for one in candidates.items if one.person_id == chosen), None)
-        return chosen, known.confidence if known else 100, Because.CHOSEN.value
+def _choose(candidates: Candidates, known: PersonId | None) -> tuple[PersonId | None, int, str]:
+    """Pick whose card it is; ``known``, when it is not whom the number tells, is whom an agent chose."""
     best = candidates.best
+    if known is not None and (best is None or best.person_id != known):
+        found = next((one for one in candidates.items if one.person_id == known), None)
+        return known, found.confidence if found else 100, Because.CHOSEN.value
     if best is not None:
         return best.person_id, best.confidence, best.because.value
     shared = candidates.items[0].because.value if candidates.items else Because.NONE.value

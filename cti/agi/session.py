@@ -19,6 +19,7 @@ from contactcenter.core.errors import ActionFailed, Unavailable
 from contactcenter.core.ids import LegId, ServerId
 from contactcenter.interactions.ports import CallEnded
 from cti.agi.protocol import Answer, HangupNotice, Request, encode_command, set_variable
+from cti.caller_names import from_request
 
 log = structlog.get_logger(__name__)
 
@@ -145,7 +146,7 @@ def _told(request: Request) -> dict[str, str]:
     dialed = fields.get("arg_1") or (extension if extension not in ("s", "") else _known(fields.get("dnid", "")))
     return {
         "caller_number": _known(fields.get("callerid", "")),
-        "caller_name": _known(fields.get("calleridname", "")),
+        "caller_name": _known(from_request(fields.get("calleridname", ""))),
         "dialed": dialed,
         "language": fields.get("language", ""),
         "step": request.path.strip("/"),

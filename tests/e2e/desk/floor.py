@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ MARTA = {
     "heed": "Line at site 2 failed twice in November: call back the same day.",
     "language": "de",
     "value_per_year": 38_400,
+    "since": datetime(2021, 3, 1, tzinfo=UTC),
 }
 PIET = {"name": "Piet de Vries", "organisation": "Studio Ahoi", "numbers": ["+49 40 66969 131"], "language": "en"}
 DIETER = {"name": "Dieter Falk", "organisation": "Werft Nord AG", "numbers": ["+49 171 550 2291"], "language": "de"}
@@ -39,20 +41,18 @@ QUICK_FLOW = "start: queue\nnodes:\n  queue: {kind: enqueue, queue: quick}\n"
 
 def agents(phones_port: int) -> list[AgentSeed]:
     """Two with a browser phone, two with a desk phone; only Ines knows routers well enough."""
+    desk = f"127.0.0.1:{phones_port}"
     return [
         AgentSeed("ines", "1001", {"german": 3, "routers": 3}, name="Ines Vogt"),
         AgentSeed("chen", "1002", {"german": 2, "sales": 3, "quick": 1}, name="Chen Wei"),
-        AgentSeed(
-            "ben", "1003", {"german": 1, "sales": 2, "routers": 1}, f"sip:ben@127.0.0.1:{phones_port}", name="Ben Okafor"
-        ),
-        AgentSeed("ida", "1004", {"german": 1, "quick": 1}, f"sip:ida@127.0.0.1:{phones_port}", name="Ida Santos"),
+        AgentSeed("ben", "1003", {"german": 1, "sales": 2, "routers": 1}, f"sip:ben@{desk}", name="Ben Okafor"),
+        AgentSeed("ida", "1004", {"german": 1, "quick": 1}, f"sip:ida@{desk}", name="Ida Santos"),
     ]
 
 
+_SUPPORT = QueueSeed("Support", wrap_up_time=60.0, needs_disposition=True, skills={"german": 1}, dispositions=OUTCOMES)
 QUEUES = (
-    QueueSeed(
-        "Support", wrap_up_time=60.0, needs_disposition=True, skills={"german": 1}, dispositions=OUTCOMES, target_time=60
-    ),
+    _SUPPORT,
     QueueSeed("Sales", priority=40, wrap_up_time=30.0, skills={"sales": 1}, dispositions=OUTCOMES),
     QueueSeed("Quick", priority=40, ring_time=5.0, wrap_up_time=30.0, skills={"quick": 1}, dispositions=OUTCOMES),
 )

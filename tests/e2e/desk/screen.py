@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Locator, expect
 from tests.rig.browser import NARROW, WIDE, Watched, opened_page
 from tests.rig.server import Server
 
-POLICY_WATCH = "addEventListener('securitypolicyviolation', e => console.error('CSP', e.violatedDirective, e.blockedURI))"
+POLICY_WATCH = "addEventListener('securitypolicyviolation', e => console.error('CSP', e.violatedDirective))"
 SIZES = {"": WIDE, "-phone": NARROW}
 COLOURS: dict[str, Literal["light", "dark"]] = {"": "light", "-dark": "dark"}
 SETTLE = 250  # milliseconds for transitions of colour and size

@@ -1,4 +1,4 @@
-"""The spine: a known customer's call reaches the one right agent, is answered in the browser, wrapped up and readable."""
+"""The spine: a known customer's call reaches the one right agent, is answered in the browser and wrapped up."""
 
 import asyncio
 import time
@@ -69,9 +69,9 @@ async def look_at_the_card(ines: Screen) -> None:
 
 
 async def time_to_dom(floor: Floor, ines: Screen) -> float:
-    """Seconds from the reservation to the card on the screen."""
-    (row,) = floor.server.rows("select started_at from legs where kind = 'agent' order by started_at desc limit 1") or [0]
-    return float(await ines.page.evaluate("window.poppedAt")) / 1000 - (row and row[0] / 1e6)
+    """Seconds from the router's decision to the card on the screen."""
+    (row,) = floor.server.rows("select at from events where type = 'reservation-made' order by seq desc limit 1")
+    return float(await ines.page.evaluate("window.poppedAt")) / 1000 - row[0] / 1e6
 
 
 async def talk(floor: Floor, ines: Screen, line, tmp_path) -> dict[str, float]:

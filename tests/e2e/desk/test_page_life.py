@@ -1,6 +1,5 @@
 """A page's life: a second tab, a reload, a server that dies and comes back, a caller with a hostile name, no mouse."""
 
-import asyncio
 import signal
 import time
 
@@ -44,7 +43,8 @@ async def test_by_keyboard_alone_and_a_reload_in_wrap_up(floor: Floor, open_as: 
         await expect(ines["note"]).to_have_value("Told how to restart it. 7 minutes.")
         await ines.shows("card-name", "Marta Köhler")
         await keyboard.press("1")
-        await expect(ines.page.get_by_role("radio", name="Solved on the call")).to_have_attribute("aria-checked", "true")
+        chosen = ines.page.get_by_role("radio", name="Solved on the call")
+        await expect(chosen).to_have_attribute("aria-checked", "true")
         await keyboard.press("Alt+Enter")
         await ines.lacks("callbar")
         await ines.shows("presence", "Ready")
@@ -137,4 +137,3 @@ async def test_a_frozen_server_is_told_as_old_data(floor: Floor, open_as: Open) 
         finally:
             process.send_signal(signal.SIGCONT)
         await expect(chen["stale"]).to_contain_text("Live", timeout=9000)
-        await asyncio.sleep(0)
