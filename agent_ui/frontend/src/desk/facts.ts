@@ -137,7 +137,7 @@ function idleWords(): { title: string; text: string; look: string; glyph: IconNa
   if (presence?.state === "not-ready") {
     const reason = reasonText(presence.reason);
     const title = reason ? t("You are not ready: {reason}", { reason }) : t("You are not ready");
-    return { title, text: t("No call comes to you until you are ready again."), look: "away", glyph: "coffee", button: t("Ready again") };
+    return { title, text: t("No call comes to you until you are ready again."), look: "away", glyph: "coffee", button: me()?.notice ? null : t("Ready again") };
   }
   return { title: t("You are offline"), text: t("No call comes to you. Become ready to start."), look: "off", glyph: "plug-connected-x", button: t("Become ready") };
 }

@@ -1,7 +1,7 @@
 /** A searched, paged list: keeps old content while loading, says so when empty, offers the next page. */
 
 import { api, query } from "../core/api";
-import { h, icon, show, type Child } from "../core/dom";
+import { h, icon, show } from "../core/dom";
 import { errorText } from "../core/errors";
 import { t } from "../core/texts";
 
@@ -11,7 +11,8 @@ export interface ListOptions<T> {
   path: string;
   limit: number;
   filters(): Record<string, string>;
-  head: Child[];
+  /** Headings with the look of their column (hide-s, c-...). */
+  head: [text: string, look: string][];
   row(item: T): HTMLElement;
   caption: string;
   none: string;
@@ -23,7 +24,7 @@ const TYPING = 200;
 
 export function list<T>(options: ListOptions<T>): List {
   const body = h("tbody");
-  const table = h("table", { class: "tb lt" }, h("caption", { class: "sr" }, options.caption), h("thead", null, h("tr", null, ...options.head.map((one) => h("th", { scope: "col" }, one)))), body);
+  const table = h("table", { class: "tb lt" }, h("caption", { class: "sr" }, options.caption), h("thead", null, h("tr", null, ...options.head.map(([text, look]) => h("th", { scope: "col", class: look || null }, text)))), body);
   const none = h("p", { class: "none", hidden: true }, options.none);
   const problem = h("div", { class: "bar breach", role: "alert", hidden: true });
   const more = h("button", { type: "button", class: "btn", "data-testid": "more", hidden: true }, t("Show more"));

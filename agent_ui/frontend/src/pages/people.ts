@@ -31,7 +31,7 @@ function personRow(one: PersonFull): HTMLElement {
   const href = `/people/${encodeURIComponent(one.id)}`;
   const row = h("tr", { class: "go" },
     h("td", null, h("span", { class: "fx" }, h("span", { class: "av", "aria-hidden": "true" }, initials(one.name)), h("a", { href, class: "ell" }, one.name), one.is_vip && h("span", { class: "tag vip" }, t("VIP")))),
-    h("td", { class: "ell hide-s" }, organisationName(one.organisation)), h("td", { class: "num ell" }, one.numbers[0]?.display ?? "–"), h("td", { class: "ell hide-s" }, one.emails[0] ?? "–"));
+    h("td", { class: "ell hide-s" }, organisationName(one.organisation)), h("td", { class: "num" }, one.numbers[0]?.display ?? "–"), h("td", { class: "ell hide-s" }, one.emails[0] ?? "–"));
   row.addEventListener("click", (event) => {
     if (!(event.target instanceof HTMLAnchorElement)) go(href);
   });
@@ -43,7 +43,7 @@ export function mountPeople(root: HTMLElement, params: URLSearchParams): () => v
   q.value = params.get("q") ?? "";
   const people = list<PersonFull>({
     path: "/api/v1/people", limit: 25, filters: () => ({ q: q.value.trim() }),
-    head: [t("Name"), h("span", { class: "hide-s" }, t("Company")), t("Number"), h("span", { class: "hide-s" }, t("Mail"))],
+    head: [[t("Name"), ""], [t("Company"), "hide-s"], [t("Number"), "c-phone"], [t("Mail"), "hide-s"]],
     row: personRow, caption: t("People"), none: t("Nobody found. A person is created on the desk when a new number calls."),
   });
   q.addEventListener("input", people.reload);
@@ -87,7 +87,7 @@ function noteForm(one: PersonFull): HTMLElement {
 function build(root: HTMLElement, one: PersonFull): () => void {
   const contacts = list<Interaction>({
     path: "/api/v1/interactions", limit: 25, filters: () => ({ person_id: one.id }),
-    head: [t("When"), t("What"), h("span", { class: "hide-s" }, t("Talked"))], row: interactionRow, caption: t("Last contacts"), none: t("No contact yet."),
+    head: [[t("When"), "c-when"], [t("What"), ""], [t("Talked"), "c-talk hide-s"]], row: interactionRow, caption: t("Last contacts"), none: t("No contact yet."),
   });
   const where = [one.title, organisationName(one.organisation)].filter(Boolean).join(", ");
   root.replaceChildren(h("div", { class: "page tk" }, h("a", { class: "back", href: "/people" }, icon("arrow-left", "s"), t("People")),

@@ -61,7 +61,7 @@ export function mountTickets(root: HTMLElement, params: URLSearchParams): () => 
   q.value = params.get("q") ?? "";
   const tickets = list<Ticket>({
     path: "/api/v1/tickets", limit: 25, filters: () => ({ state, q: q.value.trim() }),
-    head: [t("Number"), t("Subject"), h("span", { class: "hide-s" }, t("Opened")), h("span", { class: "hide-s" }, t("State")), t("Due")],
+    head: [[t("Number"), "c-number"], [t("Subject"), ""], [t("Opened"), "c-when hide-s"], [t("State"), "c-state hide-s"], [t("Due"), "c-due"]],
     row: ticketRow, caption: t("Tickets"), none: t("No ticket here. Tickets are made from a call, on the desk."),
   });
   const states: [string, string][] = [["open", t("Open")], ["solved", t("Solved")], ["closed", t("Closed")], ["", t("All")]];
