@@ -125,12 +125,12 @@ class InteractionService:
         self, principal: Principal, interaction_id: str, disposition: str, note: str | None, then: str, reason: str
     ) -> None:
         """Name the outcome and be done: ``then`` is ``ready`` or ``not-ready`` (with a reason)."""
-        item = self.picture.interactions.get(InteractionId(interaction_id))
-        if item is not None and item.phase not in (Phase.LEAVING, Phase.ENDED):
-            raise Conflict("still-talking")
         if note is not None and len(note) > MAX_NOTE:
             raise Invalid("invalid", {"note": "too-long"})
         segment = await self._own_segment(principal, interaction_id)
+        item = self.picture.interactions.get(InteractionId(interaction_id))
+        if item is not None and item.phase not in (Phase.LEAVING, Phase.ENDED):
+            raise Conflict("still-talking")
         await self._save_disposition(principal, interaction_id, segment, disposition, note)
         if then == "not-ready":
             await self._agents.set_presence(principal, _agent_of(principal), PresenceState.NOT_READY, reason)

@@ -41,7 +41,7 @@ class KeptEvents:
     def __init__(self) -> None:
         self.events: list[Event] = []
 
-    def announce(self, *events: Event, actor: str = "", work: Any = None) -> None:
+    def announce(self, *events: Event, **more: Any) -> None:
         self.events += events
 
 

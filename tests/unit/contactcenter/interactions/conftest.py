@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -57,10 +58,11 @@ class Desk:
         return principal
 
     def take(self, found: Any) -> LiveAgent:
-        live = LiveAgent.of(found)
-        live.record = found
+        """Ready at his phone on our PBX; those taken up earlier have been idle longer."""
+        device = replace(found.device, server_id=SERVER)
+        live = LiveAgent.of(replace(found, device=device))
         live.presence = "ready"
-        self.agents.append(self.room.take_live(live))
+        self.agents.append(self.room.take_live(live, idle=100.0 - len(self.agents)))
         return live
 
     async def restart(self, *, usable: bool = True) -> list[Interaction]:

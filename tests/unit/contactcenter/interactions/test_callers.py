@@ -1,0 +1,115 @@
+"""The look-up beside the call: who it is, how sure, and what screens are given."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from contactcenter.core.permissions import SYSTEM
+from contactcenter.interactions.model import Interaction
+from tests.fakes.room import record
+
+
+async def person(desk: Any, name: str, *numbers: str, **more: Any) -> str:
+    made = await desk.rooms.customers.create_person(SYSTEM, {"name": name, "numbers": list(numbers), **more})
+    return str(made.person_id)
+
+
+async def card_of(desk: Any, item: Interaction) -> dict[str, Any]:
+    await desk.callers.refresh(item)
+    card: dict[str, Any] = item.card
+    return card
+
+
+@pytest.mark.parametrize("number", ["+4930901820", "030 901820", "004930901820"])
+async def test_one_person_of_that_number(desk: Any, number: str) -> None:
+    ada = await person(desk, "Ada King", "+4930901820", organisation="Nordlicht", is_vip=True)
+    item = desk.room.arrive(number=number)
+    card = await card_of(desk, item)
+    assert card["person"]["person_id"] == ada
+    assert (card["person"]["name"], card["person"]["initials"]) == ("Ada King", "AK")
+    assert card["person"]["organisation"]["name"] == "Nordlicht"
+    assert (card["because"], card["loading"], card["number"]) == ("number-matches", False, "+49 30 901820")
+    assert (item.person_id, item.vip) == (ada, True)
+
+
+async def test_nobody(desk: Any) -> None:
+    card = await card_of(desk, desk.room.arrive(number="+4930111111"))
+    assert (card["person"], card["because"], card["candidates"], card["history"]) == (None, "none", [], [])
+
+
+async def test_withheld(desk: Any) -> None:
+    item = desk.room.arrive(number="")
+    card = await card_of(desk, item)
+    assert (card["withheld"], card["person"]) == (True, None)
+
+
+async def test_several_are_left_to_the_agent(desk: Any) -> None:
+    for name in ("Ada", "Bea"):
+        await person(desk, name, "+4930901820")
+    item = desk.room.arrive()
+    card = await card_of(desk, item)
+    assert card["person"] is None
+    assert {one["name"] for one in card["candidates"]} == {"Ada", "Bea"}
+    assert card["because"] == "number-shared"
+    assert item.person_id is None
+
+
+async def test_history_is_the_persons_own_without_this_call(desk: Any) -> None:
+    await person(desk, "Ada", "+4930901820")
+    desk.take(record("ann", 1))
+    for number in (1, 2):
+        item = desk.room.call(f"178000000{number}.1")
+        await desk.callers.refresh(item)
+        leg = desk.room.connect(item)
+        desk.time.advance(30)
+        desk.room.part(item, leg, first=leg)
+        desk.room.leg_ends(item.leg_id)
+        desk.time.advance(60)
+    await desk.rooms.database.flush()
+    now = desk.room.arrive("1780000009.1")
+    card = await card_of(desk, now)
+    assert card["history_total"] == 2
+    assert [one["talk_time"] for one in card["history"]] == [30.0, 30.0]
+    assert {one["agent"] for one in card["history"]} == {"Ann"}
+    assert now.interaction_id not in {one["interaction_id"] for one in card["history"]}
+
+
+async def test_a_choice_overtakes_a_slow_look_up(desk: Any) -> None:
+    await person(desk, "Ada", "+4930901820")
+    bea = await person(desk, "Bea")
+    item = desk.room.arrive()
+    read = desk.rooms.database.read
+    gate = asyncio.Event()
+
+    async def slow(work: Any) -> Any:
+        result = await read(work)
+        await gate.wait()
+        return result
+
+    desk.rooms.database.read = slow
+    looking = asyncio.gather(desk.callers.refresh(item))
+    await asyncio.sleep(0)
+    desk.rooms.database.read = read
+    await desk.callers.refresh(item, bea)
+    assert item.person_id == bea
+    gate.set()
+    await looking
+    assert (item.person_id, item.card["person"]["name"]) == (bea, "Bea")
+
+
+async def test_the_look_up_starts_with_the_call_and_holds_nothing_up(desk: Any) -> None:
+    await person(desk, "Ada", "+4930901820")
+    desk.room.assignments.lookup = desk.callers.look_up
+    item = desk.room.arrive()
+    assert item.card is None, "the call goes on meanwhile"
+    while item.card is None:
+        await asyncio.sleep(0.001)
+    assert item.card["person"]["name"] == "Ada"
+
+
+@pytest.mark.parametrize("number", ["<script>", "'; DROP TABLE people;--", "x" * 500, "\u202e123"])
+async def test_hostile_numbers_find_nobody_and_break_nothing(desk: Any, number: str) -> None:
+    await person(desk, "Ada", "+4930901820")
+    card = await card_of(desk, desk.room.arrive(number=number))
+    assert card["person"] is None
