@@ -108,13 +108,17 @@ class RouterPresence:
 
     def __init__(self) -> None:
         self.router: Router
-        self.picture: Picture
+        self.assignments: Assignments
 
     def set_presence(self, agent_id: AgentId, state: PresenceState, reason: str, actor: str) -> None:
         """See agents.ports.PresencePort."""
-        if agent_id not in self.picture.agents:
+        if agent_id not in self.assignments.picture.agents:
             raise Conflict("agent-unknown", {"agent_id": agent_id})
-        self.router.submit(routing.SetPresence(agent_id, routing.Presence(state.value), reason))
+        self.assignments.actor = actor
+        try:
+            self.router.submit(routing.SetPresence(agent_id, routing.Presence(state.value), reason))
+        finally:
+            self.assignments.actor = ""
 
 
 class Rooms:
@@ -175,7 +179,7 @@ class ContactCenter:
         self.assignments = Assignments(self.picture, base.publisher, base.clock, base.ids, agents_store.save_presence)
         self.router = Router(Engine(base.ids.new), base.clock, loop, self.assignments.on_decision)
         self.assignments.router, self.assignments.telephony = self.router, self.telephony
-        self.rooms.presence.router, self.rooms.presence.picture = self.router, self.picture
+        self.rooms.presence.router, self.rooms.presence.assignments = self.router, self.assignments
         self.recovery = Recovery(self.assignments, base.clock)
         callers = Callers(base.database, self.rooms.customers, self.assignments, base.tasks, self._tickets_for_card)
         self.interactions = InteractionService(
