@@ -67,6 +67,7 @@ class PbxTelephony:
         self._started = ""
         self._is_live = False
         self._told: tuple[bool, str] | None = None  # what was last reported of the link
+        self._lost_at: datetime | None = None  # when it was last up
         self._resyncs = 0
         self._device_news: dict[str, bool] = {}  # what came in while the picture was being taken
 
@@ -136,10 +137,14 @@ class PbxTelephony:
 
     def _tell_link(self, *, up: bool, reason: str) -> None:
         """Report the link once per change: an outage of hours is one fact, not one per try."""
+        now = self._clock.now()
+        if self._is_live and not up:
+            self._lost_at = now
         self._is_live = up
         if self._told != (up, reason):
             self._told = (up, reason)
-            self._on_fact(ports.LinkChanged(self.server_id, up=up, reason=reason, at=self._clock.now()))
+            at = now if up or self._lost_at is None else self._lost_at
+            self._on_fact(ports.LinkChanged(self.server_id, up=up, reason=reason, at=at))
 
     def _start_resync(self) -> None:
         self._resyncs += 1
@@ -195,7 +200,7 @@ class PbxTelephony:
         self.nailed.adopt(legs, registered)
         devices = {endpoint: self.nailed.usable(endpoint, usable) for endpoint, usable in registered.items()}
         self._reconcile_alerts({leg.leg_id: leg for leg in legs})
-        self._on_fact(ports.Resynced(self.server_id, legs, devices, ended, is_restarted, now))
+        self._on_fact(ports.Resynced(self.server_id, legs, devices, ended, is_restarted, now, self._lost_at))
         self._tell_link(up=True, reason="")
 
     def _began(self, started: str) -> bool:

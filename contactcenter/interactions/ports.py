@@ -199,7 +199,8 @@ class EndedLeg:
 class Resynced:
     """The whole picture of one PBX after a gap: what is up, which devices are usable, what ended meanwhile.
 
-    ``pbx_restarted``: the PBX itself is younger than the gap, so every call from before is over.
+    ``pbx_restarted``: the PBX itself is younger than the gap, so every call from before is over. ``lost_at``: when the
+    gap began; None when there was no link before.
     """
 
     server_id: ServerId
@@ -208,6 +209,7 @@ class Resynced:
     ended: Sequence[EndedLeg]
     pbx_restarted: bool
     at: datetime
+    lost_at: datetime | None = None
 
 
 Fact = (

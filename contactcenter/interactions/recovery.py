@@ -119,8 +119,10 @@ class Recovery:
         if told is not None:
             self._assignments.customer_left(item, told.at, told.cause)
             return
+        # A PBX that died took its calls with it, when its link broke; any other gap may have ended at any moment.
         reason = "pbx-restarted" if fact.pbx_restarted else "end-unknown"
-        self._assignments.customer_left(item, fact.at, 0, reason)
+        at = max(fact.lost_at, item.arrived_at) if fact.pbx_restarted and fact.lost_at else fact.at
+        self._assignments.customer_left(item, at, 0, reason)
 
     def _bridged(self, item: Interaction, peer: LegId, agent_leg: ports.LiveLeg, at: datetime) -> None:
         """The customer talks to ``peer``: known, answered in the gap, or not ours to know."""

@@ -642,3 +642,15 @@ def test_caller_id_is_safe(name: str, number: str, expected: str) -> None:
 async def test_no_caller_can_stop_his_own_call(line: Line, name: str) -> None:
     line.pbx.alert(order(name=name, number=name))
     assert line.client.names() == ["Setvar", "Originate"]
+
+
+async def test_a_gap_begins_when_the_link_broke_whatever_was_tried_since(line: Line) -> None:
+    await line.come_up()
+    broke_at = line.clock.now()
+    line.go_down()
+    line.clock.advance(3)
+    line.pbx.on_state(LinkState.DISCONNECTED, "connect-failed")
+    line.clock.advance(3)
+    await line.come_up(started="10:00:30")
+    assert {one.at for one in line.told(ports.LinkChanged) if not one.up} == {broke_at}
+    assert (line.told(ports.Resynced)[-1].pbx_restarted, line.told(ports.Resynced)[-1].lost_at) == (True, broke_at)

@@ -399,3 +399,18 @@ async def test_an_unusable_device_after_the_gap(desk: Any) -> None:
     assert not desk.room.picture.agents[AgentId("a-ann")].device_usable
     desk.room.fact(ports.Resynced(SERVER, [], {}, [], False, now))
     assert not desk.room.picture.agents[AgentId("a-ann")].device_usable
+
+
+async def test_calls_of_a_pbx_that_died_ended_when_its_link_broke(desk: Any) -> None:
+    desk.take(record("ann", 1))
+    item = desk.room.arrive()
+    desk.room.enqueue(item)
+    desk.room.connect(item)
+    desk.time.advance(10)
+    lost_at = desk.time.now()
+    desk.room.fact(ports.LinkChanged(SERVER, False, "link-lost", lost_at))
+    desk.time.advance(5)
+    desk.room.fact(ports.Resynced(SERVER, [], {}, [], True, desk.time.now(), lost_at))
+    assert (item.ended_at, item.end_reason) == (lost_at, "pbx-restarted")
+    assert item.segment is not None
+    assert item.segment.ended_at == lost_at
