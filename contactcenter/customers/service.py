@@ -1,6 +1,6 @@
 """Use cases of customers: who is calling, the card's data, and keeping people and organisations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -82,6 +82,13 @@ class CustomerService:
         """Return one person. Raises NotFound when out of reach."""
         scope = require(principal, Right.CUSTOMERS_READ)
         return _found(await self._database.read(lambda c: store.find_person(c, scope, principal, person_id)))
+
+    async def names(self, principal: Principal, person_ids: Collection[PersonId]) -> Mapping[PersonId, str]:
+        """Return the names of those of these people who are in reach; of nobody without the right to read people."""
+        if not person_ids or not principal.may(Right.CUSTOMERS_READ):
+            return {}
+        scope = require(principal, Right.CUSTOMERS_READ)
+        return await self._database.read(lambda c: store.names(c, scope, principal, person_ids))
 
     async def create_person(self, principal: Principal, values: Mapping[str, Any]) -> Person:
         """Create a person of ``values``; see ``update_person``. Below site scope he belongs to the creator's team."""

@@ -1,6 +1,6 @@
 """Tables and queries of people, organisations and contact points."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -182,6 +182,14 @@ def find_person(connection: Connection, scope: Scope, principal: Principal, pers
     rows = connection.execute(_PEOPLE.where(_people.id == person_id, within(scope, principal))).all()
     found = _persons(connection, rows)
     return found[0] if found else None
+
+
+def names(
+    connection: Connection, scope: Scope, principal: Principal, person_ids: Collection[str]
+) -> dict[PersonId, str]:
+    """Return the names of those of these people whom the scope reaches."""
+    reached = select(_people.id, _people.name).where(_people.id.in_(person_ids), within(scope, principal))
+    return {PersonId(row.id): row.name for row in connection.execute(reached)}
 
 
 def save_person(tx: Transaction, person: Person, *, is_new: bool) -> None:

@@ -20,6 +20,7 @@ from contactcenter.core.web.schemas import (
     given,
     page_of,
 )
+from contactcenter.customers.service import CustomerService
 from contactcenter.tickets.model import DueKind, SlaPolicy, Ticket, TicketNote, TicketState
 from contactcenter.tickets.service import TicketFilter, TicketService
 
@@ -50,6 +51,12 @@ class TicketOut(Out):
     due_kind: DueKind | None
 
 
+class TicketLine(TicketOut):
+    """A case in a list; ``person`` is the customer's name, '' when there is none or out of reach."""
+
+    person: str
+
+
 class NoteOut(Out):
     """A text on a ticket."""
 
@@ -66,7 +73,7 @@ class TicketWithNotes(TicketOut):
     notes: list[NoteOut]
 
 
-class TicketPage(PageOut[TicketOut]):
+class TicketPage(PageOut[TicketLine]):
     """Tickets."""
 
 
@@ -118,13 +125,17 @@ class PolicyIn(Body):
 
 
 @routes.get("/api/v1/tickets", right=Right.TICKETS_READ, query=TicketQuery, returns=TicketPage, tag="tickets")
-async def list_tickets(call: Call[None]) -> PageOut[TicketOut]:
+async def list_tickets(call: Call[None]) -> PageOut[TicketLine]:
     """List the tickets in reach."""
     service, query = call.services[TicketService], call.query
     if query.order == "due":
-        return page_of(await service.list_due(call.principal, query.paging), TicketPage, ticket_out)
-    wanted = TicketFilter(query.state, query.q, query.person_id or "", query.interaction_id or "")
-    return page_of(await service.list_tickets(call.principal, query.paging, wanted), TicketPage, ticket_out)
+        page = await service.list_due(call.principal, query.paging)
+    else:
+        wanted = TicketFilter(query.state, query.q, query.person_id or "", query.interaction_id or "")
+        page = await service.list_tickets(call.principal, query.paging, wanted)
+    people = {one.person_id for one in page.items if one.person_id is not None}
+    names = await call.services[CustomerService].names(call.principal, people)
+    return page_of(page, TicketPage, lambda one: _line(one, names.get(one.person_id, "") if one.person_id else ""))
 
 
 @routes.post("/api/v1/tickets", right=Right.TICKETS_WRITE, body=TicketIn, returns=TicketOut, status=201, tag="tickets")
@@ -197,6 +208,10 @@ def ticket_out(ticket: Ticket) -> TicketOut:
     """Return a case for the API."""
     same = {name: getattr(ticket, name) for name in TicketOut.model_fields if name != "id"}
     return TicketOut(id=ticket.ticket_id, **same)
+
+
+def _line(ticket: Ticket, person: str) -> TicketLine:
+    return TicketLine(person=person, **ticket_out(ticket).model_dump())
 
 
 def _with_notes(ticket: Ticket, notes: Sequence[TicketNote]) -> TicketWithNotes:

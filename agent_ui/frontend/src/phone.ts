@@ -93,6 +93,11 @@ export class Phone {
     addEventListener("pagehide", () => this.leave());
   }
 
+  /** Let the registration go; a call would end with it. */
+  stop(): void {
+    this.agent.stop();
+  }
+
   /** After a loss: a new connection and a new registration now, without waiting for the back-off. */
   connectAgain(): void {
     this.become("connecting");

@@ -22,6 +22,8 @@ REQUEST_ID: Final = web.RequestKey("request_id", str)
 STARTED: Final = web.RequestKey("started", bool)
 IDS: Final = web.AppKey("ids", Ids)
 ERROR_PAGE: Final[web.AppKey[ErrorPage]] = web.AppKey("error_page")
+_NAMED: Final = "public, max-age=31536000, immutable"
+"""For a file whose address names its content (``?v=``): a page keeps its icons when the server is away."""
 HEADERS: Final = web.AppKey("headers", Mapping[str, str])
 
 
@@ -94,4 +96,4 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     if "Cache-Control" not in response.headers:
         route = route_of(request)
         is_file = route is None and request.method in {"GET", "HEAD"} and response.status in {200, 206, 304}
-        response.headers["Cache-Control"] = "no-cache" if is_file else "no-store"
+        response.headers["Cache-Control"] = (_NAMED if "v" in request.query else "no-cache") if is_file else "no-store"

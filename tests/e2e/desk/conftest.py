@@ -73,9 +73,9 @@ async def _add_cases(floor: Floor) -> None:
 @pytest_asyncio.fixture(loop_scope="session")
 async def floor(shared_floor: Floor) -> AsyncIterator[Floor]:
     """The floor with everybody offline before and after."""
-    await shared_floor.everybody_offline()
+    await shared_floor.clear()
     yield shared_floor
-    await shared_floor.everybody_offline()
+    await shared_floor.clear()
 
 
 @pytest.fixture(scope="session")

@@ -75,6 +75,12 @@ class Line:
     def hang_up(self) -> None:
         self.sipp.nudge(self.call_id)
 
+    async def end(self) -> None:
+        """Hang up if the call is still up: SIPp itself would just be gone, and Asterisk would not know."""
+        self.hang_up()
+        with contextlib.suppress(TimeoutError):
+            await self.sipp.wait_ended(3)
+
 
 class Floor:
     """The server and what a test does with its customers and agents."""
@@ -109,7 +115,11 @@ class Floor:
                 folder, [Caller(number, dialed, name)], leaves=leaves, sound=sound, media_port=media_port
             ) as sipp,
         ):
-            yield Line(sipp, ear, folder)
+            line = Line(sipp, ear, folder)
+            try:
+                yield line
+            finally:
+                await line.end()
 
     def pick_up(self) -> None:
         """The desk phone that rings last answers; one that talks hangs up."""
@@ -123,5 +133,7 @@ class Floor:
         found: Sequence[dict[str, Any]] = (await self.api("GET", "/interactions?limit=1"))["items"]
         return found[0]
 
-    async def everybody_offline(self) -> None:
+    async def clear(self) -> None:
+        """Nobody calls, nobody is ready: what a failed test may have left behind is gone."""
+        await self.server.console("channel request hangup all")
         await self.server.ready(*self.server.agent_ids, state="offline")

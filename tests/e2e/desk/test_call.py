@@ -70,7 +70,7 @@ async def look_at_the_card(ines: Screen) -> None:
 
 async def time_to_dom(floor: Floor, ines: Screen) -> float:
     """Seconds from the router's decision to the card on the screen."""
-    (row,) = floor.server.rows("select at from events where type = 'reservation-made' order by seq desc limit 1")
+    (row,) = floor.server.rows("select at from events where kind = 'reservation-made' order by seq desc limit 1")
     return float(await ines.page.evaluate("window.poppedAt")) / 1000 - row[0] / 1e6
 
 

@@ -48,7 +48,20 @@ function testHook(): void {
   html.dataset["phone"] = made.call ? (made.call.up ? "talking" : "ringing") : made.state === "registered" ? "registered" : "unregistered";
 }
 
+let left = false;
+
+/** This page is not the agent's desk any more: its phone leaves too, else it would take the other page's calls. */
+export function leavePhone(leave: boolean): void {
+  if (left === leave) return;
+  left = leave;
+  changed();
+}
+
 function changed(): void {
+  if (left && made && !made.call) {
+    made.stop();
+    made = null;
+  }
   testHook();
   repaint();
 }
@@ -56,7 +69,7 @@ function changed(): void {
 /** Start the browser phone once the slots say that this agent has one. */
 export async function startPhone(paint: () => void): Promise<void> {
   repaint = paint;
-  if (made || starting || !usesBrowser()) return;
+  if (made || starting || left || !usesBrowser()) return;
   starting = true;
   try {
     const [{ Phone: Made }, config] = await Promise.all([import("../phone"), api.get<PhoneConfig>("/api/v1/phone")]);
@@ -79,6 +92,7 @@ export function phoneSign(): { ok: boolean; waiting: boolean; text: string } | n
     return { ok: device.usable, waiting: false, text: device.usable ? t("Phone ready") : t("Phone not reachable") };
   }
   if (startFailed || made?.state === "unregistered") return { ok: false, waiting: false, text: t("Phone lost") };
+  if (left && !made) return { ok: false, waiting: true, text: t("Phone in the other window") };
   if (made?.state === "no-microphone") return { ok: false, waiting: false, text: t("No microphone") };
   if (made?.state !== "registered") return { ok: false, waiting: true, text: t("Phone connects") };
   return { ok: true, waiting: false, text: made.call?.up ? t("On the phone") : t("Phone ready") };

@@ -11,7 +11,7 @@ import { reloadWhenFree, startShell } from "../core/shell";
 import { Link } from "../core/socket";
 import { clockTime } from "../core/times";
 import { t } from "../core/texts";
-import { answer, hangUp, mute, paintPhoneBars, phoneSign, reject, startPhone } from "./calls";
+import { answer, hangUp, leavePhone, mute, paintPhoneBars, phoneSign, reject, startPhone } from "./calls";
 import { buildCallbar, paintCallbar } from "./callbar";
 import { paintCard } from "./card";
 import { buildFacts, onFacts, paintHistory, paintIdle, paintTickets, paintWhy, toggleWhy } from "./facts";
@@ -120,6 +120,7 @@ function paintSigns(): void {
 
 function paintLink(): void {
   html.dataset["link"] = link.state;
+  leavePhone(link.state === "replaced" || link.state === "signed-out");
   paintSigns();
   bars.when(link.state === "replaced", "replaced", () => ({
     level: "soon", icon: "device-laptop", title: t("This desk was opened elsewhere."), text: t("Calls come there now. What you typed here is kept."),

@@ -10,7 +10,7 @@ import { t, tn } from "../core/texts";
 import { ticketState } from "../core/words";
 import { breachAt, current, me, select, shown, works } from "./state";
 
-type Line = TicketLine & { opened_at?: string };
+type Line = TicketLine & { opened_at?: string; person?: string };
 
 interface Parts { title: HTMLElement; line: HTMLElement; clock: HTMLElement; due: HTMLElement; burn: SVGElement; glyph: HTMLElement; link: HTMLElement; element: HTMLElement }
 
@@ -77,7 +77,7 @@ function ticketRow(): Row<Line> {
     set(one) {
       row.link.setAttribute("href", `/tickets/${encodeURIComponent(one.id)}`);
       setText(row.title, `#${one.number} ${one.subject}`);
-      setText(row.line, one.opened_at ? t("opened {time}", { time: when(one.opened_at, now()) }) : ticketState(one.state));
+      setText(row.line, one.person ? one.person : one.opened_at ? t("opened {time}", { time: when(one.opened_at, now()) }) : ticketState(one.state));
       row.burn.toggleAttribute("hidden", !one.due_at);
       if (!one.due_at) return setText(row.due, t("no due time"));
       until(row.clock, { at: one.due_at, total: SOON, canBreach: true, fuse: row.burn });
