@@ -35,7 +35,7 @@ DESKTOP, LIVE = "desktop", "live"
 
 @dataclass(eq=False, slots=True)
 class Page:
-    """One open page. ``outbox`` holds encoded frames for its socket; ``wake`` tells the socket's writer."""
+    """One open page. ``outbox`` holds encoded frames for its socket; ``wake`` tells its writer, ``gone`` its end."""
 
     principal: Principal
     name: str
@@ -46,10 +46,13 @@ class Page:
     seen_at: float
     outbox: deque[bytes] = field(default_factory=deque)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
     goodbye: str = ""
 
     def send(self, message: protocol.ServerMessage) -> None:
-        """Queue one frame; a page that does not read is told to go."""
+        """Queue one frame; a page that does not read is told to go. After its goodbye nothing is queued."""
+        if self.goodbye:
+            return
         if len(self.outbox) >= OUTBOX:
             self.close("slow")
             return
@@ -63,6 +66,7 @@ class Page:
             self.outbox.clear()
             self.outbox.append(protocol.encode(protocol.Goodbye(reason)))
             self.wake.set()
+            self.gone.set()
 
 
 Degraded = Callable[[], list[dict[str, Any]]]
@@ -91,7 +95,7 @@ class Hub:
     def open(self, principal: Principal, hello: protocol.Hello, settings: Mapping[str, Any]) -> Page:
         """Take up a page: one that resumes gets what it missed, another a snapshot; a second desktop replaces one."""
         now = self._clock.timestamp()
-        feed, _ = self._kept.pop((principal.user_id, hello.page, hello.instance), (None, 0.0))
+        feed = self._kept_feed(principal, hello, now)
         missed = feed.since(hello.resume.epoch, hello.resume.seq) if feed and hello.resume else None
         if feed is None or missed is None:
             feed = Feed(self._ids.new())
@@ -106,6 +110,10 @@ class Hub:
             for one in [*missed, *([changes] if changes else [])]:
                 page.send(one)
         return page
+
+    def _kept_feed(self, principal: Principal, hello: protocol.Hello, now: float) -> Feed | None:
+        feed, closed_at = self._kept.pop((principal.user_id, hello.page, hello.instance), (None, 0.0))
+        return feed if now - closed_at < FEED_KEPT else None
 
     def _replace_desktop(self, agent_id: AgentId, page: Page) -> None:
         before = self._desktops.get(agent_id)
@@ -212,7 +220,8 @@ class Hub:
         if page.name == LIVE:
             return self._live_view(page, self._live_slots())
         held = [one for one, item in self.picture.interactions.items() if self._is_held(page, item)]
-        return self._slots(page, ["settings", "me", *(f"{kind}:{one}" for one in held for kind in ("work", "card"))])
+        keys = {"settings", "me", *(f"{kind}:{one}" for one in held for kind in ("work", "card"))}
+        return self._slots(page, keys | page.feed.slots.keys())  # what a page that resumes still shows may be gone
 
     def _is_held(self, page: Page, item: Interaction) -> bool:
         return page.principal.agent_id is not None and desktop.holder(item) == page.principal.agent_id

@@ -12,7 +12,7 @@ The page sends ``ping`` every 2 s (from a Worker, so hidden tabs keep time) and 
 and proof of life in one. Instants are ISO 8601 UTC strings with milliseconds.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -35,7 +35,7 @@ class Hello(msgspec.Struct, frozen=True, tag_field="type", tag="hello", forbid_u
     """First frame of a page; ``instance`` is random per page load and tells two tabs apart."""
 
     page: str
-    instance: str
+    instance: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     protocol: int = PROTOCOL
     resume: Resume | None = None
 

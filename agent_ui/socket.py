@@ -59,6 +59,7 @@ class SocketServer:
         if page is None:
             return wire
         writer = self._tasks.spawn("socket-writer", _write(wire, page))
+        watch = self._tasks.spawn("socket-watch", _cut_off(request, page, writer))
         try:
             await self._read(wire, page, who_is)
         finally:
@@ -66,6 +67,7 @@ class SocketServer:
             page.close("restart")
             await asyncio.wait([writer], timeout=CLOSE_TIME)
             writer.cancel()
+            watch.cancel()
         return wire
 
     async def _greet(self, wire: web.WebSocketResponse, who_is: WhoIs) -> Page | None:
@@ -74,8 +76,8 @@ class SocketServer:
             async with asyncio.timeout(HELLO_TIME):
                 frame = await wire.receive()
             hello = protocol.decode(frame.data) if frame.type in (WSMsgType.TEXT, WSMsgType.BINARY) else None
-            if not isinstance(hello, protocol.Hello) or hello.page not in _PAGES:
-                raise msgspec.DecodeError("hello expected")
+            if not isinstance(hello, protocol.Hello) or hello.page not in _PAGES or hello.protocol != protocol.PROTOCOL:
+                raise msgspec.DecodeError("hello of this protocol expected")
             principal = await who_is()
             require(principal, _PAGES[hello.page])
             return self._hub.open(principal, hello, await self._settings(principal))
@@ -132,6 +134,14 @@ async def _write(wire: web.WebSocketResponse, page: Page) -> None:
                 return
             page.wake.clear()
             await page.wake.wait()
+
+
+async def _cut_off(request: web.Request, page: Page, writer: "asyncio.Task[Any]") -> None:
+    """End a connection whose page was told to go and does not read even that: its writer waits in a full socket."""
+    await page.gone.wait()
+    await asyncio.wait([writer], timeout=CLOSE_TIME)
+    if not writer.done() and request.transport is not None:
+        request.transport.abort()
 
 
 async def _refuse(wire: web.WebSocketResponse, reason: str) -> None:
