@@ -8,6 +8,7 @@ import asyncio
 import random
 import secrets
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ from agent_ui.socket import SocketServer
 from contactcenter.agents import store as agents_store
 from contactcenter.agents.api import PhoneSettings
 from contactcenter.agents.api import routes as agent_routes
-from contactcenter.agents.model import AgentChanged, DeviceKind, PresenceState
+from contactcenter.agents.model import AgentChanged, Device, DeviceKind, PresenceState
 from contactcenter.agents.service import AgentService
 from contactcenter.core.clock import Clock, SystemClock
 from contactcenter.core.database import SqliteDatabase
@@ -318,17 +319,8 @@ class ContactCenter:
         return [{"code": "pbx-not-running", "since": None, "fields": {"reason": reason}}] if reason else []
 
     def _endpoints(self) -> list[EndpointSettings]:
-        records = [agent.record.device for agent in self.picture.agents.values()]
-        return [
-            EndpointSettings(
-                one.endpoint,
-                EndpointKind.BROWSER if one.kind is DeviceKind.BROWSER else EndpointKind.DESK,
-                "" if one.contact_uri else one.secret,
-                one.contact_uri,
-            )
-            for one in records
-            if one.server_id == self.server_id
-        ]
+        devices = [agent.record.device for agent in self.picture.agents.values()]
+        return endpoint_settings([one for one in devices if one.server_id == self.server_id])
 
     # ------------------------------------------------------------ pages and API
 
@@ -448,6 +440,19 @@ class ContactCenter:
         await self.base.tasks.close()
         await self.base.database.close()
         self.rooms.passwords.close()
+
+
+def endpoint_settings(devices: Iterable[Device]) -> list[EndpointSettings]:
+    """Return what the PBX is told of agents' devices; one with a fixed contact needs no secret."""
+    return [
+        EndpointSettings(
+            one.endpoint,
+            EndpointKind.BROWSER if one.kind is DeviceKind.BROWSER else EndpointKind.DESK,
+            "" if one.contact_uri else one.secret,
+            one.contact_uri,
+        )
+        for one in devices
+    ]
 
 
 def _rules(queue: Queue) -> routing.QueueRules:

@@ -37,6 +37,7 @@ REMEDIES = {
     "asterisk-not-installable": "no Asterisk can be unpacked here: use --pbx HOST:PORT for a running one",
     "asterisk-not-started": "Asterisk did not start: see the reason and pbx/run/log in the data folder",
     "simulated-pbx-missing": "the simulated PBX is not part of this version: use --pbx asterisk or --pbx HOST:PORT",
+    "ami-secret-missing": "choose a secret (16 to 64 letters and digits) and set CONTACTCENTER_PBX__AMI_SECRET",
     "data-not-writable": "choose a folder that you may write to with --data",
 }
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of database, PBX and prompts.")]
@@ -214,6 +215,18 @@ def check(data: Data = None, pbx: Annotated[str | None, typer.Option()] = None) 
         print(line)
         wrong += line.startswith("WRONG")
     sys.exit(1 if wrong else 0)
+
+
+@app.command()
+def provision(
+    etc: Annotated[Path, typer.Argument(help="The Asterisk's configuration folder, for example /etc/asterisk.")],
+    data: Data = None,
+) -> None:
+    """Write our include files for an Asterisk you run; yours are never edited."""
+    from contactcenter.provisioning import provision as write
+
+    for line in _run(write(_settings(data), etc)):
+        print(line)
 
 
 @users.command("add")

@@ -30,7 +30,7 @@ class HttpSettings(_Part):
 
 
 class TrunkOptions(_Part):
-    """A SIP trunk of an Asterisk of ours: customers' calls come from ``host``:``port``, or from any port of ``host``."""
+    """A SIP trunk of our Asterisk: customers' calls come from ``host``:``port``, or from any port of ``host``."""
 
     name: ServerName
     host: str
