@@ -86,7 +86,7 @@ class Hub:
         self._kept: dict[tuple[str, str, str], tuple[Feed, float]] = {}
         self._dirty: set[str] = set()
         self._live_dirty = True
-        self._holders: dict[InteractionId, AgentId] = {}
+        self._shown: dict[InteractionId, set[AgentId]] = {}  # whose desktops may show it
         self._waiting: Mapping[str, Any] = desktop.waiting_view(picture)
         picture.watch(self.touch)
 
@@ -169,12 +169,12 @@ class Hub:
 
     def _flush_work(self, interaction_id: InteractionId, news: dict[AgentId, set[str]]) -> None:
         item = self.picture.interactions.get(interaction_id)
-        now_held = desktop.holder(item) if item is not None else None
-        before = self._holders.pop(interaction_id, None)
-        if now_held is not None:
-            self._holders[interaction_id] = now_held
-        for agent_id in {now_held, before} - {None}:
-            assert agent_id is not None
+        holder = desktop.holder(item) if item is not None else None
+        held = set() if holder is None else {holder}
+        shown = self._shown.pop(interaction_id, set())
+        if held:
+            self._shown[interaction_id] = held
+        for agent_id in held | shown:
             news.setdefault(agent_id, set()).update((f"work:{interaction_id}", f"card:{interaction_id}"))
 
     def _touch_agents_of(self, server_id: str) -> None:
@@ -220,6 +220,8 @@ class Hub:
         if page.name == LIVE:
             return self._live_view(page, self._live_slots())
         held = [one for one, item in self.picture.interactions.items() if self._is_held(page, item)]
+        for one in held:
+            self._shown.setdefault(one, set()).add(page.principal.agent_id or AgentId(""))
         keys = {"settings", "me", *(f"{kind}:{one}" for one in held for kind in ("work", "card"))}
         return self._slots(page, keys | page.feed.slots.keys())  # what a page that resumes still shows may be gone
 

@@ -111,7 +111,10 @@ _encoder = msgspec.json.Encoder()
 
 def decode(frame: str | bytes) -> ClientMessage:
     """Read one frame of a page. Raises msgspec.DecodeError (ValidationError included) for anything else."""
-    return _decoder.decode(frame)
+    try:
+        return _decoder.decode(frame)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(type(error).__name__) from None
 
 
 def encode(message: ServerMessage) -> bytes:
