@@ -11,8 +11,8 @@ from contactcenter.interactions import ports, store
 from contactcenter.interactions.model import EndedBy, Interaction, Outcome, Phase, VisitEnd
 from contactcenter.interactions.ports import CallerPlace
 from routing import commands as routing
+from tests.fakes.desk import agent_leg, customer
 from tests.fakes.room import SERVER, record
-from tests.unit.contactcenter.interactions.conftest import agent_leg, customer
 
 CALLER = "1780000000.1"
 STRAY = "01ksr492z8gbhfea5mz914gqht"
