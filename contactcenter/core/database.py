@@ -2,7 +2,8 @@
 
 A unit of work is a plain function ``work(tx)`` that reads and writes through SQLAlchemy Core and records events; its
 rows and events are one commit. SQLite has one writing connection, owned by one thread: units queue to it and share
-commits (each inside its own savepoint), so 100 small units cost one fsync. The same functions run under
+commits (each inside its own savepoint), so 100 small units cost one fsync. A unit that only brings images
+(``core/images``) runs no statement of its own: those of one commit are written together. The same functions run under
 ``AsyncConnection.run_sync`` on a server database. Readers have connections of their own (WAL).
 
 Two ways in: ``write`` answers after the commit; ``write_behind`` is for what was already acted on (the router's tail):
@@ -12,7 +13,6 @@ it is committed within a few milliseconds and kept and tried again while the dis
 import asyncio
 import sqlite3
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +30,7 @@ from contactcenter.core.clock import Clock
 from contactcenter.core.errors import ContactCenterError, Unavailable
 from contactcenter.core.events import Envelope, Event, encode_data, events_table, journal_table, to_microseconds
 from contactcenter.core.ids import SiteId
+from contactcenter.core.images import Image, ImageWriter
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -74,6 +75,7 @@ class _Unit:
     result: Any = None
     error: BaseException | None = None
     numbered: list[Envelope] = field(default_factory=list)
+    images: Sequence[Image] = ()
 
 
 class SqliteDatabase:
@@ -88,6 +90,7 @@ class SqliteDatabase:
         self.on_committed: OnCommitted = lambda envelopes, told: None
         self._clock = clock
         self._queue: SimpleQueue[_Unit | None] = SimpleQueue()
+        self._hurry = threading.Event()
         self._backlog: deque[_Unit] = deque()
         self._taken = 0
         self._seq = 0
@@ -95,6 +98,7 @@ class SqliteDatabase:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._engine = _engine(path, readonly=False)
+        self._images = ImageWriter(self._engine.dialect)
         self._read_engine = _engine(path, readonly=True)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
 
@@ -136,6 +140,7 @@ class SqliteDatabase:
         """Commit what is queued and end the writer."""
         if self._thread is not None:
             self._queue.put(None)
+            self._hurry.set()
             await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
         self._readers.shutdown(wait=True)
         self._engine.dispose()
@@ -145,12 +150,18 @@ class SqliteDatabase:
         """Run ``work`` in the writer and answer after its commit; its error is raised here and leaves no trace."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._queue.put(_Unit(work, (), future))
+        self._hurry.set()
         result: T = await future
         return result
 
-    def write_behind(self, envelopes: Sequence[Envelope], work: Work[None] | None = None) -> None:
-        """Commit events already told (and rows by ``work``) soon, in order; kept while the disk refuses."""
-        self._queue.put(_Unit(work, envelopes, None))
+    def write_behind(
+        self, envelopes: Sequence[Envelope], work: Work[None] | None = None, images: Sequence[Image] = ()
+    ) -> None:
+        """Commit events already told, ``images`` and rows by ``work`` with them, soon and in order.
+
+        Kept while the disk refuses. The images must not change any more.
+        """
+        self._queue.put(_Unit(work, envelopes, None, images=images))
 
     async def flush(self) -> None:
         """Return when all that was queued before is committed."""
@@ -175,19 +186,21 @@ class SqliteDatabase:
                     self._commit(connection, batch)
 
     def _take(self) -> tuple[list[_Unit], bool]:
-        """Wait for work; then take all that is there. A pure tail waits ``LINGER`` for company, a caller never does."""
+        """Wait for work; then take all that is there. A pure tail waits ``LINGER`` for company, a caller never does.
+
+        The wait is one for the whole batch: waking up for each unit would cost more than writing it.
+        """
         batch = list(self._backlog)
         self._taken = len(batch)
         self._backlog.clear()
         unit = self._next(RETRY_PAUSE if batch else None)
-        until, hurry = time.monotonic() + LINGER, False
+        if unit is not None and self._queue.qsize() < MAX_BATCH:
+            self._hurry.wait(LINGER)
+        self._hurry.clear()
         while unit is not None:
             batch.append(unit)
             self._taken = len(batch)
-            hurry = hurry or unit.future is not None
-            if len(batch) >= MAX_BATCH:
-                break
-            unit = self._next(0 if hurry else until - time.monotonic())
+            unit = self._next(0) if len(batch) < MAX_BATCH else None
         return batch, self._closing
 
     def _next(self, timeout: float | None) -> _Unit | None:
@@ -203,8 +216,7 @@ class SqliteDatabase:
         seq = self._seq
         try:
             with connection.begin():
-                for unit in batch:
-                    self._run_unit(connection, unit)
+                self._run_units(connection, batch)
                 seq = self._number(connection, batch)
         except (OperationalError, sqlite3.OperationalError) as error:
             self._refused(batch, error)
@@ -213,15 +225,45 @@ class SqliteDatabase:
         self.degraded = ""
         self._tell(batch)
 
-    def _run_unit(self, connection: Connection, unit: _Unit) -> None:
-        tx = Transaction(connection, self._clock)
-        if unit.work is None:
-            unit.numbered = list(unit.envelopes)
+    def _run_units(self, connection: Connection, batch: list[_Unit]) -> None:
+        """Run the units in order. Images are written together, but before the next unit that may look at rows."""
+        waiting: list[_Unit] = []
+        for unit in batch:
+            unit.error = None
+            if unit.work is None:
+                unit.numbered = list(unit.envelopes)
+                waiting.append(unit)
+            else:
+                self._write_images(connection, waiting)
+                waiting = []
+                self._run_unit(connection, unit, unit.work)
+        self._write_images(connection, waiting)
+
+    def _write_images(self, connection: Connection, units: list[_Unit]) -> None:
+        """Write the units' images in one go; when one cannot be written, unit by unit, so that only its own is lost."""
+        images = [image for unit in units for image in unit.images]
+        if not images:
             return
-        unit.error = None
+        cursor = connection.connection.cursor()
+        cursor.execute("SAVEPOINT images")
+        try:
+            self._images.write(connection, images)
+        except sqlite3.OperationalError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - told with the batch; its others go on
+            cursor.execute("ROLLBACK TO images")
+            if len(units) == 1:
+                units[0].error = error
+            for unit in units if len(units) > 1 else ():
+                self._write_images(connection, [unit])
+        cursor.execute("RELEASE images")
+
+    def _run_unit(self, connection: Connection, unit: _Unit, work: Callable[[Transaction], Any]) -> None:
+        tx = Transaction(connection, self._clock)
         connection.exec_driver_sql("SAVEPOINT unit")
         try:
-            unit.result = unit.work(tx)
+            self._images.write(connection, unit.images)
+            unit.result = work(tx)
         except (OperationalError, sqlite3.OperationalError):
             raise
         except BaseException as error:  # noqa: BLE001 - raised again in the caller; the batch's others go on

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select
 from contactcenter.core.clock import Clock
 from contactcenter.core.database import SqliteDatabase, Work
 from contactcenter.core.events import Envelope, Event, decode, events_table
+from contactcenter.core.images import Image
 
 log = structlog.get_logger(__name__)
 Listener = Callable[[Envelope], None]
@@ -39,11 +40,13 @@ class Publisher:
         """Hear committed events with their numbers, in order, without gaps."""
         self._numbered.append(listener)
 
-    def announce(self, *events: Event, actor: str = "", work: Work[None] | None = None) -> None:
-        """Tell now, commit behind: ``work`` writes the rows that belong to the events in the same commit."""
+    def announce(
+        self, *events: Event, actor: str = "", work: Work[None] | None = None, images: Sequence[Image] = ()
+    ) -> None:
+        """Tell now, commit behind: ``images``, or what ``work`` writes, belong to the events: the same commit."""
         now = self._clock.now()
         envelopes = [Envelope(event, now, actor) for event in events]
-        self._database.write_behind(envelopes, work)
+        self._database.write_behind(envelopes, work, images)
         self._tell(envelopes)
 
     def _committed(self, envelopes: Sequence[Envelope], told: bool) -> None:

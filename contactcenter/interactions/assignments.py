@@ -510,7 +510,7 @@ class Assignments:
 
     def _tell(self, item: Interaction, *events: Event, rows: list[tuple[Table, dict[str, Any]]] | None = None) -> None:
         images = [(store.interactions, store.interaction_row(item)), *(rows or [])]
-        self._publisher.announce(*events, work=lambda tx: _write(tx, images))
+        self._publisher.announce(*events, images=images)
         self.picture.touch(f"work:{item.interaction_id}")
         self._drop_if_over(item)
 
@@ -525,11 +525,6 @@ class Assignments:
         if item.is_over and item.interaction_id in self.picture.interactions:
             self.picture.drop(item)
             self.picture.touch(f"work:{item.interaction_id}")
-
-
-def _write(tx: Transaction, images: list[tuple[Table, dict[str, Any]]]) -> None:
-    for table, row in images:
-        store.save(tx, table, row)
 
 
 def requirement_of(skills: Mapping[SkillId, int] | Mapping[str, int]) -> routing.Requirement:

@@ -1,4 +1,4 @@
-"""Tables and queries of interactions. Rows are images of the live objects: saving is an upsert of the whole image.
+"""Tables and queries of interactions. Rows are images of the live objects, saved whole (``core/images``).
 
 An image is taken (``*_row``) when the thing happens, in the event loop, and written a moment later by the writer; so a
 row never shows half a change. Lists take the caller and his scope; there is no variant without.
@@ -30,7 +30,6 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from contactcenter.core.database import Transaction
 from contactcenter.core.events import Instant, events_table, metadata
@@ -222,15 +221,6 @@ def alert_leg_row(item: Interaction, alert: Alert, at: datetime, failure: str) -
         "ended_at": at,
         "result": failure,
     }
-
-
-def save(tx: Transaction, table: Table, row: Mapping[str, Any]) -> None:
-    """Insert the image, or replace the one with the same key."""
-    dialect = postgresql if tx.connection.dialect.name == "postgresql" else sqlite
-    keys = [column.name for column in table.primary_key]
-    statement = dialect.insert(table)
-    fresh = {name: statement.excluded[name] for name in row if name not in keys}
-    tx.execute(statement.on_conflict_do_update(index_elements=keys, set_=fresh), dict(row))
 
 
 def save_texts(tx: Transaction, segment_id: str, agent_id: AgentId, texts: Mapping[str, Any]) -> bool:

@@ -1,0 +1,104 @@
+import asyncio
+import threading
+
+import pytest
+from sqlalchemy import JSON, Boolean, Column, Integer, MetaData, String, Table, UniqueConstraint, select
+
+from contactcenter.core import database as database_module
+from contactcenter.core.clock import ManualClock
+from contactcenter.core.database import SqliteDatabase
+from contactcenter.core.events import Instant, events_table, journal_table
+from contactcenter.core.events import metadata as core_metadata
+from contactcenter.core.ids import SiteId
+
+NOW = ManualClock().now()
+
+metadata = MetaData()
+cats = Table(
+    "cats",
+    metadata,
+    Column("site", String(10), primary_key=True),
+    Column("id", Integer, primary_key=True),
+    Column("name", String(20), nullable=False, default="unnamed"),
+    Column("colours", JSON),
+    Column("is_fed", Boolean),
+    Column("fed_at", Instant),
+    Column("chip", Integer),
+    UniqueConstraint("chip"),
+)
+
+
+@pytest.fixture
+async def database(tmp_path):
+    made = SqliteDatabase(tmp_path / "test.db", ManualClock(), SiteId("main"))
+    core_metadata.create_all(made.engine, tables=[events_table, journal_table])
+    metadata.create_all(made.engine)
+    await made.open()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def busy(database):
+    """Keeps the writer inside a unit until it is released: what is queued meanwhile is one batch."""
+    release = threading.Event()
+    database._queue.put(database_module._Unit(lambda tx: release.wait(5) and None, (), None))
+    yield release
+    release.set()
+
+
+def cat(number, **values):
+    return (cats, {"site": "a", "id": number, **values})
+
+
+async def rows(database):
+    await database.flush()
+    return await database.read(lambda c: [dict(row._mapping) for row in c.execute(select(cats).order_by(cats.c.id))])
+
+
+async def test_an_image_is_written_as_its_columns_types_say(database):
+    database.write_behind((), images=[cat(1, name="Tom", colours=["grey"], is_fed=True, fed_at=NOW, chip=7)])
+    assert await rows(database) == [
+        {"site": "a", "id": 1, "name": "Tom", "colours": ["grey"], "is_fed": True, "fed_at": NOW, "chip": 7}
+    ]
+
+
+async def test_the_last_image_of_a_row_counts_and_what_it_does_not_name_stays(database, busy):
+    database.write_behind((), images=[cat(1, name="Tom", is_fed=False, chip=1), cat(2, name="Kitty")])
+    database.write_behind((), images=[cat(1, is_fed=True, chip=2)])
+    busy.set()
+    first, second = await rows(database)
+    assert (first["name"], first["is_fed"], first["chip"]) == ("Tom", True, 2)
+    assert second["name"] == "Kitty"
+
+
+async def test_columns_stay_over_commits_too(database):
+    database.write_behind((), images=[cat(1, name="Tom", is_fed=False)])
+    await database.flush()
+    database.write_behind((), images=[cat(1, is_fed=True)])
+    (only,) = await rows(database)
+    assert (only["name"], only["is_fed"]) == ("Tom", True)
+
+
+async def test_a_column_no_image_named_has_its_default(database):
+    database.write_behind((), images=[cat(1, is_fed=True)])
+    assert (await rows(database))[0]["name"] == "unnamed"
+
+
+async def test_a_unit_sees_the_images_queued_before_it_and_not_those_after(database, busy):
+    database.write_behind((), images=[cat(1, name="Tom")])
+    seen = asyncio.ensure_future(database.write(lambda tx: tx.execute(select(cats.c.name)).scalars().all()))
+    await asyncio.sleep(0)
+    database.write_behind((), images=[cat(2, name="Kitty")])
+    busy.set()
+    assert await seen == ["Tom"]
+
+
+async def test_an_image_that_cannot_be_written_costs_its_own_unit_only(database, busy):
+    database.write_behind((), images=[cat(1, chip=7)])
+    database.write_behind((), images=[cat(2, chip=7)])
+    database.write_behind((), images=[cat(3, fed_at="not an instant")])
+    database.write_behind((), images=[cat(4, chip=8)])
+    busy.set()
+    assert [row["id"] for row in await rows(database)] == [1, 4]
+    assert database.failed_units == 2
