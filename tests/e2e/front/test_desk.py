@@ -74,7 +74,8 @@ async def test_what_is_typed_and_the_focus_survive_every_update(open_page: Open,
         await page.keyboard.press("Home")
         for place in range(8):
             await server.push_slots(
-                "desktop", {"work:i-1": work("talking", title=f"Name {place}"), "me": me(work="handling")}
+                "desktop",
+                {"work:i-1": work("talking", title=f"Name {place}", note=f"echo {place}"), "me": me(work="handling")},
             )
             await page.keyboard.type(str(place))
         assert await note.input_value() == "01234567Drops every"

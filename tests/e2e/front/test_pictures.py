@@ -1,4 +1,6 @@
-"""Pictures of the screens in named states; PICTURES names the folder they are kept in."""
+"""Each screen in its named states, two sizes, light and dark: nothing serious found by axe, nothing outside the screen,
+touch targets of 44 px on a phone, and a picture. PICTURES names the folder where the pictures are kept.
+"""
 
 import os
 from pathlib import Path
@@ -6,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.front.conftest import Open
-from tests.e2e.front.test_access import SCENES
+from tests.e2e.front.test_access import OUTSIDE, SCENES, SMALL, axe
 from tests.fakes.desk_server import DeskServer
 from tests.fakes.desk_slots import ahead, me
 from tests.rig.browser import NARROW, WIDE
@@ -25,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, NARROW])
 @pytest.mark.parametrize("scene", [*SCENES, "error", "stale"])
-async def test_picture(
+async def test_screen(
     open_page: Open, server: DeskServer, tmp_path: Path, scene: str, size: tuple[int, int], colours: str
 ) -> None:
     path, ready, slots = SCENES.get(scene, SCENES["talking"])
@@ -48,3 +50,6 @@ async def test_picture(
         name = f"{scene.replace(' ', '-')}{'-390' if size == NARROW else ''}{'-dark' if colours == 'dark' else ''}.png"
         picture = await page.screenshot(path=folder(tmp_path) / name)
         assert len(picture) > SMALLEST
+        assert await axe(page) == []
+        assert await page.evaluate(OUTSIDE) == []
+        assert size == WIDE or await page.evaluate(SMALL) == []
