@@ -87,7 +87,7 @@ class Hub:
         self._dirty: set[str] = set()
         self._live_dirty = True
         self._shown: dict[InteractionId, set[AgentId]] = {}  # whose desktops may show it
-        self._waiting: Mapping[str, Any] = desktop.waiting_view(picture)
+        self._waiting: desktop.Waiting = desktop.waiting_view(picture)
         picture.watch(self.touch)
 
     # ------------------------------------------------------------ pages

@@ -3,11 +3,11 @@
 Instants go out as they are (the encoder writes ISO 8601); the page counts, so a slot changes only when a fact does.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from contactcenter.core.ids import AgentId, SkillId
+from contactcenter.core.ids import AgentId, QueueId, SkillId
 from contactcenter.interactions.live import LiveAgent, Picture
 from contactcenter.interactions.model import Alert, Interaction, Phase, Segment
 from contactcenter.queues.model import Queue
@@ -25,8 +25,8 @@ def holder(item: Interaction) -> AgentId | None:
     return None
 
 
-def me_slot(agent: LiveAgent, picture: Picture, waiting: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the agent's own three states; ``waiting`` is what stands in all queues (``waiting_view``)."""
+def me_slot(agent: LiveAgent, picture: Picture, waiting: "Waiting") -> dict[str, Any]:
+    """Return the agent's own three states; ``waiting`` is who stands in line (``waiting_view``)."""
     link = picture.links.get(agent.device.server_id)
     busy = agent.work != "idle"
     return {
@@ -48,16 +48,35 @@ def me_slot(agent: LiveAgent, picture: Picture, waiting: Mapping[str, Any]) -> d
             "mode": agent.device.mode.value,
         },
         "capacity": {"voice": {"used": int(busy), "max": agent.record.voice_capacity}},
-        "waiting": waiting,
+        "waiting": _waiting_for(agent, picture, waiting),
         "link": {"pbx": "up" if link and link.up else "down", "reason": link.reason if link else "connecting"},
         "notice": _notice(agent),
     }
 
 
-def waiting_view(picture: Picture) -> dict[str, Any]:
-    """Return how many stand in line and since when the first."""
-    entered = [item.visit.entered_at for item in picture.waiting() if item.visit]
+Waiting = Mapping[QueueId, Sequence[datetime]]
+"""Of every queue with a line, since when each call waits that rings nowhere."""
+
+
+def waiting_view(picture: Picture) -> Waiting:
+    """Return who stands in line, by queue; made once for all desktops."""
+    view: dict[QueueId, list[datetime]] = {}
+    for item in picture.waiting():
+        if item.visit and item.alert is None:
+            view.setdefault(item.visit.queue_id, []).append(item.visit.entered_at)
+    return view
+
+
+def _waiting_for(agent: LiveAgent, picture: Picture, waiting: Waiting) -> dict[str, Any]:
+    """Return how many wait in the queues the agent serves, and since when the first."""
+    served = (entered for queue_id, entered in waiting.items() if serves(agent, picture.queues[queue_id]))
+    entered = [at for line in served for at in line]
     return {"count": len(entered), "longest_since": min(entered, default=None)}
+
+
+def serves(agent: LiveAgent, queue: Queue) -> bool:
+    """Tell whether the agent has every skill the queue asks for."""
+    return all(agent.record.skills.get(skill, 0) >= level for skill, level in queue.skills.items())
 
 
 def _notice(agent: LiveAgent) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from agent_ui.projections.desktop import serves
 from contactcenter.core.ids import AgentId, QueueId
 from contactcenter.interactions.figures import DayFigures
 from contactcenter.interactions.live import LiveAgent, Picture
@@ -41,14 +42,10 @@ def agent_slot(agent: LiveAgent, picture: Picture) -> dict[str, Any]:
     }
 
 
-def _serves(agent: LiveAgent, queue: Queue) -> bool:
-    return all(agent.record.skills.get(skill, 0) >= level for skill, level in queue.skills.items())
-
-
 def queue_slot(queue: Queue, picture: Picture, figures: DayFigures, now: datetime) -> dict[str, Any]:
     """Return one queue's row: who waits, today's figures, who could answer."""
     waiting = [item.visit.entered_at for item in picture.waiting(queue.queue_id) if item.visit]
-    staffed = [one for one in picture.agents.values() if one.presence != "offline" and _serves(one, queue)]
+    staffed = [one for one in picture.agents.values() if one.presence != "offline" and serves(one, queue)]
     today = figures.of(queue.queue_id)
     return {
         "queue_id": queue.queue_id,

@@ -5,9 +5,12 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 from sqlalchemy import Row
 
+from contactcenter.core.ids import PersonId
 from contactcenter.core.permissions import Right
 from contactcenter.core.web.routes import Call, Routes
 from contactcenter.core.web.schemas import Body, Id, Instant, Line, Out, PageOut, PageQuery, Paragraphs
+from contactcenter.customers.numbers import formatted
+from contactcenter.customers.service import CustomerService
 from contactcenter.interactions.service import Detail, Filters, InteractionService
 
 routes = Routes()
@@ -93,7 +96,14 @@ class InteractionOut(Out):
     legs: list[LegOut]
 
 
-class InteractionPage(PageOut[InteractionOut]):
+class InteractionLine(InteractionOut):
+    """One contact in a list; ``person`` is the customer's name, '' when unknown or out of reach."""
+
+    person: str
+    caller: Annotated[str, Field(description="the caller's number as people write it")]
+
+
+class InteractionPage(PageOut[InteractionLine]):
     """Some interactions, newest first."""
 
 
@@ -138,7 +148,9 @@ async def list_interactions(call: Call[None]) -> InteractionPage:
     query: InteractionsQuery = call.query
     filters = Filters(query.person_id, query.agent_id, query.queue_id, query.outcome)
     page = await call.services[InteractionService].search(call.principal, query.paging, filters)
-    return InteractionPage(items=[interaction_out(one) for one in page.items], next=page.next)
+    known = {PersonId(one.row.person_id) for one in page.items if one.row.person_id}
+    names = await call.services[CustomerService].names(call.principal, known)
+    return InteractionPage(items=[_line(one, names.get(one.row.person_id, "")) for one in page.items], next=page.next)
 
 
 @routes.get(
@@ -203,6 +215,11 @@ def interaction_out(detail: Detail) -> InteractionOut:
         segments=[SegmentOut(**_fields(part, SegmentOut)) for part in detail.segments],
         legs=[LegOut(**_fields(part, LegOut)) for part in detail.legs],
     )
+
+
+def _line(detail: Detail, person: str) -> InteractionLine:
+    found = interaction_out(detail)
+    return InteractionLine(person=person, caller=formatted(found.caller_number), **found.model_dump())
 
 
 def _fields(row: Row[Any], kind: type[Out]) -> dict[str, Any]:

@@ -69,13 +69,17 @@ class Screen:
         self.errors[:] = [error for error in self.errors if not any(part in error for part in parts)]
 
     async def picture(self, name: str) -> None:
-        """Take it wide and narrow, light and dark."""
-        for colours, scheme in COLOURS.items():
+        """Take it wide and narrow, light and dark; only wide and light when nobody keeps them ($PICTURES)."""
+        keeps = bool(os.environ.get("PICTURES"))
+        for colours, scheme in COLOURS.items() if keeps else ():
             await self.page.emulate_media(color_scheme=scheme)
             for size, (width, height) in SIZES.items():
                 await self.page.set_viewport_size({"width": width, "height": height})
                 await self.page.wait_for_timeout(SETTLE)
                 await self.page.screenshot(path=self._folder / f"{name}{size}{colours}.png")
+        if not keeps:
+            await self.page.screenshot(path=self._folder / f"{name}.png")
+            return
         await self.page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
         await self.page.emulate_media(color_scheme="light")
 

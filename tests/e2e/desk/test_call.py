@@ -29,6 +29,7 @@ async def sign_in(screen: Screen) -> None:
     await screen["login-password"].fill("wrong")
     await screen.page.keyboard.press("Enter")
     await screen.shows("login-error")
+    await screen.picture("login-error")
     await screen.forgive("401")  # Chromium tells every refusal on its console
     await screen["login-password"].fill(PASSWORD)
     await screen.page.keyboard.press("Enter")
@@ -43,6 +44,7 @@ async def test_a_call_reaches_the_right_agents_screen(floor: Floor, open_as: Ope
         await ines.picture("login")
         await sign_in(ines)
         await ines.shows("presence", "Offline")
+        await ines.picture("desk-empty")
         await ines.become_ready()
         await ines.picture("desk-ready")
         await ines.page.evaluate(POP_WATCH)

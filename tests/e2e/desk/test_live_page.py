@@ -25,7 +25,7 @@ async def test_a_waiting_call_and_why(floor: Floor, open_as: Open) -> None:
             await sofia.picture("live-waiting")
             await rows.first.get_by_role("button").click()
             await sofia.shows("why", "The call needs German 1 and Routers 2 or better.")
-            await sofia.shows("why", "1 lacks Routers 2 or better: Ben Okafor")
+            await sofia.shows("why", "3 lack Routers 2 or better: Chen Wei, Ben Okafor, and Ida Santos")
             await sofia.shows("why", "It is number 1 of 2 in line.")
             await sofia.picture("live-why")
             await sofia["why-close"].click()

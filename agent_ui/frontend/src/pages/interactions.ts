@@ -11,6 +11,9 @@ export interface Interaction {
   direction: string;
   caller_number: string;
   caller_name: string;
+  /** The customer's name and the number as people write it. */
+  person?: string;
+  caller?: string;
   arrived_at: string;
   outcome: string | null;
   segments: { agent_id: string; talk_time: number | null; disposition: string; note: string }[];
