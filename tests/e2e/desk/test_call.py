@@ -37,7 +37,7 @@ async def sign_in(screen: Screen) -> None:
     await screen.live()
 
 
-async def test_a_call_reaches_the_right_agents_screen(floor: Floor, open_as: Open, tmp_path, record_property) -> None:
+async def test_a_call_reaches_the_right_agents_screen(floor: Floor, open_as: Open, tmp_path) -> None:
     await floor.server.ready("ben")  # longer idle, but knows too little of routers
     await asyncio.sleep(0.5)
     async with open_as("", "/login") as ines:
@@ -52,9 +52,9 @@ async def test_a_call_reaches_the_right_agents_screen(floor: Floor, open_as: Ope
         async with floor.call(tone=40) as line:
             await ines.alert("Marta Köhler")
             await look_at_the_card(ines)
-            record_property("alert_to_dom", await time_to_dom(floor, ines))
+            print("seconds from the decision to the DOM:", await time_to_dom(floor, ines))
             await ines.picture("desk-alert")
-            record_property("answer_to_audio", await talk(floor, ines, line, tmp_path))
+            print("seconds from Answer to sound:", await talk(floor, ines, line, tmp_path))
         await wrap_up(ines)
         await ines.shows("idle", "You are ready")
     await read_it_all(floor)

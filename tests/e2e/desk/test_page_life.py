@@ -77,7 +77,7 @@ async def test_a_second_tab_replaces_the_first(floor: Floor, open_as: Open) -> N
             await first.phone("registered")
 
 
-async def test_the_server_dies_and_comes_back(floor: Floor, open_as: Open, record_property) -> None:
+async def test_the_server_dies_and_comes_back(floor: Floor, open_as: Open) -> None:
     async with open_as("ines") as ines:
         await ines.become_ready()
         async with floor.call(tone=40) as line:
@@ -97,8 +97,8 @@ async def test_the_server_dies_and_comes_back(floor: Floor, open_as: Open, recor
             await ines.live(limit=15)
             await ines.state("talking")
             resumed = time.monotonic()
-            record_property("server_start", started - began)
-            record_property("page_right_after_start", resumed - started)
+            print("seconds to start again:", started - began)
+            print("seconds until the page is right after that:", resumed - started)
             assert resumed - started < 5
             await ines.shows("call-name", "Marta Köhler")
             await ines.shows("note-state", "saved")
