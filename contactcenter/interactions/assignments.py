@@ -90,6 +90,7 @@ class Assignments:
         self.lookup: Lookup = lambda item: None
         self.on_resync: Callable[[ports.Resynced], None] = lambda fact: None
         self.illegal_steps = 0
+        self.actor = ""  # the user whose choice the router is carrying out in this very call
         self._publisher = publisher
         self._clock = clock
         self._ids = ids
@@ -273,7 +274,9 @@ class Assignments:
         move(agent.device)
         agent_id, presence, reason = agent.agent_id, PresenceState(decision.presence.value), decision.reason
         changed = model.AgentPresenceChanged(agent_id, presence.value, reason)
-        self._publisher.announce(changed, work=lambda tx: self._save_presence(tx, agent_id, presence, reason, since))
+        self._publisher.announce(
+            changed, actor=self.actor, work=lambda tx: self._save_presence(tx, agent_id, presence, reason, since)
+        )
         self.picture.touch(f"agent:{agent.agent_id}")
 
     def _router_device_changed(self, decision: routing.DeviceChanged) -> None:
