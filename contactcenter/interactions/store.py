@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     exists,
     false,
     or_,
@@ -304,38 +305,34 @@ def find_by_leg(connection: Connection, server_id: ServerId, leg_id: LegId) -> R
     return connection.execute(select(interactions).where(key)).first()
 
 
+# On the path of a call: built once, because building a statement costs more than running it.
+_latest = segments.alias("latest")
+_OWN = and_(interactions.c.person_id == bindparam("person_id"), interactions.c.id != bindparam("but"))
+_LAST_SEGMENT = (
+    select(_latest.c.id)
+    .where(_latest.c.interaction_id == interactions.c.id)
+    .order_by(_latest.c.answered_at.desc())
+    .limit(1)
+    .correlate(interactions)
+    .scalar_subquery()
+)
+_HISTORY = (
+    select(interactions, segments.c.agent_id, segments.c.talk_time, segments.c.disposition, segments.c.note)
+    .select_from(interactions.outerjoin(segments, segments.c.id == _LAST_SEGMENT))
+    .where(_OWN)
+    .order_by(interactions.c.id.desc())
+    .limit(bindparam("most", type_=Integer))
+)
+_HISTORY_IDS = select(interactions.c.id).where(_OWN).limit(1000)
+
+
 def history(
     connection: Connection, person_id: PersonId, limit: int, but: InteractionId | None = None
 ) -> tuple[Sequence[Row[Any]], int]:
     """Return a person's latest interactions with their last segment, and how many there are in all."""
-    own = interactions.c.person_id == person_id
-    if but:
-        own = and_(own, interactions.c.id != but)
-    latest = segments.alias("latest")
-    last = (
-        select(latest.c.id)
-        .where(latest.c.interaction_id == interactions.c.id)
-        .order_by(latest.c.answered_at.desc())
-        .limit(1)
-        .correlate(interactions)
-        .scalar_subquery()
-    )
-    statement = (
-        select(
-            interactions,
-            segments.c.agent_id,
-            segments.c.talk_time,
-            segments.c.disposition,
-            segments.c.note,
-        )
-        .select_from(interactions.outerjoin(segments, segments.c.id == last))
-        .where(own)
-        .order_by(interactions.c.id.desc())
-        .limit(limit)
-    )
-    rows = connection.execute(statement).all()
-    ids = select(interactions.c.id).where(own)
-    total = len(connection.execute(ids.limit(1000)).all()) if len(rows) == limit else len(rows)
+    whose = {"person_id": person_id, "but": but or ""}
+    rows = connection.execute(_HISTORY, {**whose, "most": limit}).all()
+    total = len(connection.execute(_HISTORY_IDS, whose).all()) if len(rows) == limit else len(rows)
     return rows, total
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    bindparam,
     insert,
     or_,
     select,
@@ -205,17 +206,26 @@ def find_ticket(
     return _ticket(row) if row else None
 
 
+# On the path of a call: built once, because building a statement costs more than running it.
+_OPEN_OF = (
+    select(tickets_table)
+    .where(_tickets.person_id == bindparam("person_id"), _tickets.state.in_(_LIVE))
+    .order_by(_tickets.due_at.is_(None), _tickets.due_at, _tickets.id)
+    .limit(bindparam("most", type_=Integer))
+)
+_OF_INTERACTION = (
+    select(tickets_table).where(_tickets.interaction_id == bindparam("interaction_id")).order_by(_tickets.id)
+)
+
+
 def open_tickets_of(connection: Connection, person_id: str, most: int) -> list[Ticket]:
     """Return a person's live tickets, the most urgent first, for the card the program shows with his call."""
-    query = select(tickets_table).where(_tickets.person_id == person_id, _tickets.state.in_(_LIVE))
-    ordered = query.order_by(_tickets.due_at.is_(None), _tickets.due_at, _tickets.id).limit(most)
-    return [_ticket(row) for row in connection.execute(ordered)]
+    return [_ticket(row) for row in connection.execute(_OPEN_OF, {"person_id": person_id, "most": most})]
 
 
 def tickets_of_interaction(connection: Connection, interaction_id: str) -> list[Ticket]:
     """Return the tickets opened from an interaction, oldest first, for the screen that works on it."""
-    query = select(tickets_table).where(_tickets.interaction_id == interaction_id).order_by(_tickets.id)
-    return [_ticket(row) for row in connection.execute(query)]
+    return [_ticket(row) for row in connection.execute(_OF_INTERACTION, {"interaction_id": interaction_id})]
 
 
 def save_ticket(tx: Transaction, ticket: Ticket, *, is_new: bool) -> None:
