@@ -16,6 +16,7 @@ from tests.rig.tones import seconds_of_tone
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+ACCENT = "rgb(11, 97, 116)"  # behind the white text of what is chosen, under the mouse too
 # Keeps when the page first shows a ringing call, on the wall clock.
 POP_WATCH = """() => {
     const hero = document.querySelector('[data-testid=hero]');
@@ -116,6 +117,7 @@ async def wrap_up(ines: Screen) -> None:
     await ines.page.keyboard.press("Escape")
     await ines.page.get_by_role("radio", name="Ticket opened").click()
     await ines.shows("note-state", "saved")
+    await expect(ines.page.get_by_role("radio", name="Ticket opened")).to_have_css("background-color", ACCENT)
     await ines.picture("desk-wrap-up")
     await ines["finish"].click()
     await ines.lacks("callbar")

@@ -8,7 +8,7 @@ import { organisationName } from "../core/search";
 import { t } from "../core/texts";
 import { list } from "./list";
 import { interactionRow, type Interaction } from "./interactions";
-import { failed, pageHead } from "./tickets";
+import { dueCell, failed, pageHead, type Ticket } from "./tickets";
 
 interface PersonFull {
   id: string;
@@ -84,17 +84,30 @@ function noteForm(one: PersonFull): HTMLElement {
   return form;
 }
 
+const panel = (title: string, body: HTMLElement): HTMLElement => h("section", { class: "pan" }, h("div", { class: "ph" }, h("h2", null, title)), body);
+
+function caseRow(one: Ticket): HTMLElement {
+  return h("tr", null, h("td", null, h("a", { href: `/tickets/${encodeURIComponent(one.id)}` }, `#${one.number}`)), h("td", { class: "ell" }, one.subject), h("td", { class: "n" }, ...dueCell(one)));
+}
+
 function build(root: HTMLElement, one: PersonFull): () => void {
   const contacts = list<Interaction>({
     path: "/api/v1/interactions", limit: 25, filters: () => ({ person_id: one.id }),
     head: [[t("When"), "c-when"], [t("What"), ""], [t("Talked"), "c-talk hide-s"]], row: interactionRow, caption: t("Last contacts"), none: t("No contact yet."),
   });
+  const cases = list<Ticket>({
+    path: "/api/v1/tickets", limit: 10, filters: () => ({ person_id: one.id, state: "open" }),
+    head: [[t("Number"), "c-number"], [t("Subject"), ""], [t("Due"), "c-due"]], row: caseRow, caption: t("Open tickets"), none: t("No open ticket."),
+  });
   const where = [one.title, organisationName(one.organisation)].filter(Boolean).join(", ");
   root.replaceChildren(h("div", { class: "page tk" }, h("a", { class: "back", href: "/people" }, icon("arrow-left", "s"), t("People")),
     h("div", { class: "fx" }, h("span", { class: "av m", "aria-hidden": "true" }, initials(one.name)), h("div", { class: "grow" }, h("h1", { class: "tk-h" }, one.name), h("p", { class: "ink2 row13" }, where)), one.is_vip && h("span", { class: "tag vip" }, t("VIP"))),
     one.heed ? h("p", { class: "heed" }, icon("hand-stop", "s"), h("span", null, one.heed)) : h("span"),
-    h("div", { class: "tk-g" }, h("section", { class: "pan" }, h("div", { class: "ph" }, h("h2", null, t("Last contacts"))), contacts.element), side(one, noteForm(one)))));
-  return contacts.leave;
+    h("div", { class: "tk-g" }, h("div", { class: "tk-main" }, panel(t("Open tickets"), cases.element), panel(t("Last contacts"), contacts.element)), side(one, noteForm(one)))));
+  return () => {
+    contacts.leave();
+    cases.leave();
+  };
 }
 
 export function mountPerson(root: HTMLElement, id: string): () => void {

@@ -24,6 +24,8 @@ export interface Ticket {
   closed_at: string | null;
   due_at: string | null;
   due_kind: string | null;
+  /** The customer's name, in lists. */
+  person?: string;
   notes?: { id: string; author_id: string; at: string; text: string }[];
 }
 
@@ -43,7 +45,7 @@ export function stateTag(state: string): HTMLElement {
 export function ticketRow(one: Ticket): HTMLElement {
   const href = `/tickets/${encodeURIComponent(one.id)}`;
   const row = h("tr", { class: "go" },
-    h("td", null, h("a", { href }, `#${one.number}`)), h("td", { class: "ell" }, one.subject), h("td", { class: "num hide-s" }, when(one.opened_at, now())),
+    h("td", null, h("a", { href }, `#${one.number}`)), h("td", { class: "ell" }, one.subject), h("td", { class: "ell hide-s" }, one.person || "–"), h("td", { class: "num hide-s" }, when(one.opened_at, now())),
     h("td", { class: "hide-s" }, stateTag(one.state)), h("td", { class: "n" }, ...dueCell(one)));
   row.addEventListener("click", (event) => {
     if (!(event.target instanceof HTMLAnchorElement)) go(href);
@@ -61,7 +63,7 @@ export function mountTickets(root: HTMLElement, params: URLSearchParams): () => 
   q.value = params.get("q") ?? "";
   const tickets = list<Ticket>({
     path: "/api/v1/tickets", limit: 25, filters: () => ({ state, q: q.value.trim() }),
-    head: [[t("Number"), "c-number"], [t("Subject"), ""], [t("Opened"), "c-when hide-s"], [t("State"), "c-state hide-s"], [t("Due"), "c-due"]],
+    head: [[t("Number"), "c-number"], [t("Subject"), ""], [t("Customer"), "c-who hide-s"], [t("Opened"), "c-when hide-s"], [t("State"), "c-state hide-s"], [t("Due"), "c-due"]],
     row: ticketRow, caption: t("Tickets"), none: t("No ticket here. Tickets are made from a call, on the desk."),
   });
   const states: [string, string][] = [["open", t("Open")], ["solved", t("Solved")], ["closed", t("Closed")], ["", t("All")]];
