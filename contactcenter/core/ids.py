@@ -33,6 +33,7 @@ LegId = NewType("LegId", str)
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _RANDOM_BITS = 80
 _LENGTH = 26
+_BLOCK = 10_240
 
 
 class Ids(Protocol):
@@ -43,12 +44,28 @@ class Ids(Protocol):
         ...
 
 
+class SystemRandomBits:
+    """The system's random bits, drawn in blocks: each draw lets other threads run, which would delay a call."""
+
+    def __init__(self) -> None:
+        self._block = b""
+        self._at = 0
+
+    def __call__(self, bits: int) -> int:
+        """Return ``bits`` random bits, whole bytes of them."""
+        size = bits // 8
+        if self._at + size > len(self._block):
+            self._block, self._at = secrets.token_bytes(_BLOCK), 0
+        self._at += size
+        return int.from_bytes(self._block[self._at - size : self._at], "big")
+
+
 class TimeOrderedIds:
     """Ids from a clock and a source of random bits (a seeded ``random.Random`` makes them repeatable in tests)."""
 
-    def __init__(self, clock: Clock, random_bits: Callable[[int], int] = secrets.randbits) -> None:
+    def __init__(self, clock: Clock, random_bits: Callable[[int], int] | None = None) -> None:
         self._clock = clock
-        self._random_bits = random_bits
+        self._random_bits = random_bits or SystemRandomBits()
         self._last = 0
 
     def new(self) -> str:

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contactcenter.core.clock import ManualClock
-from contactcenter.core.ids import TimeOrderedIds, encode, seeded_ids
+from contactcenter.core.ids import SystemRandomBits, TimeOrderedIds, encode, seeded_ids
 
 
 def test_26_characters_safe_anywhere():
@@ -35,6 +35,14 @@ def test_a_machine_clock_set_back_makes_no_id_twice():
 def test_no_random_bits_left_still_grows():
     ids = TimeOrderedIds(ManualClock(), random_bits=lambda bits: 2**bits - 1)
     assert ids.new() < ids.new()
+
+
+def test_the_systems_random_bits_are_never_given_twice():
+    sources = [SystemRandomBits(), SystemRandomBits()]
+    drawn = [source(80) for source in sources for _ in range(3000)]  # over the end of a block
+    assert len(set(drawn)) == len(drawn)
+    assert max(drawn) < 2**80
+    assert max(one.bit_length() for one in drawn) > 76
 
 
 def test_a_seed_repeats_itself():
