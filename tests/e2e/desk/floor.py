@@ -137,3 +137,9 @@ class Floor:
         """Nobody calls, nobody is ready: what a failed test may have left behind is gone."""
         await self.server.console("channel request hangup all")
         await self.server.ready(*self.server.agent_ids, state="offline")
+        logins = {agent_id: login for login, agent_id in self.server.agent_ids.items()}
+        for item in (await self.api("GET", "/interactions?limit=5"))["items"]:
+            for part in item["segments"]:
+                if part["wrap_up_ended_at"] is None:
+                    body = {"disposition": "solved", "then": "not-ready", "reason": "break"}
+                    await self.api("POST", f"/interactions/{item['id']}/wrap-up", body, login=logins[part["agent_id"]])

@@ -25,7 +25,8 @@ const STALE_AFTER = 5000;
 const DEAD_AFTER = 10_000;
 const REPLY_WITHIN = 10_000;
 const FIRST_BACKOFF = 300;
-const MAX_BACKOFF = 8000;
+/** A server that was away for long is back on the screen within 5 s of its start. */
+const MAX_BACKOFF = 4000;
 
 function randomName(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
