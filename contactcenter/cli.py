@@ -73,7 +73,7 @@ def _settings(data: Path | None = None, **pbx_http: Any) -> Settings:
         settings = Settings(**given)
         port, mode = pbx_http.get("port"), pbx_http.get("mode")
         if port is not None:
-            settings.http = settings.http.model_copy(update={"port": port})
+            settings.http = type(settings.http).model_validate({**settings.http.model_dump(), "port": port})
         if mode is not None:
             settings.pbx = type(settings.pbx).model_validate({**settings.pbx.model_dump(), "mode": mode})
     except ValidationError as error:

@@ -1,0 +1,93 @@
+"""``scripts/run``: starts everything, ends everything, and finds a clean slate again, also after a SIGKILL."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.integration.server.conftest import processes_of
+from tests.rig.asterisk import PREFIX
+from tests.rig.ports import free_ports
+from tests.rig.server import ROOT
+
+LIMIT = 120.0
+
+
+def start(data, port, *options):
+    env = {**os.environ, "ASTERISK_PREFIX": str(PREFIX)}
+    command = [str(ROOT / "scripts/run"), "--data", str(data), "--port", str(port), *options]
+    return subprocess.Popen(command, env=env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+async def told(process, words):
+    """Read stdout until a line holds these words."""
+    async with asyncio.timeout(LIMIT):
+        while line := await asyncio.to_thread(process.stdout.readline):
+            if words in line:
+                return line
+    raise AssertionError(process.stderr.read())
+
+
+async def signed_in(port):
+    async with aiohttp.ClientSession(headers={"Origin": f"http://127.0.0.1:{port}"}) as client:
+        body = {"login": "sofia", "password": "demo-password"}
+        async with client.post(f"http://127.0.0.1:{port}/api/v1/session", json=body) as answer:
+            return answer.status
+
+
+async def ends(process, how=signal.SIGINT):
+    process.send_signal(how)
+    out, errors = await asyncio.to_thread(process.communicate, None, 30)
+    return process.returncode, out + errors
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A folder whose Asterisk, if a failed test left one, is ended."""
+    yield tmp_path / "data"
+    for pid in processes_of(tmp_path):
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.timeout(400)
+async def test_start_end_and_start_again(data):
+    if not (PREFIX / "asterisk").exists():
+        pytest.skip(f"no Asterisk under {PREFIX}")
+    port = free_ports(1)
+    process = start(data, port, "--traffic", "light")
+    assert f"http://127.0.0.1:{port}" in await told(process, "contactcenter is on")
+    assert "sofia" in await told(process, "sofia")
+    assert await signed_in(port) == 200
+    code, words = await ends(process)
+    assert (code, "Traceback" in words) == (0, False), words
+    assert processes_of(data) == []
+
+    process = start(data, port)
+    await told(process, "contactcenter is on")
+    process.kill()
+    await asyncio.to_thread(process.communicate)
+    assert len(processes_of(data)) == 1, "Asterisk goes on without us"
+
+    process = start(data, port, "--smoke")
+    out, errors = await asyncio.to_thread(process.communicate, None, LIMIT)
+    smoke = json.loads(out.splitlines()[-1])
+    assert (process.returncode, smoke["ok"]) == (0, True), errors
+    assert smoke["pbx"] == "asterisk"
+    assert smoke["pbx_version"].startswith("22.") or "22." in smoke["pbx_version"]
+    assert smoke["linkedid"] in Path(smoke["cel_file"]).read_text()
+    assert smoke["seconds_to_first_pop"] > 0
+    assert processes_of(data) == []
+    print(json.dumps(smoke))
+
+
+async def test_unknown_options_are_told(data):
+    process = start(data, 0, "--wings")
+    _, errors = await asyncio.to_thread(process.communicate, None, 30)
+    assert process.returncode == 2
+    assert "unknown option: --wings" in errors
+    assert "usage:" in errors
