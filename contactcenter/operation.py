@@ -44,6 +44,7 @@ class Operation:
         self._tasks = tasks
         self._registry = CollectorRegistry()
         self._events = Counter("contactcenter_events", "Events by kind", ["kind"], registry=self._registry)
+        self._by_kind: dict[str, Counter] = {}  # finding a labelled counter costs more than counting
         self._outcomes = Counter(
             "contactcenter_interactions", "Ended, by outcome", ["outcome"], registry=self._registry
         )
@@ -98,7 +99,10 @@ class Operation:
 
     def _count(self, envelope: Envelope) -> None:
         event = envelope.event
-        self._events.labels(event.kind).inc()
+        counter = self._by_kind.get(event.kind)
+        if counter is None:
+            counter = self._by_kind[event.kind] = self._events.labels(event.kind)
+        counter.inc()
         if isinstance(event, InteractionEnded):
             self._outcomes.labels(event.outcome.value).inc()
         elif isinstance(event, AgentConnected):

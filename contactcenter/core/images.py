@@ -7,13 +7,16 @@ per row costs ten times what the row costs.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Dialect, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 Image = tuple[Table, Mapping[str, Any]]
 """A table and the values of some of its columns, its whole primary key among them."""
+
+FIXED: Final[dict[Any, Any]] = {"fixed": True}
+"""``Column(info=FIXED)``: set by a row's first image and never again, so its indexes are not written again either."""
 
 _Bind = Callable[[Any], Any]
 
@@ -58,10 +61,13 @@ class _Upsert:
         maker = postgresql if dialect.name == "postgresql" else sqlite
         keys = [column.name for column in table.primary_key]
         statement = maker.insert(table)
-        fresh = {name: statement.excluded[name] for name in columns if name not in keys}
-        compiled = statement.on_conflict_do_update(index_elements=keys, set_=fresh).compile(
-            dialect=dialect, column_keys=list(columns)
+        fresh = {name: statement.excluded[name] for name in columns if name not in keys and not _is_fixed(table, name)}
+        upsert = (
+            statement.on_conflict_do_update(index_elements=keys, set_=fresh)
+            if fresh
+            else statement.on_conflict_do_nothing(index_elements=keys)
         )
+        compiled = upsert.compile(dialect=dialect, column_keys=list(columns))
         self.sql = str(compiled)
         names = [str(name) for name in compiled.positiontup or ()]
         self._binds = [(name, _default(table, name), _binder(dialect, table, name)) for name in names]
@@ -70,6 +76,10 @@ class _Upsert:
         """Return the driver's parameters of one row, in the statement's order."""
         found = [(row.get(name, default), bind) for name, default, bind in self._binds]
         return tuple([bind(value) if bind is not None else value for value, bind in found])
+
+
+def _is_fixed(table: Table, name: str) -> bool:
+    return bool(table.c[name].info.get("fixed"))
 
 
 def _default(table: Table, name: str) -> Any:

@@ -35,6 +35,7 @@ from sqlalchemy import (
 from contactcenter.core.database import Transaction
 from contactcenter.core.events import Instant, events_table, metadata
 from contactcenter.core.ids import AgentId, InteractionId, LegId, PersonId, ServerId
+from contactcenter.core.images import FIXED
 from contactcenter.core.permissions import Principal, Scope
 from contactcenter.interactions.model import Alert, Interaction, Phase, Segment, Visit
 
@@ -44,8 +45,8 @@ interactions = Table(
     Column("id", String(26), primary_key=True),
     Column("medium", String(20), nullable=False),
     Column("direction", String(10), nullable=False),
-    Column("server_id", String(40), nullable=False),
-    Column("leg_id", String(150), nullable=False),
+    Column("server_id", String(40), nullable=False, info=FIXED),
+    Column("leg_id", String(150), nullable=False, info=FIXED),
     Column("linked_id", String(150), nullable=False),
     Column("caller_number", String(80), nullable=False),
     Column("caller_name", String(200), nullable=False),
@@ -55,7 +56,7 @@ interactions = Table(
     Column("vip", Boolean, nullable=False),
     Column("person_id", String(26)),
     Column("queue_id", String(26)),
-    Column("arrived_at", Instant, nullable=False),
+    Column("arrived_at", Instant, nullable=False, info=FIXED),
     Column("ended_at", Instant),
     Column("outcome", String(20)),
     Column("end_reason", String(80), nullable=False),
@@ -70,11 +71,11 @@ visits = Table(
     "visits",
     metadata,
     Column("id", String(26), primary_key=True),
-    Column("interaction_id", String(26), nullable=False),
-    Column("queue_id", String(26), nullable=False),
+    Column("interaction_id", String(26), nullable=False, info=FIXED),
+    Column("queue_id", String(26), nullable=False, info=FIXED),
     Column("priority", Integer, nullable=False),
     Column("skills", JSON, nullable=False),
-    Column("entered_at", Instant, nullable=False),
+    Column("entered_at", Instant, nullable=False, info=FIXED),
     Column("ended_at", Instant),
     Column("end", String(20)),
     Column("wait_time", Float),
@@ -86,12 +87,12 @@ segments = Table(
     "segments",
     metadata,
     Column("id", String(26), primary_key=True),
-    Column("interaction_id", String(26), nullable=False),
+    Column("interaction_id", String(26), nullable=False, info=FIXED),
     Column("visit_id", String(26), nullable=False),
     Column("queue_id", String(26), nullable=False),
-    Column("agent_id", String(26), nullable=False),
+    Column("agent_id", String(26), nullable=False, info=FIXED),
     Column("alerted_at", Instant, nullable=False),
-    Column("answered_at", Instant, nullable=False),
+    Column("answered_at", Instant, nullable=False, info=FIXED),
     Column("ended_at", Instant),
     Column("ended_by", String(20)),
     Column("talk_time", Float),
@@ -110,7 +111,7 @@ legs = Table(
     metadata,
     Column("server_id", String(40), primary_key=True),
     Column("id", String(150), primary_key=True),
-    Column("interaction_id", String(26), nullable=False),
+    Column("interaction_id", String(26), nullable=False, info=FIXED),
     Column("kind", String(10), nullable=False),
     Column("agent_id", String(26)),
     Column("started_at", Instant, nullable=False),

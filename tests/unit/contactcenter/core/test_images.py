@@ -1,5 +1,6 @@
 import asyncio
 import threading
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import JSON, Boolean, Column, Integer, MetaData, String, Table, UniqueConstraint, select
@@ -10,6 +11,7 @@ from contactcenter.core.database import SqliteDatabase
 from contactcenter.core.events import Instant, events_table, journal_table
 from contactcenter.core.events import metadata as core_metadata
 from contactcenter.core.ids import SiteId
+from contactcenter.core.images import FIXED
 
 NOW = ManualClock().now()
 
@@ -24,6 +26,7 @@ cats = Table(
     Column("is_fed", Boolean),
     Column("fed_at", Instant),
     Column("chip", Integer),
+    Column("born_at", Instant, info=FIXED),
     UniqueConstraint("chip"),
 )
 
@@ -59,7 +62,16 @@ async def rows(database):
 async def test_an_image_is_written_as_its_columns_types_say(database):
     database.write_behind((), images=[cat(1, name="Tom", colours=["grey"], is_fed=True, fed_at=NOW, chip=7)])
     assert await rows(database) == [
-        {"site": "a", "id": 1, "name": "Tom", "colours": ["grey"], "is_fed": True, "fed_at": NOW, "chip": 7}
+        {
+            "site": "a",
+            "id": 1,
+            "name": "Tom",
+            "colours": ["grey"],
+            "is_fed": True,
+            "fed_at": NOW,
+            "chip": 7,
+            "born_at": None,
+        }
     ]
 
 
@@ -78,6 +90,18 @@ async def test_columns_stay_over_commits_too(database):
     database.write_behind((), images=[cat(1, is_fed=True)])
     (only,) = await rows(database)
     assert (only["name"], only["is_fed"]) == ("Tom", True)
+
+
+async def test_a_fixed_column_keeps_what_the_rows_first_image_said(database):
+    database.write_behind((), images=[cat(1, born_at=NOW, name="Tom")])
+    await database.flush()
+    database.write_behind((), images=[cat(1, born_at=NOW + timedelta(hours=1), name="Tim")])
+    database.write_behind((), images=[cat(2, born_at=NOW)])
+    await database.flush()
+    database.write_behind((), images=[cat(2, born_at=NOW)])
+    (first, second) = await rows(database)
+    assert (first["born_at"], first["name"]) == (NOW, "Tim")
+    assert second["born_at"] == NOW
 
 
 async def test_a_column_no_image_named_has_its_default(database):
