@@ -17,7 +17,7 @@ async def test_a_desk_phone_is_picked_up(floor: Floor, open_as: Open) -> None:
         await ben.become_ready(has_phone=False)
         async with floor.call("+4940669691 31".replace(" ", ""), key="1") as line:
             await ben.alert("Piet de Vries")
-            await expect(ben.page.get_by_text("Pick up your phone")).to_be_visible()
+            await expect(ben["hero"].get_by_text("Pick up your phone")).to_be_visible()
             await expect(ben["answer"]).to_be_hidden()
             await ben.picture("desk-alert-desk-phone")
             floor.pick_up()

@@ -199,6 +199,9 @@ async def test_files_are_served_with_the_same_headers(files):
     assert (response.status, await response.text()) == (200, "let x;")
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert response.headers["Cache-Control"] == "no-cache"
+    named = await files.get("/static/app.js?v=1")
+    assert "immutable" in named.headers["Cache-Control"], "a page must have its icons when the server is away"
+    assert (await files.get("/static/gone.js?v=1")).headers["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from agent_ui import hub as hub_module
 from agent_ui.hub import DESKTOP, FEED_KEPT, LIVE, OUTBOX, Hub, Page
 from agent_ui.protocol import Hello, Resume
-from contactcenter.core.ids import AgentId, ReservationId, TeamId, UserId
+from contactcenter.core.ids import AgentId, QueueId, ReservationId, SkillId, TeamId, UserId
 from contactcenter.core.permissions import ROLES, Principal
 from contactcenter.interactions import ports
 from contactcenter.interactions.figures import DayFigures
@@ -309,6 +309,16 @@ async def test_a_supervisor_sees_his_teams_agents_and_every_line() -> None:
     assert (north.slots["totals"]["ready"], everybody.slots["totals"]["ready"]) == (1, 2)
     nobody = screens.supervise(instance="none")
     assert not [key for key in nobody.slots if key.startswith("agent:")]
+
+
+async def test_who_waits_counts_the_lines_an_agent_serves_without_what_rings() -> None:
+    room = Room()
+    room.define(queue(queue_id=QueueId("q-other"), name="Other", skills={SkillId("rare"): 1}))
+    room.agent("ann", 1)
+    for number, name in enumerate(("Support", "Support", "Other"), start=1):
+        room.call(f"17800000{number}.1", queue=name)
+    waiting = Screens(room).open("ann").slots["me"]["waiting"]
+    assert waiting["count"] == 1, "one rings at Ann, one waits for her, one for somebody else"
 
 
 async def test_live_pages_follow_at_their_beat() -> None:

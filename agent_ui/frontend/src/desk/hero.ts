@@ -15,7 +15,7 @@ const about = h("p", { class: "fx wrapf" });
 const facts = h("p", { class: "facts only-s" });
 const clock = h("p", { class: "ring-t num", "data-testid": "hero-clock" });
 const note = h("span", { class: "small right text-end hero-note" });
-const phoneHint = h("p", { class: "h-hint" }, icon("phone-call", "l"), h("b", null, t("Pick up your phone")));
+const phoneHint = (): HTMLElement => h("p", { class: "h-hint" }, icon("phone-call", "l"), h("b", null, t("Pick up your phone")));
 const burn = fuse("h6");
 
 let shownId = "";
@@ -25,7 +25,7 @@ export function buildHero(acts: HeroActs): void {
   const reject = (): void => acts.reject(shownId);
   const buttons = h("div", { class: "acts hide-s" },
     h("button", { type: "button", class: "btn lg go", "data-testid": "answer", "aria-keyshortcuts": "Alt+A", onclick: answer }, icon("phone"), t("Answer"), " ", h("kbd", null, "Alt A")),
-    phoneHint,
+    phoneHint(),
     h("button", { type: "button", class: "btn lg rej", "data-testid": "reject", "aria-keyshortcuts": "Alt+R", onclick: reject }, icon("phone-off"), t("Reject"), " ", h("kbd", null, "Alt R")),
     note);
   hero.append(
@@ -34,6 +34,7 @@ export function buildHero(acts: HeroActs): void {
       h("div", { class: "text-end" }, clock, h("p", { class: "small b" }, t("left to answer")))),
     buttons, burn);
   bar.append(
+    phoneHint(),
     h("button", { type: "button", class: "btn stop-o", "data-testid": "reject-s", onclick: reject }, icon("phone-off"), t("Reject")),
     h("button", { type: "button", class: "btn go", "data-testid": "answer-s", onclick: answer }, icon("phone"), t("Answer")));
 }

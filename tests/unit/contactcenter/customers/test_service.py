@@ -202,6 +202,10 @@ async def test_below_site_scope_only_the_team_s_people_are_reached(rooms):
     with pytest.raises(NotFound):
         await rooms.customers.update_person(ours, foreign.person_id, {"name": "Taken"})
     assert await names(rooms, "", replace(ours, team_ids=frozenset({TeamId("other")}))) == []
+    both = {mine.person_id, foreign.person_id}
+    assert await rooms.customers.names(ours, both) == {mine.person_id: "Ours"}
+    assert len(await rooms.customers.names(SYSTEM, both)) == 2
+    assert await rooms.customers.names(replace(ours, rights={}), both) == {}
 
 
 async def test_without_the_right_nothing_is_read_or_written(rooms):

@@ -31,6 +31,7 @@ async def test_one_person_of_that_number(desk: Any, number: str) -> None:
     assert card["person"]["organisation"]["name"] == "Nordlicht"
     assert (card["because"], card["loading"], card["number"]) == ("number-matches", False, "+49 30 901820")
     assert (item.person_id, item.vip) == (ada, True)
+    assert (await card_of(desk, item))["because"] == "number-matches", "read again, nobody chose meanwhile"
 
 
 async def test_nobody(desk: Any) -> None:
