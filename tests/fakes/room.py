@@ -112,14 +112,14 @@ class Room:
     def __init__(
         self,
         *,
-        time: VirtualTime | None = None,
+        time: Any = None,
         publisher: Any = None,
         telephony: Any = None,
         queues: Sequence[Queue] | None = None,
         seed: int = 1,
         picture: Picture | None = None,
     ) -> None:
-        self.time = time or VirtualTime()
+        self.time: Any = time or VirtualTime()
         self.ids = seeded_ids(self.time, seed)
         self.picture = picture or Picture()
         self.publisher = publisher or KeptEvents()

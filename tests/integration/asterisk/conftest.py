@@ -2,7 +2,6 @@
 
 import asyncio
 import concurrent.futures
-import os
 import tempfile
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass
@@ -23,7 +22,10 @@ DESK_SECRET = "Desk2Secret8888xx"
 
 @dataclass(frozen=True)
 class Pbx:
-    """``peer_port``: where the trunk and the fixed contact of ``agent3`` are expected (SIPp, another Asterisk)."""
+    """``peer_port``: where the trunk and the contacts of ``agent3``, ``agent-2001`` to ``-2008`` are expected (SIPp).
+
+    Nobody is where the contact of ``agent-2009`` points to.
+    """
 
     installation: Installation
     settings: PbxSettings
@@ -48,7 +50,8 @@ def installation() -> Installation:
 
 
 def pbx_settings(run: Path, server_id: str, low: int, high: int) -> tuple[PbxSettings, int]:
-    ami, sip, http, agi, peer = free_ports(5, low=low, high=high)
+    ami, sip, http, agi, peer, dead = free_ports(6, low=low, high=high)
+    phones = [f"agent-{number}" for number in range(2001, 2009)]
     settings = PbxSettings(
         server_id=server_id,
         ami_port=ami,
@@ -64,6 +67,8 @@ def pbx_settings(run: Path, server_id: str, low: int, high: int) -> tuple[PbxSet
             EndpointSettings("agent1", EndpointKind.BROWSER, BROWSER_SECRET),
             EndpointSettings("agent2", EndpointKind.DESK, DESK_SECRET),
             EndpointSettings("agent3", EndpointKind.DESK, contact_uri=f"sip:agent3@127.0.0.1:{peer}"),
+            *(EndpointSettings(one, EndpointKind.DESK, contact_uri=f"sip:{one}@127.0.0.1:{peer}") for one in phones),
+            EndpointSettings("agent-2009", EndpointKind.DESK, contact_uri=f"sip:agent-2009@127.0.0.1:{dead}"),
         ],
         fallback_round=1,
         fallback_rounds=3,
