@@ -40,6 +40,20 @@ MAX_BATCH: Final = 500
 RETRY_PAUSE: Final = 0.5
 MAX_BACKLOG: Final = 200_000
 READERS: Final = 3
+_REFUSALS: Final = frozenset(  # primary result codes, https://www.sqlite.org/rescode.html
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
 _INSERT_EVENT: Final = "INSERT INTO events (seq, site_id, at, kind, subject, actor, data) VALUES (?,?,?,?,?,?,?)"
 
 
@@ -213,12 +227,13 @@ class SqliteDatabase:
         return unit
 
     def _commit(self, connection: Connection, batch: list[_Unit]) -> None:
-        seq = self._seq
         try:
             with connection.begin():
+                # Read anew each time: the command line may have written beside us (``user add``).
+                first = connection.exec_driver_sql("SELECT max(seq) FROM events").scalar() or 0
                 self._run_units(connection, batch)
-                seq = self._number(connection, batch)
-        except (OperationalError, sqlite3.OperationalError) as error:
+                seq = self._number(connection, batch, first)
+        except Exception as error:  # noqa: BLE001 - the writer must outlive whatever a commit raises
             self._refused(batch, error)
             return
         self._seq, self._taken = seq, 0
@@ -248,9 +263,9 @@ class SqliteDatabase:
         cursor.execute("SAVEPOINT images")
         try:
             self._images.write(connection, images)
-        except sqlite3.OperationalError:
-            raise
-        except BaseException as error:  # noqa: BLE001 - told with the batch; its others go on
+        except BaseException as error:
+            if _is_refusal(error):
+                raise
             cursor.execute("ROLLBACK TO images")
             if len(units) == 1:
                 units[0].error = error
@@ -264,16 +279,17 @@ class SqliteDatabase:
         try:
             self._images.write(connection, unit.images)
             unit.result = work(tx)
-        except (OperationalError, sqlite3.OperationalError):
-            raise
-        except BaseException as error:  # noqa: BLE001 - raised again in the caller; the batch's others go on
+        except BaseException as error:
+            if _is_refusal(error):
+                raise
             connection.exec_driver_sql("ROLLBACK TO unit")
             unit.error, tx.envelopes = error, []
         connection.exec_driver_sql("RELEASE unit")
         unit.numbered = [*unit.envelopes, *tx.envelopes]
 
-    def _number(self, connection: Connection, batch: list[_Unit]) -> int:
-        seq, rows = self._seq, []
+    def _number(self, connection: Connection, batch: list[_Unit], seq: int) -> int:
+        """Number the batch's events after ``seq`` and write them; return the last number."""
+        rows = []
         for unit in batch:
             for index, envelope in enumerate(unit.numbered):
                 seq += 1
@@ -312,6 +328,12 @@ class SqliteDatabase:
                 log.error("tail-unit-failed", exc_info=unit.error)
 
 
+def _is_refusal(error: BaseException) -> bool:
+    """Whether the store cannot take anything now (full, locked, unreadable); any other fault is the unit's own."""
+    cause = error.orig if isinstance(error, OperationalError) else error
+    return isinstance(cause, sqlite3.OperationalError) and (cause.sqlite_errorcode & 0xFF) in _REFUSALS
+
+
 def _answer(unit: _Unit) -> None:
     assert unit.future is not None
     if unit.error is None:
@@ -333,6 +355,7 @@ def _engine(path: Path, *, readonly: bool) -> Engine:
         f"sqlite:///{path}",
         pool_size=READERS if readonly else 1,
         max_overflow=0,
+        hide_parameters=True,  # a failed statement is logged, a customer's number or a password's hash is not
         connect_args={"check_same_thread": False, "timeout": 10, "isolation_level": None},
     )
 

@@ -310,3 +310,33 @@ async def test_what_was_answered_survives_kill_9(tmp_path):
     assert [seq for seq, _ in found] == list(range(1, len(found) + 1))
     assert {name for _, name in found} == kept  # never a row without its event, nor an event without its row
     await survivor.close()
+
+
+async def test_another_process_may_write_beside_us(database, tmp_path):
+    """``user add`` opens the same file: numbers go on without a gap, and neither writer dies."""
+    beside = opened(tmp_path)
+    await beside.open()
+    for number in range(3):
+        await database.write(add(f"ours {number}", "a"))
+        await beside.write(add(f"theirs {number}", "b"))
+    found = await database.read(lambda connection: events_after(connection, 0, 100))
+    assert [envelope.seq for envelope in found] == list(range(1, 7))
+    await beside.close()
+
+
+async def test_the_writer_outlives_whatever_a_commit_raises(database, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("not a fault of the store")
+
+    monkeypatch.setattr(database, "_number", broken)
+    with pytest.raises(Unavailable):
+        await database.write(add("first"))
+    monkeypatch.undo()
+    assert await database.write(add("second")) == "second"
+
+
+async def test_a_statement_of_the_tail_that_can_never_work_is_set_aside(database):
+    """A lasting fault of one unit is its own: it is not taken for a full disk and tried for ever."""
+    database.write_behind((), lambda tx: tx.connection.exec_driver_sql("INSERT INTO nowhere VALUES (1)"))
+    assert await asyncio.wait_for(database.write(add("later")), 5) == "later"
+    assert database.degraded == ""
