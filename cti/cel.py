@@ -3,6 +3,7 @@
 import asyncio
 import csv
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,13 +35,14 @@ class CelFile:
         try:
             with self.path.open("rb") as file:
                 size = file.seek(0, 2)
-                begin = self._offset if self._offset is not None else max(0, size - TAIL_BYTES)
-                file.seek(0 if begin > size else begin)
+                known = self._offset if self._offset is not None and self._offset <= size else 0
+                begin = max(known, size - TAIL_BYTES)
+                file.seek(begin)
                 data = file.read()
         except OSError:
             return []
         complete = data.rfind(b"\n") + 1
-        self._offset = (0 if begin > size else begin) + complete
+        self._offset = begin + complete
         return ended_legs(data[:complete].decode(errors="replace"))
 
 
@@ -48,8 +50,9 @@ def ended_legs(text: str) -> list[EndedLeg]:
     """Return the ended legs of complete CEL lines; a torn or foreign line is passed over."""
     rows = [_row(line) for line in text.split("\n")]  # not splitlines: a caller's number may hold U+2028
     found = [dict(zip(CEL_FIELDS, row, strict=True)) for row in rows if len(row) == len(CEL_FIELDS)]
+    entered = {line["uniqueid"]: line["time"] for line in reversed(found) if line["event"] == "BRIDGE_ENTER"}
     hangups = [line for line in found if line["event"] == "HANGUP"]
-    return [leg for line in hangups if (leg := _ended(line)) is not None]
+    return [leg for line in hangups if (leg := _ended(line, entered.get(line["uniqueid"]))) is not None]
 
 
 def _row(line: str) -> list[str]:
@@ -60,9 +63,20 @@ def _row(line: str) -> list[str]:
         return []
 
 
-def _ended(line: dict[str, str]) -> EndedLeg | None:
+def _ended(line: dict[str, str], entered: str | None) -> EndedLeg | None:
     try:
         extra: dict[str, Any] = msgspec.json.decode(line["extra"] or "{}", type=dict[str, Any])
-        return EndedLeg(LegId(line["uniqueid"]), int(extra.get("hangupcause", 0)), from_timestamp(float(line["time"])))
+        return EndedLeg(
+            LegId(line["uniqueid"]),
+            int(extra.get("hangupcause", 0)),
+            _instant(line["time"]),
+            line["channel"].removeprefix("PJSIP/").rpartition("-")[0],
+            LegId(line["account"]) if line["account"] else None,
+            _instant(entered) if entered else None,
+        )
     except (ValueError, TypeError, OverflowError, msgspec.DecodeError):
         return None
+
+
+def _instant(seconds: str) -> datetime:
+    return from_timestamp(float(seconds))

@@ -188,11 +188,17 @@ class LiveLeg:
 
 @dataclass(frozen=True, slots=True)
 class EndedLeg:
-    """One channel that ended while nobody listened, as the PBX's own records tell it."""
+    """One channel that ended while nobody listened, as the PBX's own records tell it.
+
+    An agent's also says where it rang, for whose call (``caller_leg``), and since when it was in a bridge, if it was.
+    """
 
     leg_id: LegId
     cause: int
     at: datetime
+    endpoint: str = ""
+    caller_leg: LegId | None = None
+    bridged_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

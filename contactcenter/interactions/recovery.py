@@ -6,7 +6,7 @@ whose interactions the router does not know yet.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -29,6 +29,7 @@ from routing import commands as routing
 
 log = structlog.get_logger(__name__)
 _IN_LINE = (Phase.WAITING, Phase.ALERTING)
+SAME_MOMENT = timedelta(milliseconds=50)  # two legs of one bridge end microseconds to a millisecond apart
 
 
 class Recovery:
@@ -39,6 +40,8 @@ class Recovery:
         self._picture = assignments.picture
         self._clock = clock
         self._fresh: set[ServerId] = set()
+        self._ended: dict[LegId, ports.EndedLeg] = {}  # of the resync under way
+        self._met: dict[LegId, ports.EndedLeg] = {}  # agents' legs that were bridged, by their customer's
         self.adopted = 0
         self.closed = 0
         assignments.on_resync = self.resynced
@@ -75,6 +78,8 @@ class Recovery:
         """Bring picture and router in line with the PBX's whole picture."""
         fresh = fact.server_id in self._fresh
         self._fresh.discard(fact.server_id)
+        self._ended = {leg.leg_id: leg for leg in fact.ended}
+        self._met = {leg.caller_leg: leg for leg in fact.ended if leg.caller_leg and leg.bridged_at}
         self._hang_up_strays(fact)
         legs = {leg.leg_id: leg for leg in fact.legs}
         for leg in fact.legs:
@@ -105,6 +110,8 @@ class Recovery:
     ) -> None:
         if fresh and item.phase is Phase.TALKING and item.segment is not None:
             self._adopt_work(item, item.segment, routing.Work.HANDLING)
+        self._met_meanwhile(item)
+        self._agent_left_meanwhile(item)
         leg = legs.get(item.leg_id)
         if leg is None:
             self._gone(item, fact)
@@ -113,9 +120,31 @@ class Recovery:
         else:
             self._unbridged(item, leg, fact.at, fresh)
 
+    def _met_meanwhile(self, item: Interaction) -> None:
+        """The agent who rang when we went answered, talked and left, all in the gap: his part is not lost."""
+        visit = item.visit
+        if visit is None or item.alert is not None or item.phase not in _IN_LINE:
+            return
+        leg = self._met.get(item.leg_id)
+        agent = self._picture.find_by_endpoint(item.server_id, leg.endpoint) if leg else None
+        if leg is None or agent is None or leg.bridged_at is None or leg.bridged_at < visit.entered_at:
+            return
+        self._assignments.adopt_talk(item, ReservationId(leg.leg_id), agent.agent_id, leg.bridged_at)
+        assert item.segment is not None
+        self._adopt_work(item, item.segment, routing.Work.HANDLING)
+
+    def _agent_left_meanwhile(self, item: Interaction) -> None:
+        """The talk ended when the agent's leg did; who hangs up takes the other's leg along in the same moment."""
+        segment = item.segment
+        if item.phase is not Phase.TALKING or segment is None:
+            return
+        agent, customer = self._ended.get(LegId(segment.segment_id)), self._ended.get(item.leg_id)
+        if agent is not None and (customer is None or customer.at - agent.at > SAME_MOMENT):
+            self._assignments.end_conversation(item, segment, agent.at, EndedBy.AGENT)
+
     def _gone(self, item: Interaction, fact: ports.Resynced) -> None:
         self.closed += 1
-        told = next((leg for leg in fact.ended if leg.leg_id == item.leg_id), None)
+        told = self._ended.get(item.leg_id)
         if told is not None:
             self._assignments.customer_left(item, told.at, told.cause)
             return

@@ -25,6 +25,18 @@ def test_hangups_are_read_with_cause_and_instant() -> None:
     assert leg.at.timestamp() == pytest.approx(AT, abs=1e-6)
 
 
+def test_an_agents_leg_says_whose_call_it_answered_and_when() -> None:
+    told = {"channel": "PJSIP/agent-101-0000001f", "account": "pbx1-1780000000.1"}
+    (leg,) = ended_legs(
+        line("res", "BRIDGE_ENTER", time="1780000001.5", **told)
+        + line("res", "BRIDGE_ENTER", time="1780000003.5", **told)
+        + line("res", time="1780000009.0", **told)
+    )
+    assert leg.bridged_at is not None
+    assert (leg.endpoint, leg.caller_leg) == ("agent-101", "pbx1-1780000000.1")
+    assert leg.bridged_at.timestamp() == 1780000001.5
+
+
 @pytest.mark.parametrize("number", ["\u2028", "\x85", "a,b", 'qu"ote', "\x0b\x0c", "<script>", "\ufffd"])
 def test_odd_text_in_a_field_does_not_tear_the_line(number: str) -> None:
     assert [leg.leg_id for leg in ended_legs(line("a.1", caller_number=number) + line("a.2"))] == ["a.1", "a.2"]

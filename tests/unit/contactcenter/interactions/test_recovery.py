@@ -414,3 +414,50 @@ async def test_calls_of_a_pbx_that_died_ended_when_its_link_broke(desk: Any) -> 
     assert (item.ended_at, item.end_reason) == (lost_at, "pbx-restarted")
     assert item.segment is not None
     assert item.segment.ended_at == lost_at
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_an_agent_who_hung_up_in_the_gap_ended_his_talk_then(desk: Any, is_there: bool) -> None:
+    """The customer stayed on the line, until now or for a while: that is no talk."""
+    item, leg = talking(desk)
+    left_at = desk.time.now() + timedelta(seconds=10)
+    desk.time.advance(100)
+    found = await again(desk, item)
+    ended = [ports.EndedLeg(leg, 16, left_at)]
+    if is_there:
+        desk.resync(customer(found, CallerPlace.HOLD), ended=ended)
+    else:
+        desk.resync(ended=[*ended, ports.EndedLeg(LegId(CALLER), 16, left_at + timedelta(seconds=20))])
+    assert (found.segment.ended_at, found.segment.ended_by) == (left_at, EndedBy.AGENT)
+    assert found.phase is (Phase.LEAVING if is_there else Phase.ENDED)
+
+
+async def test_a_customer_who_hung_up_in_the_gap_takes_the_agents_leg_along(desk: Any) -> None:
+    item, leg = talking(desk)
+    left_at = desk.time.now() + timedelta(seconds=10)
+    desk.time.advance(100)
+    found = await again(desk, item)
+    legs = [ports.EndedLeg(leg, 16, left_at), ports.EndedLeg(LegId(CALLER), 16, left_at + timedelta(milliseconds=1))]
+    desk.resync(ended=legs)
+    assert found.segment.ended_by is EndedBy.CUSTOMER
+
+
+async def test_a_conversation_wholly_in_the_gap_is_not_lost(desk: Any) -> None:
+    """Rung before we went, answered and ended meanwhile: the agent has his part, the customer is not rung for again."""
+    desk.take(record("ann", 1))
+    item = desk.room.arrive()
+    desk.room.enqueue(item)
+    rung = LegId(item.alert.reservation_id)
+    answered_at = desk.time.now() + timedelta(seconds=1)
+    left_at = answered_at + timedelta(seconds=5)
+    desk.time.advance(30)
+    found = await again(desk, item)
+    desk.resync(
+        customer(found, CallerPlace.FALLBACK),
+        ended=[ports.EndedLeg(rung, 16, left_at, "agent-1001", LegId(CALLER), answered_at)],
+    )
+    assert (found.segment.segment_id, found.segment.agent_id) == (rung, AgentId("a-ann"))
+    assert (found.segment.answered_at, found.segment.ended_at) == (answered_at, left_at)
+    assert (found.phase, found.alert) == (Phase.LEAVING, None)
+    assert desk.room.work_of("ann") == "wrap-up"
+    await desk.check_rows(found)
