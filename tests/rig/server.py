@@ -161,13 +161,20 @@ class Server:
     """One data folder and the process that serves it. Made by ``running_server``."""
 
     def __init__(
-        self, data: Path, agent_ids: Mapping[str, str], port: int, options: Sequence[str], env: Mapping[str, str]
+        self,
+        data: Path,
+        agent_ids: Mapping[str, str],
+        port: int,
+        options: Sequence[str],
+        env: Mapping[str, str],
+        program: str = "contactcenter",
     ) -> None:
         self.data = data
         self.agent_ids = dict(agent_ids)
         self.port = port
         self.process: subprocess.Popen[bytes] | None = None
         self._options = list(options)
+        self._program = program
         self._env = {**os.environ, **env}
         self._browsers: dict[str, aiohttp.ClientSession] = {}
 
@@ -175,7 +182,7 @@ class Server:
 
     async def start(self, *, wait_ready: bool = True) -> None:
         """Start the process; returns when /readyz says so. Raises NotStarted."""
-        command = [sys.executable, "-m", "contactcenter", "run", "--data", str(self.data), "--port", str(self.port)]
+        command = [sys.executable, "-m", self._program, "run", "--data", str(self.data), "--port", str(self.port)]
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, *self._options], cwd=ROOT, env=self._env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -378,11 +385,13 @@ async def running_server(
     port: int | None = None,
     options: Sequence[str] = (),
     env: Mapping[str, str] | None = None,
+    program: str = "contactcenter",
     start: bool = True,
 ) -> AsyncIterator[Server]:
     """Seed, start, and at the end stop a server. ``folder`` must have a short path; None makes (and removes) one.
 
-    ``numbers``: dialed number -> flow (config/flows, or the YAML files in ``flows``). ``options`` go to ``run``.
+    ``numbers``: dialed number -> flow (config/flows, or the YAML files in ``flows``). ``options`` go to ``run``;
+    ``program`` is the module that is run in place of ``contactcenter``, with the same command line.
     """
     if not (PREFIX / "asterisk").exists():
         pytest.skip(f"no Asterisk under {PREFIX}: scripts/install-asterisk {PREFIX}")
@@ -393,7 +402,7 @@ async def running_server(
     settings = {"CONTACTCENTER_PBX__PREFIX": str(PREFIX), "CONTACTCENTER_PBX__TRUNKS": json.dumps([trunk])}
     if flows is not None:
         settings["CONTACTCENTER_FLOWS"] = str(flows)
-    server = Server(data, ids, port or free_ports(1), options, {**settings, **(env or {})})
+    server = Server(data, ids, port or free_ports(1), options, {**settings, **(env or {})}, program)
     try:
         if start:
             await server.start()
