@@ -203,18 +203,20 @@ class NailedLegs:
             return
         alert.state = State.REVOKING
         fields = {"Channel": alert.order.caller_leg, "Variable": names.VAR_RESERVATION, "Value": "revoked"}
-        self._send("Setvar", fields, lambda future: self._disarmed(reservation_id))
+        self._send("Setvar", fields, lambda future: self._disarmed(reservation_id, future))
 
-    def _disarmed(self, reservation_id: ReservationId) -> None:
+    def _disarmed(self, reservation_id: ReservationId, future: "asyncio.Future[Message]") -> None:
         alert = self.alerts.get(reservation_id)
-        if alert is not None:
+        if alert is not None and _is_known(future):
             fields = {"Channel": alert.order.caller_leg, "Variable": "SHARED(CC_BRIDGED)"}
             self._send("Getvar", fields, lambda future: self._asked(reservation_id, future))
 
     def _asked(self, reservation_id: ReservationId, future: "asyncio.Future[Message]") -> None:
-        answered = not future.cancelled() and future.exception() is None
-        passed = answered and future.result().get("Value") == reservation_id
-        if not passed and reservation_id in self.alerts:
+        """A leg that has passed the guard connects; a lost answer is asked for again by the next revoke."""
+        if not _is_known(future):
+            return
+        passed = future.exception() is None and future.result().get("Value") == reservation_id
+        if not passed:
             self._over(reservation_id, ports.AlertFailure.REVOKED)
 
     def hang_up(self, reservation_id: str) -> None:
@@ -235,6 +237,17 @@ class NailedLegs:
     def connected(self, reservation_id: str) -> None:
         """The bridge formed: nothing is alerted any more."""
         self.alerts.pop(ReservationId(reservation_id), None)
+
+    def parted(self, reservation_id: str) -> None:
+        """The conversation is over: the leg, which stays, no longer goes by the reservation's id."""
+        leg = self._leg_of(reservation_id)
+        if leg is not None:
+            del self._calls.aliases[leg.leg_id]
+            self._on_fact(ports.LegEnded(self._server_id, LegId(reservation_id), 16, self._clock.now()))
+
+    def is_alerting(self, reservation_id: str) -> bool:
+        """Tell whether an alert on a nailed leg is under way."""
+        return ReservationId(reservation_id) in self.alerts
 
     def _over(self, reservation_id: ReservationId, failure: ports.AlertFailure) -> None:
         alert = self.alerts.pop(reservation_id, None)
@@ -264,6 +277,9 @@ class NailedLegs:
             self._tell_device(leg, usable=True, state="NAILED")
         elif message.kind == "Hangup":
             self._lost(leg.device.endpoint)
+            device = self._wanted.get(leg.device.endpoint)
+            if leg.is_up and device is not None:  # one that was never picked up waits for news of its phone
+                self.prepare(device)
         elif message.kind == "UserEvent":
             self._user_event(leg, message.get("UserEvent"))
 
@@ -278,9 +294,6 @@ class NailedLegs:
             return
         if name == names.EVENT_LOST:
             self._over(ReservationId(served), ports.AlertFailure.LOST)
-        elif name == names.EVENT_BRIDGE_ENDED:
-            del self._calls.aliases[leg.leg_id]
-            self._on_fact(ports.LegEnded(self._server_id, served, 16, self._clock.now()))
 
     # ------------------------------------------------------------ sending
 
@@ -314,6 +327,11 @@ def _originate(leg: NailedLeg) -> dict[str, str | Sequence[str]]:
         "ChannelId": leg.leg_id,
         "Async": "true",
     }
+
+
+def _is_known(future: "asyncio.Future[Message]") -> bool:
+    """Whether the PBX answered, be it by a refusal (no such channel: the customer is gone)."""
+    return not future.cancelled() and (future.exception() is None or isinstance(future.exception(), ActionFailed))
 
 
 def _ignore(future: "asyncio.Future[Message]") -> None:

@@ -93,6 +93,8 @@ class PbxTelephony:
             if not self._is_live:
                 self._device_news[fact.endpoint] = fact.usable
         self._on_fact(fact)
+        if isinstance(fact, ports.LegsParted):
+            self.nailed.parted(fact.agent_leg)
 
     def _watch(self, message: Message) -> None:
         """See what an event means to a running alert."""
@@ -258,12 +260,27 @@ class PbxTelephony:
             self._start_resync()
 
     def _guard_set(self, alert: AlertLeg, future: "asyncio.Future[Message]") -> None:
-        alert.caller_gone = alert.caller_gone or isinstance(_error(future), ActionFailed)
+        if isinstance(_error(future), ActionFailed):
+            alert.caller_gone = True
+            self._caller_gone(alert.caller_leg)
+
+    def _caller_gone(self, leg_id: LegId) -> None:
+        """The PBX knows no such channel: should the news of its end have been lost, nobody rings for it again."""
+        self.calls.channels.pop(leg_id, None)
+        self._on_fact(ports.LegEnded(self.server_id, leg_id, 0, self._clock.now()))
 
     def _originate_queued(self, alert: AlertLeg, future: "asyncio.Future[Message]") -> None:
         """A refused Originate is over; one without an answer is not known and never sent again: the resync tells."""
         if isinstance(_error(future), ActionFailed):
             self._signal(alert, Signal.GONE)
+
+    def owns(self, reservation_id: ReservationId) -> bool:
+        """Tell whether an alert is under way here."""
+        return LegId(reservation_id) in self.alerts or self.nailed.is_alerting(reservation_id)
+
+    def report_over(self, reservation_id: ReservationId) -> None:
+        """Answer for an alert nobody knows."""
+        self._on_fact(ports.AlertEnded(reservation_id, ports.AlertFailure.REVOKED, self._clock.now()))
 
     def revoke(self, reservation_id: ReservationId) -> None:
         """Take an alert back; repeated calls go on from where it stands."""
@@ -349,9 +366,12 @@ class AsteriskTelephony:
         self.servers[order.device.server_id].alert(order)
 
     def revoke(self, reservation_id: ReservationId) -> None:
-        """See ports.Telephony."""
-        for server in self.servers.values():
+        """See ports.Telephony. One that no PBX knows is over: its owner must not wait for it for ever."""
+        owners = [server for server in self.servers.values() if server.owns(reservation_id)]
+        for server in owners:
             server.revoke(reservation_id)
+        if not owners and self.servers:
+            next(iter(self.servers.values())).report_over(reservation_id)
 
     def connect(self, reservation_id: ReservationId) -> None:
         """See ports.Telephony."""

@@ -7,6 +7,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from contactcenter.agents.model import AgentRecord
 from contactcenter.core.ids import AgentId, InteractionId, LegId, QueueId, ReservationId, ServerId, SkillId
@@ -59,6 +60,7 @@ class Link:
 
 
 Touch = Callable[[str], None]
+SPARE: Final = 1000
 
 
 class Picture:
@@ -97,7 +99,12 @@ class Picture:
         self._by_leg.pop((item.server_id, item.leg_id), None)
 
     def reserve(self, reservation_id: ReservationId, item: Interaction) -> None:
-        """Remember which interaction a reservation (and so an agent's leg) is for."""
+        """Remember which interaction a reservation (and so an agent's leg) is for.
+
+        It is forgotten when the leg ends; should that news be lost, when the interaction is over and many piled up.
+        """
+        if len(self._by_reservation) > SPARE + 2 * len(self.interactions):
+            self._by_reservation = {key: one for key, one in self._by_reservation.items() if not one.is_over}
         self._by_reservation[reservation_id] = item
 
     def release(self, reservation_id: ReservationId) -> None:

@@ -654,3 +654,21 @@ async def test_a_gap_begins_when_the_link_broke_whatever_was_tried_since(line: L
     await line.come_up(started="10:00:30")
     assert {one.at for one in line.told(ports.LinkChanged) if not one.up} == {broke_at}
     assert (line.told(ports.Resynced)[-1].pbx_restarted, line.told(ports.Resynced)[-1].lost_at) == (True, broke_at)
+
+
+async def test_a_caller_the_pbx_does_not_know_is_gone(line: Line) -> None:
+    """Should the news of his hang-up have been lost, the next agent must not ring for nobody."""
+    await line.come_up()
+    guard, originate = line.alert()
+    guard.refuse()
+    originate.succeed()
+    await settle()
+    assert [fact.leg_id for fact in line.told(ports.LegEnded)] == [CALLER["Uniqueid"]]
+
+
+async def test_an_alert_nobody_knows_is_over_when_it_is_revoked(line: Line) -> None:
+    """Else its agent and its caller would wait for the answer for ever."""
+    whole = AsteriskTelephony()
+    whole.add(line.pbx)
+    whole.revoke(RES)
+    assert line.failure() is AlertFailure.REVOKED
