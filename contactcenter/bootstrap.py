@@ -184,7 +184,7 @@ class ContactCenter:
         self.recovery = Recovery(self.assignments, base.clock)
         callers = Callers(base.database, self.rooms.customers, self.assignments, base.tasks, self._tickets_for_card)
         self.interactions = InteractionService(
-            base.database, base.clock, self.assignments, callers, self.rooms.agents, self._explain
+            base.database, base.clock, self.assignments, callers, self.rooms.agents, self.rooms.customers, self._explain
         )
         self.operation = Operation(base.database, base.publisher, base.clock, self.picture, self.router, base.tasks)
         self.hub = Hub(self.picture, self.figures, base.clock, base.ids, self.operation.degraded)

@@ -174,8 +174,17 @@ class AgentService:
     async def set_presence(self, principal: Principal, agent_id: str, state: PresenceState, reason: str = "") -> None:
         """Choose an agent's presence, one's own or (with the scope) another's; the router decides when it holds.
 
-        The owner's announcement carries the actor and is the record of it. Raises NotFound out of reach, Invalid
-        ``reason-needed`` or for a reason that is not in the list.
+        The owner's announcement carries the actor and is the record of it. Raises what ``check_choice`` raises.
+        """
+        found, chosen = await self.check_choice(principal, agent_id, state, reason)
+        self._presence.set_presence(found, state, chosen, principal.user_id)
+
+    async def check_choice(
+        self, principal: Principal, agent_id: str, state: PresenceState, reason: str = ""
+    ) -> tuple[AgentId, str]:
+        """Return (agent, reason) that ``set_presence`` would give to the router; nothing is changed.
+
+        Raises NotFound out of reach, Invalid ``reason-needed`` or for a reason that is not in the list.
         """
         scope, site = require(principal, Right.PRESENCE_SET), self._database.site_id
 
@@ -183,8 +192,7 @@ class AgentService:
             agent = _found(store.find_agent(connection, scope, principal, site, agent_id))
             return agent.agent_id, check_presence(state, reason, store.list_reasons(connection))
 
-        found, chosen = await self._database.read(look)
-        self._presence.set_presence(found, state, chosen, principal.user_id)
+        return await self._database.read(look)
 
     # ------------------------------------------------------------------ skills, teams, reasons
 

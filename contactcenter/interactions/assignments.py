@@ -14,7 +14,7 @@ from sqlalchemy import Table
 
 from contactcenter.agents.model import PresenceState
 from contactcenter.core.clock import Clock, from_timestamp
-from contactcenter.core.database import Transaction
+from contactcenter.core.database import Transaction, Work
 from contactcenter.core.errors import NotFound
 from contactcenter.core.events import Event
 from contactcenter.core.ids import (
@@ -337,6 +337,33 @@ class Assignments:
         rows = [(store.segments, store.segment_row(item, segment))]
         self._tell(item, model.WrapUpEnded(interaction_id, agent_id, by), rows=rows)
 
+    # ------------------------------------------------------------ acts of agents on screen
+
+    def reject_on_screen(self, alert: Alert) -> None:
+        """The agent refuses: the alert is taken back, and its end counts as his."""
+        alert.is_rejected = True
+        self.telephony.revoke(alert.reservation_id)
+
+    def hang_up_on_screen(self, item: Interaction, segment: Segment) -> None:
+        """The agent ends the conversation: it is he who did, whichever leg then leaves first."""
+        segment.is_hung_up = True
+        self.telephony.hang_up(item.server_id, LegId(segment.segment_id))
+
+    def extend_wrap_up(self, item: Interaction, segment: Segment, more: float) -> None:
+        """Give the agent ``more`` seconds; one extension is used up."""
+        segment.extensions += 1
+        self.router.submit(routing.ExtendWrapUp(segment.agent_id, item.interaction_id, more))
+
+    def texts_saved(
+        self, item: Interaction, segment: Segment, note: str | None, disposition: str | None, at: datetime
+    ) -> None:
+        """An agent's texts are stored; screens show them. None: that one was not touched."""
+        if note is not None:
+            segment.note, segment.note_saved_at = note, at
+        if disposition is not None:
+            segment.disposition = disposition
+        self.picture.touch(f"work:{item.interaction_id}")
+
     # ------------------------------------------------------------ facts of the telephony
 
     def _leg_ringing(self, fact: ports.LegRinging) -> None:
@@ -497,23 +524,40 @@ class Assignments:
     # ------------------------------------------------------------ the customer look-up's side
 
     def customer_found(
-        self, item: Interaction, card: Any, person_id: PersonId | None, confidence: int, vip: bool, *, is_news: bool
+        self,
+        item: Interaction,
+        card: Any,
+        person_id: PersonId | None,
+        confidence: int,
+        vip: bool,
+        *,
+        is_news: bool,
+        work: Work[None] | None = None,
     ) -> None:
-        """The look-up (or an agent's choice) says who it is; ``card`` is what screens show."""
+        """The look-up (or an agent's choice) says who it is; ``card`` is what screens show.
+
+        ``work`` writes what belongs to the news, in its commit.
+        """
         item.card, item.person_id = card, person_id
         if vip and not item.vip:
             item.vip = True
             if item.phase is Phase.WAITING:
                 self.submit_visit(item)  # ranked anew at the same place
         if is_news and person_id is not None:
-            self._tell(item, model.CustomerRecognised(item.interaction_id, person_id, confidence))
+            self._tell(item, model.CustomerRecognised(item.interaction_id, person_id, confidence), work=work)
         self.picture.touch(f"card:{item.interaction_id}")
 
     # ------------------------------------------------------------ writing
 
-    def _tell(self, item: Interaction, *events: Event, rows: list[tuple[Table, dict[str, Any]]] | None = None) -> None:
+    def _tell(
+        self,
+        item: Interaction,
+        *events: Event,
+        rows: list[tuple[Table, dict[str, Any]]] | None = None,
+        work: Work[None] | None = None,
+    ) -> None:
         images = [(store.interactions, store.interaction_row(item)), *(rows or [])]
-        self._publisher.announce(*events, images=images)
+        self._publisher.announce(*events, images=images, work=work)
         self.picture.touch(f"work:{item.interaction_id}")
         self._drop_if_over(item)
 

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row
 
-from contactcenter.core.database import SqliteDatabase
+from contactcenter.core.database import SqliteDatabase, Work
 from contactcenter.core.ids import AgentId, InteractionId, PersonId, QueueId
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.customers.model import Because, Candidate, Candidates
-from contactcenter.customers.service import Card, CustomerService
+from contactcenter.customers.service import Card, CustomerService, note_contact
 from contactcenter.interactions import store
 from contactcenter.interactions.assignments import Assignments
 from contactcenter.interactions.live import Picture
@@ -69,7 +69,13 @@ class Callers:
             return
         vip = bool(card["person"] and card["person"]["vip"])
         news = found is not None and found != item.person_id
-        self._assignments.customer_found(item, card, found, best, vip, is_news=news)
+        contact = None if found is None else self._contact(found, item)
+        self._assignments.customer_found(item, card, found, best, vip, is_news=news, work=contact)
+
+    def _contact(self, person_id: PersonId, item: Interaction) -> Work[None]:
+        """Return what remembers the contact; whoever was in contact last comes first where a number is shared."""
+        reading = self._customers.read_number(item.caller_number)
+        return lambda tx: note_contact(tx, person_id, reading, tx.now)
 
     def _read(self, connection: Connection, item: Interaction, known: PersonId | None) -> tuple[dict[str, Any], int]:
         reading = self._customers.read_number(item.caller_number)

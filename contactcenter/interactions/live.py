@@ -132,8 +132,9 @@ class Picture:
     def find_queue(self, name: str) -> Queue | None:
         """Return the active queue with this name (in any case) or id."""
         wanted = name_key(name)
-        by_id = self.queues.get(QueueId(name))
-        return by_id or next((queue for queue in self.queues.values() if name_key(queue.name) == wanted), None)
+        active = [queue for queue in self.queues.values() if queue.is_active]
+        by_id = next((queue for queue in active if queue.queue_id == name), None)
+        return by_id or next((queue for queue in active if name_key(queue.name) == wanted), None)
 
     def waiting(self, queue_id: QueueId | None = None) -> Iterator[Interaction]:
         """Yield the interactions in line (alerting ones included), of one queue or of all."""

@@ -16,9 +16,10 @@ from contactcenter.agents.service import AgentService
 from contactcenter.core.clock import Clock
 from contactcenter.core.database import SqliteDatabase, Transaction
 from contactcenter.core.errors import Conflict, Invalid, NotFound
-from contactcenter.core.ids import AgentId, InteractionId, LegId, PersonId, QueueId
+from contactcenter.core.ids import AgentId, InteractionId, PersonId, QueueId
 from contactcenter.core.paging import Page, Paging, cut
 from contactcenter.core.permissions import Principal, Right, Scope, require
+from contactcenter.customers.service import CustomerService
 from contactcenter.interactions import model, store
 from contactcenter.interactions.assignments import Assignments
 from contactcenter.interactions.callers import Callers
@@ -60,6 +61,7 @@ class InteractionService:
         assignments: Assignments,
         callers: Callers,
         agents: AgentService,
+        customers: CustomerService,
         explain: Explain,
     ) -> None:
         self._database = database
@@ -68,6 +70,7 @@ class InteractionService:
         self.picture = assignments.picture
         self._callers = callers
         self._agents = agents
+        self._customers = customers
         self._explain = explain
 
     # ------------------------------------------------------------ an agent's own live work
@@ -82,16 +85,14 @@ class InteractionService:
         """Refuse the alerting interaction: the next agent is rung, this one becomes not ready."""
         item = self._alerting(principal, interaction_id)
         assert item.alert is not None
-        item.alert.is_rejected = True
-        self._assignments.telephony.revoke(item.alert.reservation_id)
+        self._assignments.reject_on_screen(item.alert)
 
     def hang_up(self, principal: Principal, interaction_id: str) -> None:
         """End the conversation: the agent's leg is hung up, the customer's call ends with it."""
         item, segment = self._own(principal, interaction_id)
         if item.phase is not Phase.TALKING:
             raise Conflict("not-talking")
-        segment.is_hung_up = True
-        self._assignments.telephony.hang_up(item.server_id, LegId(segment.segment_id))
+        self._assignments.hang_up_on_screen(item, segment)
 
     def extend_wrap_up(self, principal: Principal, interaction_id: str) -> None:
         """Ask for more time, as often as the queue allows."""
@@ -101,9 +102,7 @@ class InteractionService:
             raise Conflict("wrap-up-over")
         if segment.extensions >= queue.extensions:
             raise Conflict("no-extension-left")
-        segment.extensions += 1
-        more = queue.wrap_up_extension
-        self._assignments.router.submit(routing.ExtendWrapUp(segment.agent_id, item.interaction_id, more))
+        self._assignments.extend_wrap_up(item, segment, queue.wrap_up_extension)
 
     async def save_note(self, principal: Principal, interaction_id: str, text: str) -> datetime:
         """Keep the agent's note; returns when it was saved, after its commit. Also after the wrap-up ended."""
@@ -124,18 +123,30 @@ class InteractionService:
     async def finish_wrap_up(
         self, principal: Principal, interaction_id: str, disposition: str, note: str | None, then: str, reason: str
     ) -> None:
-        """Name the outcome and be done: ``then`` is ``ready`` or ``not-ready`` (with a reason)."""
+        """Name the outcome and be done: ``then`` is ``ready`` (take the next) or ``not-ready`` (with a reason).
+
+        Everything is checked before anything is written. Once the wrap-up is over, ``ready`` calls nobody back.
+        """
         if note is not None and len(note) > MAX_NOTE:
             raise Invalid("invalid", {"note": "too-long"})
         segment = await self._own_segment(principal, interaction_id)
         item = self.picture.interactions.get(InteractionId(interaction_id))
         if item is not None and item.phase not in (Phase.LEAVING, Phase.ENDED):
             raise Conflict("still-talking")
+        agent_id, state = _agent_of(principal), PresenceState(then)
+        chooses = state is PresenceState.NOT_READY or self._is_to_be_ready(agent_id, item)
+        if chooses:
+            await self._agents.check_choice(principal, agent_id, state, reason)
         await self._save_disposition(principal, interaction_id, segment, disposition, note)
-        if then == "not-ready":
-            await self._agents.set_presence(principal, _agent_of(principal), PresenceState.NOT_READY, reason)
+        if chooses:
+            await self._agents.set_presence(principal, agent_id, state, reason)
         self._live_text(interaction_id, segment, note=note, saved_at=self._clock.now(), disposition=disposition)
-        self._assignments.router.submit(routing.EndWrapUp(_agent_of(principal), InteractionId(interaction_id)))
+        self._assignments.router.submit(routing.EndWrapUp(agent_id, InteractionId(interaction_id)))
+
+    def _is_to_be_ready(self, agent_id: AgentId, item: Interaction | None) -> bool:
+        """Tell whether an agent who wraps this up has to be made ready to get the next one."""
+        agent = self.picture.agents.get(agent_id)
+        return agent is not None and agent.presence != "ready" and item is not None and agent_id in _holders(item)
 
     async def _save_disposition(
         self, principal: Principal, interaction_id: str, segment: str, disposition: str, note: str | None
@@ -163,16 +174,12 @@ class InteractionService:
         self, interaction_id: str, segment: str, *, note: str | None, saved_at: datetime, disposition: str | None = None
     ) -> None:
         item = self.picture.interactions.get(InteractionId(interaction_id))
-        if item is None or item.segment is None or item.segment.segment_id != segment:
-            return
-        if note is not None:
-            item.segment.note, item.segment.note_saved_at = note, saved_at
-        if disposition is not None:
-            item.segment.disposition = disposition
-        self.picture.touch(f"work:{interaction_id}")
+        if item is not None and item.segment is not None and item.segment.segment_id == segment:
+            self._assignments.texts_saved(item, item.segment, note, disposition, saved_at)
 
     async def choose_person(self, principal: Principal, interaction_id: str, person_id: str) -> None:
-        """The agent says who the caller is; the card follows."""
+        """The agent says who the caller is; the card follows. Raises NotFound for a person out of reach."""
+        await self._customers.get_person(principal, person_id)
         item = self._held(principal, interaction_id)
         await self._callers.refresh(item, PersonId(person_id))
         if item.person_id != person_id:
@@ -183,6 +190,19 @@ class InteractionService:
         item = self.picture.interactions.get(InteractionId(interaction_id))
         if item is not None:
             await self._callers.refresh(item)
+
+    async def refresh_cards_of(self, person_id: str) -> None:
+        """A person was changed: read the cards that show him again."""
+        for item in list(self.picture.interactions.values()):
+            if item.person_id == person_id:
+                await self._callers.refresh(item)
+
+    async def check_reach(self, principal: Principal, interaction_id: str) -> None:
+        """Raise NotFound unless the interaction exists and is in the agent's hand, or one he may read."""
+        item = self.picture.interactions.get(InteractionId(interaction_id))
+        if item is None or principal.agent_id is None or principal.agent_id not in _holders(item):
+            await self._database.flush()
+            await self.get(principal, interaction_id)
 
     def held(self, principal: Principal, interaction_id: str) -> Interaction:
         """Return an interaction the agent is alerted for or handles. Raises NotFound for any other."""

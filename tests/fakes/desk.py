@@ -46,6 +46,7 @@ class Desk:
             room.assignments,
             self.callers,
             self.rooms.agents,
+            self.rooms.customers,
             lambda one: explain_waiting(room.engine, one, room.time.timestamp()),
         )
 

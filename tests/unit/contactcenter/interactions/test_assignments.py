@@ -36,6 +36,18 @@ def talking(room: Room) -> tuple[Interaction, str]:
 # ------------------------------------------------------------------ arrival and flow
 
 
+@pytest.mark.parametrize("name", ["Support", QUEUE])
+def test_a_queue_that_was_deactivated_takes_no_calls(name: str) -> None:
+    """Those already in line stay; the flow of a new one gets NotFound and goes to its fallback."""
+    room = make_room()
+    waiting = room.call()
+    room.define(queue(is_active=False))
+    late = room.arrive("1780000000.2")
+    with pytest.raises(NotFound, match="queue-unknown"):
+        room.enqueue(late, name)
+    assert (late.phase, waiting.phase) == (Phase.FLOW, Phase.WAITING)
+
+
 def test_a_call_arrives_once_whoever_tells_first() -> None:
     """AMI's Newchannel and the FastAGI session race; the second changes nothing."""
     room = make_room()
@@ -256,8 +268,9 @@ def test_rejected_on_screen() -> None:
     room.agent("bob", 2)
     item = room.call()
     assert item.alert is not None
-    item.alert.is_rejected = True  # what the service does, beside asking the telephony
+    room.assignments.reject_on_screen(item.alert)
     _, reservation = alerted(room)
+    assert room.telephony.acts[-1] == ("revoke", reservation)
     room.alert_ends(reservation, AlertFailure.REVOKED)
     assert room.picture.agents[AgentId("a-ann")].reason == "rejected"
     assert alerted(room)[0] == "a-bob"
@@ -385,7 +398,8 @@ def test_agent_hung_up_on_screen_whichever_leg_goes_first() -> None:
     room = make_room()
     item, leg = talking(room)
     assert item.segment is not None
-    item.segment.is_hung_up = True
+    room.assignments.hang_up_on_screen(item, item.segment)
+    assert room.telephony.acts[-1] == ("hang-up", leg)
     room.part(item, leg, first=CALLER)
     assert item.segment.ended_by is EndedBy.AGENT
 

