@@ -35,7 +35,10 @@ DESKTOP, LIVE = "desktop", "live"
 
 @dataclass(eq=False, slots=True)
 class Page:
-    """One open page. ``outbox`` holds encoded frames for its socket; ``wake`` tells its writer, ``gone`` its end."""
+    """One open page. ``outbox`` holds encoded frames for its socket; ``wake`` tells its writer, ``gone`` its end.
+
+    ``turn`` is held by the command being carried out: a page's commands take effect in the order of their coming.
+    """
 
     principal: Principal
     name: str
@@ -47,6 +50,7 @@ class Page:
     outbox: deque[bytes] = field(default_factory=deque)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     goodbye: str = ""
 
     def send(self, message: protocol.ServerMessage) -> None:

@@ -110,6 +110,11 @@ class SocketServer:
                 page.close("protocol")
 
     async def _command(self, page: Page, command: protocol.Command, who_is: WhoIs) -> None:
+        """Carry one command out in its turn, or an older note could be stored after a newer one."""
+        async with page.turn:
+            await self._carry_out(page, command, who_is)
+
+    async def _carry_out(self, page: Page, command: protocol.Command, who_is: WhoIs) -> None:
         try:
             principal = await who_is()
             data = await commands.carry_out(self._services, principal, command.name, command.data)

@@ -395,6 +395,19 @@ async def test_why_on_the_live_page(site: Site) -> None:
     assert reply["data"]["why"]["place"] == 1
 
 
+async def test_commands_of_a_page_take_effect_in_the_order_of_their_coming(site: Site) -> None:
+    """Each note waits for threads and commits of its own; the last one typed is the one that stays."""
+    ann = await site.page("ann")
+    item = site.desk.room.call()
+    site.desk.room.connect(item)
+    for number in range(12):
+        data = {"interaction_id": item.interaction_id, "text": f"version {number}"}
+        await ann.say({"type": "command", "id": str(number), "name": "save-note", "data": data})
+    answered = [(await ann.frame("reply"))["id"] for _ in range(12)]
+    assert answered == [str(number) for number in range(12)]
+    assert (await site.desk.one(store.segments))["note"] == "version 11"
+
+
 async def test_a_fault_of_ours_is_a_code_without_a_traceback(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any) -> None:
         raise ZeroDivisionError("secret detail")
