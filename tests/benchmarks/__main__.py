@@ -10,7 +10,7 @@ from importlib import import_module
 
 from tests.benchmarks.report import Report, out_folder
 
-NAMES = ("call_cpu",)
+NAMES = ("call_cpu", "pop")
 
 
 def main() -> int:

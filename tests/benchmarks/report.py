@@ -66,7 +66,13 @@ class Report:
         self.figures[name] = Figure(value, unit, at_most, at_least)
 
     def percentiles(
-        self, name: str, values: Sequence[float], unit: str, bars: Mapping[int, float] | None = None, *, most: bool = True
+        self,
+        name: str,
+        values: Sequence[float],
+        unit: str,
+        bars: Mapping[int, float] | None = None,
+        *,
+        most: bool = True,
     ) -> None:
         """Add p50, p99 (and whichever have a bar) of a series, and its maximum."""
         for percent in sorted({50, 99, *(bars or {})}):
