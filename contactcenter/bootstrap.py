@@ -8,9 +8,10 @@ import asyncio
 import random
 import secrets
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,15 +26,14 @@ from agent_ui.socket import SocketServer
 from contactcenter.agents import store as agents_store
 from contactcenter.agents.api import PhoneSettings
 from contactcenter.agents.api import routes as agent_routes
-from contactcenter.agents.model import AgentChanged, Device, DeviceKind, PresenceState
+from contactcenter.agents.model import Device, DeviceKind, PresenceState
 from contactcenter.agents.service import AgentService
 from contactcenter.core.clock import Clock, SystemClock
 from contactcenter.core.database import SqliteDatabase
-from contactcenter.core.errors import Conflict, Unavailable
+from contactcenter.core.errors import Conflict, TelephonyError, Unavailable
 from contactcenter.core.events import Envelope, Event
 from contactcenter.core.ids import AgentId, InteractionId, PersonId, ServerId, SiteId, TimeOrderedIds
 from contactcenter.core.migrations import is_current
-from contactcenter.core.permissions import SYSTEM
 from contactcenter.core.publisher import Publisher
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.core.texts import Texts, text_routes
@@ -42,12 +42,13 @@ from contactcenter.core.web.app import build_app
 from contactcenter.core.web.routes import Routes
 from contactcenter.customers.api import routes as customer_routes
 from contactcenter.customers.service import CustomerService
+from contactcenter.flow_files import FlowFiles
 from contactcenter.interactions import store as interactions_store
 from contactcenter.interactions.api import routes as interaction_routes
-from contactcenter.interactions.assignments import Assignments, requirement_of
+from contactcenter.interactions.assignments import Assignments
 from contactcenter.interactions.callers import Callers, CardTickets
 from contactcenter.interactions.figures import DayFigures
-from contactcenter.interactions.live import LiveAgent, Picture
+from contactcenter.interactions.live import Picture
 from contactcenter.interactions.model import (
     AgentConnected,
     InteractionQueued,
@@ -57,8 +58,8 @@ from contactcenter.interactions.recovery import Recovery
 from contactcenter.interactions.service import InteractionService
 from contactcenter.operation import Operation, operation_routes
 from contactcenter.queues.api import routes as queue_routes
-from contactcenter.queues.model import DialedNumberChanged, Queue, QueueChanged
 from contactcenter.queues.service import QueueService
+from contactcenter.reloading import Reloading
 from contactcenter.settings import Settings
 from contactcenter.tickets.api import routes as ticket_routes
 from contactcenter.tickets.service import TicketService
@@ -73,11 +74,10 @@ from cti.ami import AmiClient
 from cti.ami.client import AmiSettings
 from cti.cel import CelFile
 from cti.dialplan_names import AMI_EVENTS
-from cti.managed_pbx import ManagedPbx, keep_numbers
+from cti.managed_pbx import ManagedPbx, Numbers, keep_numbers
 from cti.provision import EndpointKind, EndpointSettings, TrunkSettings
 from cti.telephony import AsteriskTelephony, PbxTelephony
-from ivr.loader import Flows, load_flows
-from ivr.prompts import PromptFiles, find_speaker
+from ivr.prompts import PromptFiles, find_speaker, sounds_in
 from ivr.runner import FlowRunner
 from routing import commands as routing
 from routing.engine import Engine
@@ -144,7 +144,7 @@ class ContactCenter:
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         clock = clock or SystemClock()
         tasks = TaskSupervisor()
-        settings.data.mkdir(parents=True, exist_ok=True)
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         database = SqliteDatabase(settings.database_file, clock, SiteId(settings.site_id))
         self.base = Foundation(settings, clock, TimeOrderedIds(clock), tasks, database, Publisher(database, clock))
         self.rooms = Rooms(self.base)
@@ -152,7 +152,7 @@ class ContactCenter:
         self.figures = DayFigures(clock.now())
         self.server_id = ServerId(settings.pbx.server_id)
         self.telephony = AsteriskTelephony()
-        self.flows = Flows()
+        self._provisioned: list[EndpointSettings] = []
         self.pbx: ManagedPbx | None = None
         self.client: AmiClient | None = None
         self.agi: AgiServer | None = None
@@ -178,7 +178,7 @@ class ContactCenter:
         """Bind the edges: router, assignments, telephony, screens."""
         base, loop = self.base, asyncio.get_running_loop()
         self.assignments = Assignments(self.picture, base.publisher, base.clock, base.ids, agents_store.save_presence)
-        self.router = Router(Engine(base.ids.new), base.clock, loop, self.assignments.on_decision)
+        self.router = Router(Engine(base.ids.new), base.clock, loop, self._on_decision)
         self.assignments.router, self.assignments.telephony = self.router, self.telephony
         self.rooms.presence.router, self.rooms.presence.assignments = self.router, self.assignments
         self.recovery = Recovery(self.assignments, base.clock)
@@ -186,10 +186,27 @@ class ContactCenter:
         self.interactions = InteractionService(
             base.database, base.clock, self.assignments, callers, self.rooms.agents, self.rooms.customers, self._explain
         )
+        self.rooms.tickets.reach = self.interactions.check_reach
         self.operation = Operation(base.database, base.publisher, base.clock, self.picture, self.router, base.tasks)
         self.hub = Hub(self.picture, self.figures, base.clock, base.ids, self.operation.degraded)
+        self._build_reloading()
         base.publisher.subscribe(self._on_event)
         self._is_built = True
+
+    def _build_reloading(self) -> None:
+        settings, rooms = self.base.settings, self.rooms
+        prompts = PromptFiles(settings.data.resolve() / "prompts", find_speaker())
+        self.flow_files = FlowFiles(settings.flows or FLOWS, prompts, self.base.tasks)
+        services = (rooms.agents, rooms.queues, rooms.users)
+        self.reloading = Reloading(
+            self.base.database, services, self.picture, self.router, self.telephony, self.flow_files
+        )
+        self.operation.sources.append(lambda: self.flow_files.degraded(self.picture.flows))
+
+    def _on_decision(self, decision: routing.Decision) -> None:
+        self.assignments.on_decision(decision)
+        if isinstance(decision, routing.AgentRemoved):
+            self.reloading.removed(decision.agent_id)
 
     def _explain(self, interaction_id: InteractionId) -> dict[str, Any]:
         return explain_waiting(self.router.engine, interaction_id, self.base.clock.timestamp())
@@ -204,48 +221,11 @@ class ContactCenter:
 
     async def _load(self) -> None:
         """Read agents, queues, flows, today's figures and what was going on; give it all to the router."""
-        base, rooms = self.base, self.rooms
-        agents = await base.database.read(rooms.agents.load_all)
-        queues = await base.database.read(rooms.queues.load_all)
-        dialed = await base.database.read(rooms.queues.load_dialed)
-        skills = await rooms.agents.list_skills(SYSTEM)
-        self.picture.skills = {skill.name: skill.skill_id for skill in skills}
-        self.picture.skill_labels = {skill.skill_id: skill.label for skill in skills}
-        self.picture.flows = {one.number: one.flow for one in dialed}
-        for queue in queues:
-            self._define(queue)
-        for record in agents:
-            self._add_agent(LiveAgent.of(record))
-        await self._load_flows()
+        base = self.base
+        await self.reloading.apply()
         await self._load_figures()
         items = await base.database.read(lambda c: self.recovery.load(c, [self.server_id]))
         self.recovery.take_up(items)
-
-    def _define(self, queue: Queue) -> None:
-        self.picture.queues[queue.queue_id] = queue
-        self.router.submit(routing.DefineQueue(_rules(queue)))
-
-    def _add_agent(self, agent: LiveAgent) -> None:
-        self.picture.add_agent(agent)
-        record = agent.record
-        self.router.submit(
-            routing.AddAgent(
-                agent.agent_id,
-                record.skills,
-                {routing.VOICE: record.voice_capacity},
-                routing.Presence(agent.presence),
-                agent.reason,
-                presence_since=agent.presence_since.timestamp(),
-            )
-        )
-
-    async def _load_flows(self) -> None:
-        folder = self.base.settings.flows or FLOWS
-        self.flows = await asyncio.to_thread(load_flows, folder, self.flows)
-        for problem in self.flows.errors:
-            log.error("flow-invalid", file=str(problem.file), line=problem.line, reason=problem.reason)
-        self.prompts = PromptFiles(self.base.settings.data.resolve() / "prompts", find_speaker())
-        self.base.tasks.spawn("prompts", self.prompts.prepare(self.flows.flows.values()))
 
     async def _load_figures(self) -> None:
         began = self._day_began()
@@ -271,12 +251,13 @@ class ContactCenter:
         if mode == "simulated":
             raise Unavailable("simulated-pbx-missing", {})
         if mode in ("auto", "asterisk"):
-            trunks = [TrunkSettings(one.name, one.host, one.port, one.any_port) for one in settings.pbx.trunks]
             numbers = keep_numbers(settings.data)
-            self.pbx = ManagedPbx(settings.data, self.server_id, settings.pbx.prefix, numbers, trunks)
+            self.pbx = managed_pbx(settings, numbers)
             await self._start_agi("127.0.0.1", self.pbx.numbers.agi_port)
-            await self.pbx.start(self._endpoints())
+            self._provisioned = self._endpoints()
+            await self.pbx.start(self._provisioned)
             self.pbx.keep_running(base.tasks)
+            self._check_sounds(self.pbx)
             self.operation.sources.append(self._pbx_degraded)
             ami = AmiSettings(
                 "127.0.0.1", self.pbx.numbers.ami_port, self.pbx.settings.ami_user, self.pbx.settings.ami_secret
@@ -303,16 +284,23 @@ class ContactCenter:
             move = self.telephony.release if agent.presence == "offline" else self.telephony.prepare
             move(agent.device)
         self.client.start()
+        self.reloading.provision = self._provision
 
     async def _start_agi(self, host: str, port: int) -> None:
-        runner = FlowRunner(self.assignments, self.flows_find, self.prompts, self.base.clock)
+        runner = FlowRunner(self.assignments, self.flow_files.find, self.flow_files.prompts, self.base.clock)
         handlers = {"/ivr": runner.run_flow, "/next": runner.run_next}
         self.agi = AgiServer(self.server_id, handlers, self.base.tasks)
         await self.agi.start(host, port)
+        counts, active = self.agi.counts, self.agi
+        self.operation.show("agi_active", "FastAGI sessions now", lambda: active.active)
+        for name in ("sessions", "refused", "malformed", "failed"):
+            self.operation.show(f"agi_{name}", f"FastAGI since the start: {name}", partial(getattr, counts, name))
 
-    def flows_find(self, name: str) -> Any:
-        """Return the flow in force under a name."""
-        return self.flows.find(name)
+    def _check_sounds(self, pbx: ManagedPbx) -> None:
+        """From now on flows are looked at for sounds that the PBX has not."""
+        if pbx.installation is not None:
+            self.reloading.has_sound = sounds_in(pbx.installation.data_dir / "sounds")
+            self.reloading.ask()
 
     def _pbx_degraded(self) -> list[dict[str, Any]]:
         reason = self.pbx.not_running if self.pbx is not None else ""
@@ -321,6 +309,25 @@ class ContactCenter:
     def _endpoints(self) -> list[EndpointSettings]:
         devices = [agent.record.device for agent in self.picture.agents.values()]
         return endpoint_settings([one for one in devices if one.server_id == self.server_id])
+
+    async def _provision(self, moved: Collection[str]) -> None:
+        """Make the PBX know the present endpoints; ask for the state of ``moved`` ones, as no event need come."""
+        endpoints = self._endpoints()
+        if self.pbx is not None and endpoints != self._provisioned:
+            await self.pbx.provision(endpoints)
+            self._provisioned = endpoints
+        server = self.telephony.servers.get(self.server_id)
+        if server is None or self.client is None or not moved:
+            return
+        try:
+            rows = await self.client.collect("PJSIPShowEndpoints", {}, "EndpointListComplete")
+        except TelephonyError as error:  # no endpoint at all, or no link: then the resync tells
+            log.info("devices-not-told", error=error.code)
+            return
+        for row in rows:
+            if row.get("ObjectName") in moved:
+                fact = server.calls.device(row.get("ObjectName"), row.get("DeviceState"), self.base.clock.now())
+                self.assignments.on_fact(server.nailed.device_news(fact))
 
     # ------------------------------------------------------------ pages and API
 
@@ -358,6 +365,8 @@ class ContactCenter:
         base.tasks.keep("hub-live", self.hub.keep_live)
         base.tasks.keep("hub-waiting", self.hub.keep_waiting)
         base.tasks.keep("day", self._keep_day)
+        base.tasks.keep("reload", self.reloading.keep)
+        base.tasks.keep("flow-files", lambda: self.flow_files.watch(self.reloading.ask))
 
     @property
     def port(self) -> int:
@@ -385,10 +394,9 @@ class ContactCenter:
     def _on_event(self, envelope: Envelope) -> None:
         event = envelope.event
         self._count(event, envelope.at)
+        self.reloading.on_event(event)
         if isinstance(event, SessionEnded):
             self.hub.close_user(event.user_id)
-        elif isinstance(event, AgentChanged | QueueChanged | DialedNumberChanged):
-            self.base.tasks.spawn("reload", self._reload())
 
     def _count(self, event: Event, at: datetime) -> None:
         if isinstance(event, InteractionQueued):
@@ -399,27 +407,6 @@ class ContactCenter:
         elif isinstance(event, VisitAbandoned):
             short = self.picture.queues[event.queue_id].short_abandon_time
             self.figures.abandoned(event.queue_id, event.wait_time, short, at)
-
-    async def _reload(self) -> None:
-        """Agents, queues or numbers were changed: bring picture, router and PBX in line; calls go on."""
-        base, rooms = self.base, self.rooms
-        before = self._endpoints()
-        for queue in await base.database.read(rooms.queues.load_all):
-            self._define(queue)
-        dialed = await base.database.read(rooms.queues.load_dialed)
-        self.picture.flows = {one.number: one.flow for one in dialed}
-        for record in await base.database.read(rooms.agents.load_all):
-            known = self.picture.agents.get(record.agent_id)
-            if known is None:
-                self._add_agent(LiveAgent.of(record))
-            elif known.record != record:
-                known.record = record
-                self.picture.add_agent(known)
-                capacity = {routing.VOICE: record.voice_capacity}
-                self.router.submit(routing.UpdateAgent(record.agent_id, record.skills, capacity))
-                self.picture.touch(f"agent:{record.agent_id}")
-        if self.pbx is not None and self._endpoints() != before:
-            await self.pbx.provision(self._endpoints())
 
     # ------------------------------------------------------------ stop
 
@@ -442,6 +429,13 @@ class ContactCenter:
         self.rooms.passwords.close()
 
 
+def managed_pbx(settings: Settings, numbers: Numbers) -> ManagedPbx:
+    """Return the Asterisk of the data folder as the settings want it; nothing is started."""
+    pbx = settings.pbx
+    trunks = [TrunkSettings(one.name, one.host, one.port, one.any_port) for one in pbx.trunks]
+    return ManagedPbx(settings.data, pbx.server_id, pbx.prefix, numbers, trunks, pbx.bind_address, pbx.external_address)
+
+
 def endpoint_settings(devices: Iterable[Device]) -> list[EndpointSettings]:
     """Return what the PBX is told of agents' devices; one with a fixed contact needs no secret."""
     return [
@@ -453,17 +447,6 @@ def endpoint_settings(devices: Iterable[Device]) -> list[EndpointSettings]:
         )
         for one in devices
     ]
-
-
-def _rules(queue: Queue) -> routing.QueueRules:
-    return routing.QueueRules(
-        queue.queue_id,
-        queue.priority,
-        queue.ring_time,
-        queue.wrap_up_time,
-        requirement_of(queue.skills),
-        queue.target_time,
-    )
 
 
 def _ticket_view(ticket: Any) -> dict[str, Any]:

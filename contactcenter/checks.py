@@ -1,20 +1,30 @@
 """``contactcenter check``: what is reachable and what is wrong, line by line, each with what to do."""
 
 import asyncio
+import os
 import random
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from sqlalchemy import Connection
 
 from agent_ui.pages import DIST
-from contactcenter.bootstrap import FLOWS, ContactCenter
+from contactcenter.agents import store as agents_store
+from contactcenter.agents.model import Device
+from contactcenter.bootstrap import FLOWS, ContactCenter, endpoint_settings, managed_pbx
 from contactcenter.core.errors import ContactCenterError
 from contactcenter.core.migrations import is_current
+from contactcenter.flow_files import known_names, problems_in_use
+from contactcenter.provisioning import foreign_pbx
 from contactcenter.settings import Settings
 from cti import check as pbx_check
 from cti.ami import AmiClient, LinkState
 from cti.ami.client import AmiSettings
-from cti.managed_pbx import ManagedPbx, keep_numbers
+from cti.managed_pbx import kept_numbers
 from cti.pbx_process import running_pid
 from cti.provision import PbxSettings
+from ivr.documents import Problem
 from ivr.loader import load_flows
 
 CONNECT_TIME = 10.0
@@ -34,24 +44,79 @@ class Line:
         return f"{word} {self.name}: {self.detail}{f' -> {self.remedy}' if not self.ok and self.remedy else ''}"
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the database tells; nothing when it has no tables yet."""
+
+    devices: Sequence[Device] = ()
+    queues: Sequence[tuple[str, str]] = ()
+    skills: Sequence[str] = ()
+    dialed: Mapping[str, str] = field(default_factory=dict)
+    is_current: bool = False
+
+
 async def run_checks(settings: Settings) -> list[str]:
     """Return all lines."""
     center = ContactCenter(settings)
-    lines = [Line(True, "data folder", str(settings.data.resolve())), _database(center), _flows(settings), _pages()]
-    return [str(line) for line in [*lines, *await _pbx(center)]]
+    stored = await _stored(center)
+    path = str(center.base.database.path)
+    lines = [
+        _folder(settings),
+        Line(stored.is_current, "database", path, "run `python -m contactcenter migrate`"),
+        _flows(settings, stored),
+        _pages(),
+    ]
+    return [str(line) for line in [*lines, *await _pbx(center, stored)]]
 
 
-def _database(center: ContactCenter) -> Line:
-    database = center.base.database
-    current = is_current(database.engine)
-    return Line(current, "database", str(database.path), "run `python -m contactcenter migrate`")
+async def _stored(center: ContactCenter) -> Stored:
+    database, rooms = center.base.database, center.rooms
+    if not is_current(database.engine):
+        return Stored()
+
+    def look(connection: Connection) -> Stored:
+        agents = rooms.agents.load_all(connection)
+        return Stored(
+            [one.device for one in agents if one.device.server_id == center.server_id],
+            [(one.queue_id, one.name) for one in rooms.queues.load_all(connection) if one.is_active],
+            [one.name for one in agents_store.list_skills(connection)],
+            {one.number: one.flow for one in rooms.queues.load_dialed(connection)},
+            is_current=True,
+        )
+
+    with database.engine.connect() as connection:
+        return look(connection)
 
 
-def _flows(settings: Settings) -> Line:
+def _folder(settings: Settings) -> Line:
+    path = settings.data.resolve()
+    is_private = is_own_pbx(settings) is False or not path.stat().st_mode & 0o077
+    return Line(
+        is_private, "data folder", str(path) if is_private else f"{path} is open to others", f"chmod 700 {path}"
+    )
+
+
+def is_own_pbx(settings: Settings) -> bool:
+    """Whether the Asterisk is one of ours, run as the same user from the data folder."""
+    return settings.pbx.mode in ("auto", "asterisk", "simulated")
+
+
+def _flows(settings: Settings, stored: Stored) -> Line:
     folder = settings.flows or FLOWS
-    flows = load_flows(folder)
-    wrong = "; ".join(str(problem) for problem in flows.errors)
-    return Line(not flows.errors, "call flows", wrong or f"{len(flows.flows)} in {folder}", "mend the lines named")
+    flows = load_flows(folder, known=known_names(stored.queues, stored.skills) if stored.is_current else None)
+    in_use = problems_in_use(flows, stored.dialed) if stored.is_current else flows.errors
+    rest = [problem for problem in flows.errors if problem not in in_use]
+    unused = f"; no number leads to: {_told(rest)}" if rest else ""
+    return Line(
+        not in_use,
+        "call flows",
+        f"{_told(in_use) or f'{len(flows.flows)} in {folder}'}{unused}",
+        "mend the lines named",
+    )
+
+
+def _told(problems: Iterable[Problem]) -> str:
+    return "; ".join(map(str, problems))
 
 
 def _pages() -> Line:
@@ -59,19 +124,57 @@ def _pages() -> Line:
     return Line(built, "front end", "built" if built else "not built", "run scripts/build-frontend")
 
 
-async def _pbx(center: ContactCenter) -> list[Line]:
+async def _pbx(center: ContactCenter, stored: Stored) -> list[Line]:
     settings = center.base.settings
-    mode = settings.pbx.mode
-    if mode in ("auto", "asterisk", "simulated"):
-        own = ManagedPbx(settings.data, center.server_id, settings.pbx.prefix, keep_numbers(settings.data))
-        if running_pid(own.run_folder) is None:
-            return [Line(False, "Asterisk", "not running in the data folder", "start the server: scripts/run")]
-        ami = AmiSettings("127.0.0.1", own.settings.ami_port, own.settings.ami_user, own.settings.ami_secret)
-        return await _asterisk(center, ami, own.settings)
-    host, _, port = mode.rpartition(":")
-    ami = AmiSettings(host, int(port), settings.pbx.ami_user, settings.pbx.ami_secret.get_secret_value())
-    own = ManagedPbx(settings.data, center.server_id, None, keep_numbers(settings.data))
-    return await _asterisk(center, ami, own.settings)
+    if is_own_pbx(settings):
+        return await _own_pbx(center, stored)
+    pbx, secret = settings.pbx, settings.pbx.ami_secret.get_secret_value()
+    if not secret:
+        return [Line(False, "AMI", "pbx.ami_secret is not set", "set CONTACTCENTER_PBX__AMI_SECRET")]
+    host, _, port = pbx.mode.rpartition(":")
+    lines = await _asterisk(
+        center, AmiSettings(host, int(port), pbx.ami_user, secret), foreign_pbx(settings, stored.devices)
+    )
+    return [*lines, _cel(pbx.cel_file), await _agi(pbx.agi_host, pbx.agi_port)]
+
+
+async def _own_pbx(center: ContactCenter, stored: Stored) -> list[Line]:
+    settings, numbers = center.base.settings, kept_numbers(center.base.settings.data)
+    own = managed_pbx(settings, numbers) if numbers is not None else None
+    if own is None or numbers is None or running_pid(own.run_folder) is None:
+        return [Line(False, "Asterisk", "not running in the data folder", "start the server: scripts/run")]
+    wanted = replace(own.settings, endpoints=tuple(endpoint_settings(stored.devices)))
+    ami = AmiSettings("127.0.0.1", wanted.ami_port, wanted.ami_user, wanted.ami_secret)
+    lines = await _asterisk(center, ami, wanted)
+    return [*lines, _cel(own.run_folder.cel_file), await _agi("127.0.0.1", numbers.agi_port)]
+
+
+def _cel(path: Path | None) -> Line:
+    """The file is read at each resync: what ended meanwhile is closed with its true time."""
+    if path is None:
+        return Line(
+            True, "CEL file", "pbx.cel_file is not set: the end of a call that ends while we are away is unknown"
+        )
+    is_readable = os.access(path, os.R_OK)
+    return Line(
+        is_readable,
+        "CEL file",
+        f"{path}{'' if is_readable else ' cannot be read'}",
+        "set pbx.cel_file; give the right to read",
+    )
+
+
+async def _agi(host: str, port: int) -> Line:
+    where = f"{host}:{port}"
+    try:
+        async with asyncio.timeout(CONNECT_TIME):
+            _, writer = await asyncio.open_connection(host, port)
+    except (OSError, TimeoutError):
+        return Line(
+            False, "FastAGI", f"nobody listens on {where}", "is the server running? is pbx.agi_port the same there?"
+        )
+    writer.close()
+    return Line(True, "FastAGI", where)
 
 
 async def _asterisk(center: ContactCenter, ami: AmiSettings, settings: PbxSettings) -> list[Line]:

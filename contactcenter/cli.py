@@ -1,4 +1,4 @@
-"""The command line: run, init, check, migrate, user, token, seed. Errors say what happened and what to do."""
+"""The command line: run, init, check, migrate, provision, user, token. Errors say what happened and what to do."""
 
 import asyncio
 import json
@@ -20,6 +20,7 @@ from contactcenter.core.errors import ContactCenterError
 from contactcenter.core.migrations import migrate as run_migrations
 from contactcenter.core.paging import Paging
 from contactcenter.core.permissions import SYSTEM, Right
+from contactcenter.data_lock import DataLock
 from contactcenter.settings import Settings
 from contactcenter.users.model import User
 
@@ -38,6 +39,7 @@ REMEDIES = {
     "asterisk-not-started": "Asterisk did not start: see the reason and pbx/run/log in the data folder",
     "simulated-pbx-missing": "the simulated PBX is not part of this version: use --pbx asterisk or --pbx HOST:PORT",
     "ami-secret-missing": "choose a secret (16 to 64 letters and digits) and set CONTACTCENTER_PBX__AMI_SECRET",
+    "data-in-use": "a server runs on this data folder: stop it first, or choose another folder with --data",
     "data-not-writable": "choose a folder that you may write to with --data",
 }
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of database, PBX and prompts.")]
@@ -87,7 +89,7 @@ def _settings(data: Path | None = None, **pbx_http: Any) -> Settings:
 
 def _require_writable(data: Path) -> None:
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
         writable = os.access(data, os.W_OK | os.X_OK)
     except OSError:
         writable = False
@@ -131,6 +133,13 @@ def run(
     settings = _settings(data, port=port, mode=pbx)
     if traffic not in demo.LEVELS:
         raise ContactCenterError("traffic-unknown", {"traffic": traffic, "known": ", ".join(demo.LEVELS)})
+    with DataLock(settings.data):
+        _run_server(settings, traffic, demo_data=demo_data, smoke=smoke, started_at=started_at)
+
+
+def _run_server(settings: Settings, traffic: str, *, demo_data: bool, smoke: bool, started_at: float | None) -> None:
+    from contactcenter import demo
+
     if demo_data:
         run_migrations(ContactCenter(settings).base.database.engine)
         for line in _run(_init(settings, demo_data=True, login="", if_empty=True)):

@@ -4,6 +4,8 @@ Nothing here is used by a production server; ``cli`` asks for it by name.
 """
 
 import asyncio
+import os
+from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
@@ -45,8 +47,15 @@ async def seed_demo(center: ContactCenter) -> list[str]:
     demo = await seed(services, center.base.database, center.base.clock, plan)
     logins = ", ".join(f"{login} ({role})" for login, role in demo.logins if not login.startswith("desk"))
     told = [f"demo logins: {logins}", f"password: {demo.password}"]
-    (center.base.settings.data / LOGINS).write_text("\n".join([*told, ""]), encoding="utf-8")
+    _write_private(center.base.settings.data / LOGINS, "\n".join([*told, ""]))
     return [f"demo: {demo.people} customers, {demo.tickets} tickets", *told]
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, also when it was there before."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(text)
 
 
 def logins_told(settings: Settings) -> list[str]:
@@ -160,9 +169,7 @@ async def _logged(center: ContactCenter, interaction_id: str) -> str:
     """Wait until the call is over in the log; return its Linkedid."""
     while True:
         await asyncio.sleep(0.2)
-        row = await center.base.database.read(
-            lambda c: find(c, interaction_id, true())
-        )
+        row = await center.base.database.read(lambda c: find(c, interaction_id, true()))
         if row is not None and row.outcome == "answered":
             return str(row.linked_id)
 

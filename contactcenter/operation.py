@@ -64,6 +64,7 @@ class Operation:
                 "pbx_links_up": "PBX links that are up",
                 "illegal_commands": "Commands the router refused as illegal",
                 "task_failures": "Background tasks that failed",
+                "in_fallback": "Callers whose flow could not go on, in the PBX's own queue",
             }.items()
         }
         publisher.subscribe(self._count)
@@ -81,6 +82,16 @@ class Operation:
             found.append({"code": "store-refuses", "since": None, "fields": {"reason": self.database.degraded}})
         return [*found, *(one for source in self.sources for one in source())]
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether calls can be served and kept: every PBX is linked and the store takes what is written."""
+        links = self._picture.links.values()
+        return bool(links) and all(link.up for link in links) and not self.database.degraded
+
+    def show(self, name: str, text: str, value: Callable[[], float]) -> None:
+        """Add a figure to the metrics, asked for each time they are read."""
+        Gauge(f"contactcenter_{name}", text, registry=self._registry).set_function(value)
+
     def metrics(self) -> bytes:
         """Return everything in Prometheus' text format."""
         agents, links = self._picture.agents.values(), self._picture.links.values()
@@ -92,6 +103,7 @@ class Operation:
             "pbx_links_up": sum(link.up for link in links),
             "illegal_commands": self._router.stats.illegal,
             "task_failures": sum(self._tasks.failures.values()),
+            "in_fallback": sum(one.in_fallback for one in self._picture.interactions.values()),
         }
         for name, value in now.items():
             self._gauges[name].set(value)
@@ -116,7 +128,7 @@ class HealthOut(Out):
 
 
 class ReadyOut(Out):
-    """Whether it can serve, and what is wrong."""
+    """Whether it can serve, and what is wrong: codes; their fields for those who may see the live page or metrics."""
 
     ready: bool
     degraded: list[dict[str, Any]]
@@ -155,11 +167,12 @@ async def healthz(call: Call[None]) -> HealthOut:
 
 @operation_routes.get("/readyz", right=Right.PUBLIC, returns=ReadyOut, tag="operation")
 async def readyz(call: Call[None]) -> web.Response:
-    """Tell whether calls can be served, with reasons; 503 when not."""
-    degraded = call.services[Operation].degraded()
-    codes = [{"code": one["code"], "fields": one["fields"]} for one in degraded]
-    body = ReadyOut(ready=not degraded, degraded=codes).model_dump_json()
-    return web.Response(text=body, status=503 if degraded else 200, content_type="application/json")
+    """Tell whether calls can be served; 503 when not. Something may be degraded while they are."""
+    operation = call.services[Operation]
+    is_insider = bool({Right.LIVE_VIEW, Right.METRICS_READ} & call.principal.rights.keys())
+    told = [{"code": one["code"], "fields": one["fields"] if is_insider else {}} for one in operation.degraded()]
+    body = ReadyOut(ready=operation.is_ready, degraded=told).model_dump_json()
+    return web.Response(text=body, status=200 if operation.is_ready else 503, content_type="application/json")
 
 
 @operation_routes.get("/metrics", right=Right.METRICS_READ, tag="operation")

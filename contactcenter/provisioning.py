@@ -1,9 +1,10 @@
 """``contactcenter provision``: our include files for an Asterisk that somebody else runs (pbx.mode HOST:PORT)."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from contactcenter.agents.model import Device
 from contactcenter.bootstrap import ContactCenter, endpoint_settings
 from contactcenter.core.errors import Invalid
 from contactcenter.settings import Settings
@@ -20,8 +21,7 @@ async def provision(settings: Settings, etc: Path) -> Sequence[str]:
 
     Raises Invalid when the AMI secret is not set or ``etc`` is no folder.
     """
-    secret = settings.pbx.ami_secret.get_secret_value()
-    if not secret:
+    if not settings.pbx.ami_secret.get_secret_value():
         raise Invalid("ami-secret-missing", {"pbx.ami_secret": "missing"})
     if not await asyncio.to_thread(etc.is_dir):
         raise Invalid("not-a-folder", {"etc": str(etc)})
@@ -32,20 +32,25 @@ async def provision(settings: Settings, etc: Path) -> Sequence[str]:
     finally:
         await center.base.database.close()
         center.rooms.passwords.close()
-    devices = [agent.device for agent in agents if agent.device.server_id == settings.pbx.server_id]
-    pbx = PbxSettings(
+    pbx = foreign_pbx(settings, [agent.device for agent in agents])
+    installation = Installation(Path("/usr/sbin/asterisk"), "", Path("/"), MODULES_DIR, DATA_DIR)
+    return write_include_files(pbx, installation, etc)
+
+
+def foreign_pbx(settings: Settings, devices: Iterable[Device]) -> PbxSettings:
+    """Return what an Asterisk that somebody else runs is told: the agents' endpoints on it and the trunks."""
+    endpoints = endpoint_settings(one for one in devices if one.server_id == settings.pbx.server_id)
+    return PbxSettings(
         server_id=settings.pbx.server_id,
         ami_port=AMI_PORT,
         ami_user=settings.pbx.ami_user,
-        ami_secret=secret,
+        ami_secret=settings.pbx.ami_secret.get_secret_value(),
         sip_port=SIP_PORT,
         http_port=HTTP_PORT,
         agi_host=settings.pbx.agi_host,
         agi_port=settings.pbx.agi_port,
         recordings_dir=Path("/var/spool/asterisk/contactcenter"),
         trunks=tuple(TrunkSettings(one.name, one.host, one.port, one.any_port) for one in settings.pbx.trunks),
-        endpoints=tuple(endpoint_settings(devices)),
+        endpoints=tuple(endpoints),
         external_address=settings.pbx.external_address,
     )
-    installation = Installation(Path("/usr/sbin/asterisk"), "", Path("/"), MODULES_DIR, DATA_DIR)
-    return write_include_files(pbx, installation, etc)

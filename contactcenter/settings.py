@@ -1,9 +1,11 @@
 """Typed settings: environment (``CONTACTCENTER_PBX__SERVER_ID``) > .env > config/contactcenter.toml > defaults."""
 
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -13,6 +15,16 @@ from pydantic_settings import (
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 ServerName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+
+
+def _address(text: str) -> str:
+    try:
+        return str(IPv4Address(text))
+    except ValueError:
+        raise ValueError("an IPv4 address, for example 192.0.2.10") from None
+
+
+Address = Annotated[str, AfterValidator(_address)]
 
 
 class _Part(BaseModel):
@@ -43,6 +55,8 @@ class PbxSettings(_Part):
 
     ``mode``: ``asterisk`` runs one of ours in the data folder, ``auto`` the same where it can be had, ``HOST:PORT``
     uses the AMI of a running one with ``ami_user`` and ``ami_secret``. ``prefix`` is where ours is unpacked.
+    ``bind_address`` is where ours hears phones and trunks (0.0.0.0: everywhere), its AMI stays on 127.0.0.1;
+    ``external_address`` is what it tells phones and trunks beyond an address translation.
     ``websocket`` is the address browsers' phones use when it is not this machine's.
     """
 
@@ -55,7 +69,8 @@ class PbxSettings(_Part):
     agi_port: Port = 4573
     websocket: str = ""
     cel_file: Path | None = None
-    external_address: str | None = None
+    external_address: Address | None = None
+    bind_address: Address = "127.0.0.1"
     sip_host: str = "127.0.0.1"
     trunks: tuple[TrunkOptions, ...] = ()
 
@@ -88,6 +103,15 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     http: HttpSettings = HttpSettings()
     pbx: PbxSettings = PbxSettings()
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, timezone: str) -> str:
+        try:
+            ZoneInfo(timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"no time zone of this machine is called {timezone!r}; try Europe/Berlin or UTC") from None
+        return timezone
 
     @classmethod
     def settings_customise_sources(

@@ -17,7 +17,7 @@ from cti.provision import PbxSettings
 
 PROBE_SECONDS = 8.0
 _PROBE_STEP = 0.2
-_INCLUDE = "include contactcenter_{file} (see the instructions of `contactcenter init`) and reload"
+_INCLUDE = "include contactcenter_{file} (`contactcenter provision` writes it and says where) and reload"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,12 +46,25 @@ class Numbers:
     demo_secret: str
 
 
+def kept_numbers(data: Path) -> Numbers | None:
+    """Return the ports and secrets chosen for this data folder; None before its first start."""
+    try:
+        known: dict[str, Any] = json.loads(_numbers_file(data).read_text())
+    except FileNotFoundError:
+        return None
+    return Numbers(**known)
+
+
+def _numbers_file(data: Path) -> Path:
+    return data / "pbx" / "numbers.json"
+
+
 def keep_numbers(data: Path) -> Numbers:
     """Return the ports and secrets of this data folder, chosen at the first call (``pbx/numbers.json``, private)."""
-    path = data / "pbx" / "numbers.json"
-    if path.exists():
-        known: dict[str, Any] = json.loads(path.read_text())
-        return Numbers(**known)
+    known = kept_numbers(data)
+    if known is not None:
+        return known
+    path = _numbers_file(data)
     ami, sip, http, agi, demo_ami, demo_sip, demo_http = free_ports(7)
     numbers = Numbers(ami, sip, http, agi, demo_ami, demo_sip, demo_http, _rtp_start(ami), _secret(), _secret())
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -69,7 +82,14 @@ def _secret() -> str:
     return secrets.token_hex(20)
 
 
-def pbx_settings(data: Path, server_id: str, numbers: Numbers, trunks: Sequence[TrunkSettings] = ()) -> PbxSettings:
+def pbx_settings(
+    data: Path,
+    server_id: str,
+    numbers: Numbers,
+    trunks: Sequence[TrunkSettings] = (),
+    bind_address: str = "127.0.0.1",
+    external_address: str | None = None,
+) -> PbxSettings:
     """Return the settings of our Asterisk without phones, with a trunk for the demo's customers beside ``trunks``."""
     data = data.resolve()
     return PbxSettings(
@@ -82,6 +102,8 @@ def pbx_settings(data: Path, server_id: str, numbers: Numbers, trunks: Sequence[
         recordings_dir=data / "recordings",
         rtp_start=numbers.rtp_start,
         rtp_end=numbers.rtp_start + 999,
+        bind_address=bind_address,
+        external_address=external_address,
         trunks=(TrunkSettings(DEMO_TRUNK, "127.0.0.1", numbers.demo_sip_port), *trunks),
     )
 
@@ -96,11 +118,13 @@ class ManagedPbx:
         prefix: Path | None,
         numbers: Numbers,
         trunks: Sequence[TrunkSettings] = (),
+        bind_address: str = "127.0.0.1",
+        external_address: str | None = None,
     ) -> None:
         self.numbers = numbers
         self._data = data.resolve()
         self._prefix = (prefix or self._data / "pbx" / "asterisk").resolve()
-        self.settings = pbx_settings(data, server_id, numbers, trunks)
+        self.settings = pbx_settings(data, server_id, numbers, trunks, bind_address, external_address)
         self.installation: Installation | None = None
         self.process: PbxProcess | None = None
         self.restarts = 0

@@ -106,6 +106,11 @@ class NailedLegs:
         if leg is not None:
             self._send("Hangup", {"Channel": leg.leg_id, "Cause": "16"}, _ignore)
 
+    def forget(self, device: ports.Device) -> None:
+        """Let the device's leg go: its endpoint is reached another way from now on, or not at all."""
+        self.release(device)
+        self._known.discard(device.endpoint)
+
     def adopt(self, legs: Iterable[ports.LiveLeg], registered: Mapping[str, bool]) -> None:
         """After a gap: legs of wanted devices are theirs, what is gone is lost, the rest is brought up."""
         up = {leg.leg_id: leg for leg in legs}
@@ -149,7 +154,8 @@ class NailedLegs:
         for reservation_id, alert in list(self.alerts.items()):
             if alert.leg is leg:
                 self._over(reservation_id, ports.AlertFailure.UNREACHABLE)
-        self._tell_device(leg, usable=False, state="NAILED_LEG_LOST")
+        if endpoint in self._known:
+            self._tell_device(leg, usable=False, state="NAILED_LEG_LOST")
 
     def _tell_device(self, leg: NailedLeg, *, usable: bool, state: str) -> None:
         self._on_fact(ports.DeviceChanged(self._server_id, leg.device.endpoint, usable, state, self._clock.now()))

@@ -21,6 +21,7 @@ from cti.provision import PbxSettings, RunFolder
 
 log = structlog.get_logger(__name__)
 
+AMI_ADDRESS = "127.0.0.1"  # whatever phones and trunks are bound to: AMI is unencrypted
 BOOT_SECONDS = 30.0
 STOP_SECONDS = 5.0
 _POLL_SECONDS = 0.05
@@ -115,7 +116,8 @@ class PbxProcess:
             "http": (self.settings.http_port, socket.SOCK_STREAM),
         }
         for use, (port, kind) in wanted.items():
-            if not _is_free(self.settings.bind_address, port, kind):
+            address = AMI_ADDRESS if use == "ami" else self.settings.bind_address
+            if not _is_free(address, port, kind):
                 raise Unavailable("port-in-use", {"use": use, "port": port})
 
     def _launch(self) -> None:
@@ -143,7 +145,7 @@ class PbxProcess:
     async def _has_booted(self) -> bool:
         """Log in over AMI: FullyBooted comes at once, or when the boot is done."""
         try:
-            reader, writer = await asyncio.open_connection(self.settings.bind_address, self.settings.ami_port)
+            reader, writer = await asyncio.open_connection(AMI_ADDRESS, self.settings.ami_port)
         except OSError:
             return False
         try:

@@ -388,6 +388,11 @@ class AsteriskTelephony:
         if device.mode is ports.LegMode.NAILED and device.server_id in self.servers:
             self.servers[device.server_id].nailed.release(device)
 
+    def forget(self, device: ports.Device) -> None:
+        """The device is gone, or reached another way from now on: let a nailed leg go."""
+        if device.mode is ports.LegMode.NAILED and device.server_id in self.servers:
+            self.servers[device.server_id].nailed.forget(device)
+
     def serve(self, server_id: ServerId, leg_id: LegId, reservation_id: ReservationId) -> None:
         """See ports.Telephony."""
         self.servers[server_id].calls.aliases[leg_id] = LegId(reservation_id)

@@ -71,7 +71,8 @@ def check_flow(path: Path, known: Known | None = None) -> tuple[Flow | None, Pro
 def load_flows(folder: Path, previous: Flows | None = None, known: Known | None = None) -> Flows:
     """Read every ``*.yaml`` of ``folder``. Never raises for a bad file: its flow stays as it was in ``previous``.
 
-    A flow whose file is gone is gone.
+    A flow whose file is gone is gone. Where there was none before, one that only names what is not ``known`` is taken
+    all the same: the rest of it serves callers.
     """
     before = previous.flows if previous else {}
     flows: dict[str, Flow] = {}
@@ -85,6 +86,8 @@ def load_flows(folder: Path, previous: Flows | None = None, known: Known | None 
         if flow is None and path.stem in before:
             stale.add(path.stem)
             flow = before[path.stem]
+        elif flow is None and known is not None:
+            flow, _ = check_flow(path)
         if flow is not None:
             flows[path.stem] = flow
     return Flows(flows, tuple(errors), tuple(warnings), frozenset(stale))

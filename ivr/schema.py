@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from yaml.nodes import MappingNode
 from yaml.nodes import Node as YamlNode
 
+from contactcenter.queues.model import name_key
 from ivr.documents import Problems, Reader
 from ivr.flow import Flow, Prompt
 from ivr.nodes import DIGITS, Choice, Enqueue, HangUp, Hours, Menu, Node, Say, Set, Span
@@ -27,7 +28,7 @@ MAX_LEVEL = 100
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a flow may refer to outside its file; None leaves a kind of reference unchecked."""
+    """What a flow may refer to outside its file; None leaves a kind of reference unchecked. Queues in any case."""
 
     queues: Collection[str] | None = None
     skills: Collection[str] | None = None
@@ -229,7 +230,7 @@ class FlowReader:
     def _enqueue(self, node: YamlNode) -> Node | None:
         found = self._entries(node, ["queue"], ["priority", "skills"])
         queue = self._read.word(found["queue"], "queue", NAME) if "queue" in found else ""
-        if queue and self._known.queues is not None and queue not in self._known.queues:
+        if queue and self._known.queues is not None and name_key(queue) not in map(name_key, self._known.queues):
             self._problems.error(found["queue"], f"the queue {queue!r} does not exist")
         return Enqueue(queue, self._priority(found), self._skills(found))
 

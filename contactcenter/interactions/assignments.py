@@ -166,6 +166,7 @@ class Assignments:
         if item is None or queue is None:
             raise NotFound("queue-unknown" if queue is None else "interaction-unknown", {"queue": order.queue})
         item.advance(Step.ENQUEUED)
+        item.in_fallback = False
         item.choices = tuple(order.choices)
         now = self._clock.now()
         rows = self._leave_queue(item, now)
@@ -208,16 +209,22 @@ class Assignments:
     def flow_left(self, server_id: ServerId, leg_id: LegId, exit: ports.FlowExit) -> None:
         """Remember how a flow ended without a queue; the caller's end comes from the PBX."""
         item = self.picture.find_by_leg(server_id, leg_id)
-        if item is None or exit is ports.FlowExit.FALLBACK:
+        if item is None:
+            return
+        if exit is ports.FlowExit.FALLBACK:
+            item.in_fallback = True
             return
         item.end_reason = exit.value
         self._guarded(item.advance, Step.FLOW_LEFT)
 
     def what_next(self, server_id: ServerId, leg_id: LegId) -> str:
-        """Tell a caller whose music, fallback or conversation ended what to do: ``hold``, ``ivr`` or ``hangup``."""
+        """Tell a caller whose music, fallback or conversation ended: ``hold``, ``ivr``, ``hangup`` or ``stay``.
+
+        One whose flow could not go on would only meet the same fault again; after a restart of ours he may try it.
+        """
         item = self.picture.find_by_leg(server_id, leg_id)
         if item is None or item.phase is Phase.FLOW:
-            return "ivr"
+            return "stay" if item is not None and item.in_fallback else "ivr"
         return "hold" if item.phase in (Phase.WAITING, Phase.ALERTING) else "hangup"
 
     # ------------------------------------------------------------ decisions of the router

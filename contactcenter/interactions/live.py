@@ -125,6 +125,12 @@ class Picture:
         self.agents[agent.agent_id] = agent
         self._by_endpoint[agent.device.server_id, agent.device.endpoint] = agent
 
+    def remove_agent(self, agent: LiveAgent) -> None:
+        """Forget an agent who is none any more."""
+        self._by_endpoint = {key: one for key, one in self._by_endpoint.items() if one.agent_id != agent.agent_id}
+        self.agents.pop(agent.agent_id, None)
+        self.touch(f"agent:{agent.agent_id}")
+
     def find_by_endpoint(self, server_id: ServerId, endpoint: str) -> LiveAgent | None:
         """Return the agent reached at an endpoint."""
         return self._by_endpoint.get((server_id, endpoint))

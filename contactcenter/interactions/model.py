@@ -175,6 +175,7 @@ class Interaction:
     ended_at: datetime | None = None
     outcome: Outcome | None = None
     end_reason: str = ""
+    in_fallback: bool = False  # the flow could not go on; of this run of the server only
 
     def advance(self, step: Step) -> None:
         """Take one step of the table. Raises IllegalStep and changes nothing when the table has no such row."""

@@ -361,7 +361,7 @@ class FlowDesk(Protocol):
         ...
 
     def what_next(self, server_id: ServerId, leg_id: LegId) -> str:
-        """What a caller whose hold music or conversation ended does now: ``hold``, ``ivr`` or ``hangup``."""
+        """What a caller whose hold music or conversation ended does now: ``hold``, ``ivr``, ``hangup``, or ``stay``."""
         ...
 
     def flow_left(self, server_id: ServerId, leg_id: LegId, exit: FlowExit) -> None:

@@ -65,6 +65,10 @@ class UserService:
         self._attempts = attempts
         self.principals = principals
 
+    def locked(self, connection: Connection) -> set[UserId]:
+        """Return the ids of the users who may not sign in; within ``database.read``."""
+        return store.locked(connection)
+
     # ------------------------------------------------------------------ sessions
 
     async def sign_in(self, login: str, password: str, *, address: str, browser: str = "") -> SignedIn:

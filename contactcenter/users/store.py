@@ -97,6 +97,11 @@ def is_last_administrator(connection: Connection, role: str, user_id: UserId) ->
     return connection.execute(others).scalar_one() == 0
 
 
+def locked(connection: Connection) -> set[UserId]:
+    """Return the ids of the users who may not sign in."""
+    return set(map(UserId, connection.execute(select(_users.id).where(~_users.is_active)).scalars()))
+
+
 def save_user(tx: Transaction, user: User, *, is_new: bool) -> None:
     """Store a user."""
     values: dict[str, Any] = {name: getattr(user, name) for name in _PLAIN} | {"login_key": login_key(user.login)}

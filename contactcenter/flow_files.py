@@ -1,0 +1,103 @@
+"""The call flows in force: read from their files, and again when a file changes or what they name comes or goes."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from contactcenter.core.tasks import TaskSupervisor
+from ivr.documents import Problem
+from ivr.flow import Flow
+from ivr.loader import Flows, load_flows
+from ivr.prompts import PromptFiles
+from ivr.schema import Known
+
+log = structlog.get_logger(__name__)
+
+WATCH_SECONDS: Final = 2.0
+Stamp = tuple[tuple[str, int, int], ...]
+
+
+class FlowFiles:
+    """One folder of flows. ``find`` answers with the flow in force; a call under way keeps the one it began with."""
+
+    def __init__(self, folder: Path, prompts: PromptFiles, tasks: TaskSupervisor) -> None:
+        self.folder = folder
+        self.prompts = prompts
+        self.flows = Flows()
+        self._tasks = tasks
+        self._seen: tuple[Stamp, Known] | None = None
+
+    def find(self, name: str) -> Flow | None:
+        """Return the flow in force under a name."""
+        return self.flows.find(name)
+
+    async def read(self, known: Known) -> None:
+        """Read the folder unless nothing changed since; a refused file leaves its flow as it was."""
+        seen = (await asyncio.to_thread(stamp, self.folder), known)
+        if seen == self._seen:
+            return
+        flows = await asyncio.to_thread(load_flows, self.folder, self.flows, known)
+        for problem in flows.errors:
+            if problem not in self.flows.errors:
+                log.error("flow-invalid", file=str(problem.file), line=problem.line, reason=problem.reason)
+        await self._speak(flows)
+        self.flows, self._seen = flows, seen
+
+    async def _speak(self, flows: Flows) -> None:
+        """At the start calls do not wait for speech; later a flow is in force once its texts are spoken."""
+        if self._seen is None:
+            self._tasks.spawn("prompts", self.prompts.prepare(flows.flows.values()))
+        else:
+            await self.prompts.prepare(flows.flows.values())
+
+    async def watch(self, changed: Callable[[], None]) -> None:
+        """For ever: tell when a file is not what was read."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            now = await asyncio.to_thread(stamp, self.folder)
+            if self._seen is None or now != self._seen[0]:
+                changed()
+
+    def degraded(self, dialed: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Return what is wrong with the flows that numbers lead to (number -> flow), for health and screens."""
+        return [
+            {
+                "code": "flow-invalid",
+                "since": None,
+                "fields": {"file": one.file, "line": one.line, "reason": one.reason},
+            }
+            for one in problems_in_use(self.flows, dialed)
+        ]
+
+
+def problems_in_use(flows: Flows, dialed: Mapping[str, str]) -> list[Problem]:
+    """Return the problems of flows that numbers lead to, one without a file among them, and of the folder itself."""
+    wrong = {Path(problem.file).stem for problem in flows.errors}
+    found = [one for one in flows.errors if not one.file.endswith(".yaml") or Path(one.file).stem in dialed.values()]
+    lost = {name: number for number, name in dialed.items() if name not in flows.flows and name not in wrong}
+    return found + [
+        Problem(f"{name}.yaml", 0, f"no such file, but the number {number} leads to it")
+        for name, number in sorted(lost.items())
+    ]
+
+
+def known_names(
+    queues: Iterable[tuple[str, str]], skills: Iterable[str], has_sound: Callable[[str], bool] | None = None
+) -> Known:
+    """Return what flows may name: queues (id, name), skills by name, and the PBX's own sounds where they are known."""
+    return Known(frozenset(name for queue in queues for name in queue), frozenset(skills), has_sound)
+
+
+def stamp(folder: Path) -> Stamp:
+    """Return what changes with the folder's flow files: name, time of change and size of each."""
+    found = []
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            status = path.stat()
+        except OSError:
+            continue
+        found.append((path.name, status.st_mtime_ns, status.st_size))
+    return tuple(found)

@@ -1,0 +1,92 @@
+"""Flows: read again when a file changes; a typo is named with file, line and reason, and harms nobody before."""
+
+import os
+
+import pytest
+
+from contactcenter.core.tasks import TaskSupervisor
+from contactcenter.flow_files import FlowFiles, known_names
+from ivr.prompts import PromptFiles
+
+GOOD = "start: queue\nnodes:\n  queue: {kind: enqueue, queue: %s}\n"
+KNOWN = known_names([("q1", "Support")], ["german"])
+
+
+@pytest.fixture
+async def files(tmp_path):
+    tasks = TaskSupervisor()
+    yield FlowFiles(tmp_path, PromptFiles(tmp_path / "prompts"), tasks)
+    await tasks.close()
+    assert tasks.failures == {}
+
+
+def write(files, text, name="main", at=1):
+    path = files.folder / f"{name}.yaml"
+    path.write_text(text)
+    os.utime(path, (at, at))
+
+
+async def test_a_queue_that_does_not_exist_is_named_with_its_line(files):
+    write(files, GOOD % "suport")
+    await files.read(KNOWN)
+    (told,) = files.degraded({"2000": "main"})
+    assert told["code"] == "flow-invalid"
+    assert told["fields"] == {"file": "main.yaml", "line": 3, "reason": "the queue 'suport' does not exist"}
+    assert files.find("main") is not None, "at the start the rest of it serves callers"
+
+
+@pytest.mark.parametrize("name", ["support", "SUPPORT", "q1"])
+async def test_queues_are_named_in_any_case_or_by_id(files, name):
+    write(files, GOOD % name)
+    await files.read(KNOWN)
+    assert files.degraded({"2000": "main"}) == []
+
+
+async def test_a_typo_leaves_the_version_in_force(files):
+    write(files, GOOD % "support")
+    await files.read(KNOWN)
+    before = files.find("main")
+    for at, text in enumerate([GOOD % "suport", "start: [\n"], 2):
+        write(files, text, at=at)
+        await files.read(KNOWN)
+        assert files.find("main") == before
+        assert [one["code"] for one in files.degraded({"2000": "main"})] == ["flow-invalid"]
+    write(files, "title: new\n" + GOOD % "support", at=9)
+    await files.read(KNOWN)
+    assert files.degraded({"2000": "main"}) == []
+
+
+async def test_a_queue_that_comes_makes_the_flow_whole(files):
+    write(files, GOOD % "sales")
+    await files.read(KNOWN)
+    assert files.degraded({"2000": "main"}) != []
+    await files.read(known_names([("q1", "Support"), ("q2", "Sales")], ["german"]))
+    assert files.degraded({"2000": "main"}) == []
+
+
+async def test_only_flows_that_numbers_lead_to_count(files):
+    write(files, GOOD % "suport", "draft")
+    await files.read(KNOWN)
+    assert files.degraded({"2000": "gone"}) == [
+        {
+            "code": "flow-invalid",
+            "since": None,
+            "fields": {"file": "gone.yaml", "line": 0, "reason": "no such file, but the number 2000 leads to it"},
+        }
+    ]
+
+
+async def test_the_watch_tells_of_a_changed_file(files, monkeypatch):
+    monkeypatch.setattr("contactcenter.flow_files.WATCH_SECONDS", 0)
+    write(files, GOOD % "support")
+    await files.read(KNOWN)
+    write(files, GOOD % "sales", at=5)
+
+    class Told(Exception):
+        pass
+
+    def tell():
+        raise Told
+
+    with pytest.raises(Told):
+        await files.watch(tell)
