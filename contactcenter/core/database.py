@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 LINGER: Final = 0.010  # seconds a batch of tail units waits for company: a commit costs more than what is in it
+COMPANY: Final = 32  # units: with so many there already nobody waits
 MAX_BATCH: Final = 500
 RETRY_PAUSE: Final = 0.5
 MAX_BACKLOG: Final = 200_000
@@ -208,7 +209,7 @@ class SqliteDatabase:
         self._taken = len(batch)
         self._backlog.clear()
         unit = self._next(RETRY_PAUSE if batch else None)
-        if unit is not None and self._queue.qsize() < MAX_BATCH:
+        if unit is not None and self._queue.qsize() < COMPANY:
             self._hurry.wait(LINGER)
         self._hurry.clear()
         while unit is not None:
