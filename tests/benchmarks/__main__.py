@@ -10,7 +10,7 @@ from importlib import import_module
 
 from tests.benchmarks.report import Report, out_folder
 
-NAMES = ("call_cpu", "pop")
+NAMES = ("alert", "call_cpu", "journal", "pop", "start")
 
 
 def main() -> int:

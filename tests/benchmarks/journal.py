@@ -1,0 +1,156 @@
+"""Durable events a second into the journal of an SQLite file, with ordinary commits beside.
+
+Events go the way the router's do (``write_behind``), as fast as they are committed, a bounded number on the way; 20
+times a second somebody's use case writes a row and waits for its commit (``write``), as pages do. Every commit is
+synchronous (FULL), the events table has its indexes. An event's latency is from handing it over to the answer of its
+commit. At the end the file must hold every event once, without a gap in the numbers.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+import tempfile
+import time
+from argparse import ArgumentParser, Namespace
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop
+from sqlalchemy import update
+
+import contactcenter.agents.store
+import contactcenter.customers.store
+import contactcenter.interactions.store
+import contactcenter.queues.store
+import contactcenter.tickets.store
+import contactcenter.users.store  # noqa: F401 - the whole schema
+from contactcenter.core.clock import Clock, SystemClock
+from contactcenter.core.database import SqliteDatabase
+from contactcenter.core.events import Envelope, Event, journal_table
+from contactcenter.core.ids import AgentId, InteractionId, QueueId, ReservationId, SiteId, TimeOrderedIds
+from contactcenter.core.migrations import migrate
+from contactcenter.interactions.model import ReservationMade
+from tests.benchmarks.report import Report
+
+ROWS_PER_SECOND, MILLISECONDS = 30_000, 20.0
+ROWS_PER_UNIT = 3
+ORDINARY = 20.0
+
+
+def options(parser: ArgumentParser) -> None:
+    """What may be set."""
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--on-the-way", type=int, default=400, help="events handed over and not yet committed")
+
+
+def run(given: Namespace) -> Report:
+    """Measure."""
+    report = Report("journal", vars(given))
+    with tempfile.TemporaryDirectory(prefix="cc-journal-") as folder:
+        uvloop.run(_measure(given, report, Path(folder) / "journal.db"))
+    return report
+
+
+async def _measure(given: Namespace, report: Report, path: Path) -> None:
+    clock = SystemClock()
+    database = SqliteDatabase(path, clock, SiteId("main"))
+    migrate(database.engine)
+    await database.open()
+    load = Load(database, given.on_the_way)
+    beside = asyncio.get_running_loop().create_task(ordinary(database, report))
+    began, cpu = time.perf_counter(), time.process_time()
+    await load.run(given.seconds)
+    took, cpu = time.perf_counter() - began, time.process_time() - cpu
+    beside.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await beside
+    await database.close()
+    for at, rows, latency in load.commits:
+        report.sample(kind="commit", at=round(at - began, 5), rows=rows, oldest_ms=round(1000 * latency, 3))
+    report.figure("rows_per_second", load.committed / took, "1/s", at_least=ROWS_PER_SECOND)
+    report.percentiles("acknowledged", load.latencies, "ms", {99: MILLISECONDS})
+    waits = [one["ms"] for one in report.samples if one["kind"] == "ordinary"]
+    report.percentiles("ordinary_commit", waits, "ms", {99: MILLISECONDS})
+    report.figure("ordinary_commits_per_second", len(waits) / took, "1/s", at_least=0.9 * ORDINARY)
+    report.figure("cpu_us_per_row", 1e6 * cpu / load.committed, "us")
+    report.figure("rows_missing", missing(path, load.committed), "rows", at_most=0)
+
+
+class Load:
+    """Hands events over and notes when they are durable."""
+
+    def __init__(self, database: SqliteDatabase, on_the_way: int) -> None:
+        self.committed = 0
+        self.latencies: list[float] = []  # milliseconds, one per unit
+        self.commits: list[tuple[float, int, float]] = []
+        self._database = database
+        self._bound = on_the_way
+        self._handed: deque[float] = deque()
+        self._waiting = 0
+        self._room = asyncio.Event()
+        self._clock = SystemClock()
+        self._events = made(self._clock)
+        self._next = 0
+        database.on_committed = self._committed
+
+    async def run(self, seconds: float) -> None:
+        """Keep ``on_the_way`` events before the writer for so long; return when all are committed."""
+        until = time.perf_counter() + seconds
+        while time.perf_counter() < until:
+            while self._waiting < self._bound:
+                self._hand_over()
+            self._room.clear()
+            await self._room.wait()
+        await self._database.flush()
+
+    def _hand_over(self) -> None:
+        now = self._clock.now()
+        first = self._next
+        self._next = (first + ROWS_PER_UNIT) % len(self._events)
+        events = [Envelope(event, now) for event in self._events[first : first + ROWS_PER_UNIT]]
+        self._handed.append(time.perf_counter())
+        self._waiting += ROWS_PER_UNIT
+        self._database.write_behind(events)
+
+    def _committed(self, envelopes: Sequence[Envelope], told: bool) -> None:
+        if not told:
+            return  # somebody's ordinary commit
+        now = time.perf_counter()
+        latency = now - self._handed.popleft()
+        self.latencies.append(1000 * latency)
+        self.committed += len(envelopes)
+        self._waiting -= len(envelopes)
+        if self.commits and now - self.commits[-1][0] < 0.0005:
+            at, rows, oldest = self.commits[-1]
+            self.commits[-1] = (at, rows + len(envelopes), max(oldest, latency))
+        else:
+            self.commits.append((now, len(envelopes), latency))
+        self._room.set()
+
+
+def made(clock: Clock) -> list[Event]:
+    """Make the events beforehand, of the size and with the spread of subjects of a router's."""
+    new = TimeOrderedIds(clock).new
+    why = {"rule": "longest-idle", "number": 1, "considered": 7, "candidates": 3}
+    return [
+        ReservationMade(InteractionId(new()), ReservationId(new()), AgentId(new()), QueueId(new()), clock.now(), why)
+        for _ in range(1000 * ROWS_PER_UNIT)
+    ]
+
+
+async def ordinary(database: SqliteDatabase, report: Report) -> None:
+    """For ever: a row written and waited for, as often as ``ORDINARY`` says."""
+    while True:
+        begin = time.perf_counter()
+        await database.write(lambda tx: tx.execute(update(journal_table).values(created_at=tx.now)) and None)
+        took = time.perf_counter() - begin
+        report.sample(kind="ordinary", ms=round(1000 * took, 3))
+        await asyncio.sleep(max(0.0, 1 / ORDINARY - took))
+
+
+def missing(path: Path, expected: int) -> int:
+    """Return how many events are not there, or whose number is not the next."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        count, first, last = connection.execute("SELECT count(*), min(seq), max(seq) FROM events").fetchone()
+    return abs(expected - count) + abs(last - first + 1 - count)
