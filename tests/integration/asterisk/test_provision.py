@@ -140,7 +140,7 @@ async def test_cel_tells_the_call(ami: AmiLine, agi: ScriptedAgi, pbx: Pbx) -> N
             await asyncio.sleep(0.05)
     found = rows()
     of_caller = [row["event"] for row in found if row["uniqueid"] == caller and row["event"] != "LINKEDID_END"]
-    assert of_caller == ["CHAN_START", "ANSWER", "BRIDGE_ENTER", "BRIDGE_EXIT", "HANGUP"]
+    assert of_caller == ["CHAN_START", names.CEL_HOLD, "ANSWER", "BRIDGE_ENTER", "BRIDGE_EXIT", "HANGUP"]
     entered = [json.loads(row["extra"])["bridge_id"] for row in found if row["event"] == "BRIDGE_ENTER"]
     assert len(entered) == 2
     assert len(set(entered)) == 1
