@@ -332,7 +332,7 @@ async def test_a_desk_phone_is_picked_up_by_hand(open_page: Open, server: DeskSe
     device = {"usable": True, "state": "RINGING", "kind": "desk", "endpoint": "agent-1001", "mode": "ring"}
     server.slots["desktop"]["me"] = me(work="reserved", device=device)
     async with open_page("/desk", ready="[data-testid=hero]") as watched:
-        await expect(watched.page.get_by_text("Pick up your phone")).to_be_visible()
+        await expect(watched.page.get_by_test_id("hero").get_by_text("Pick up your phone")).to_be_visible()
         await expect(watched.page.get_by_test_id("answer")).to_be_hidden()
         await expect(watched.page.get_by_test_id("reject")).to_be_visible()
 
