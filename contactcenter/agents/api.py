@@ -37,7 +37,9 @@ from contactcenter.core.web.schemas import (
 routes = Routes()
 Extension = Annotated[str, Field(pattern=r"^[0-9]{2,10}$")]
 Level = Annotated[int, Field(ge=1, le=10)]
-Capacity = Annotated[int, Field(ge=1, le=10)]
+Capacity = Annotated[
+    int, Field(ge=1, le=1, description="calls at once; only 1 until second calls and conferences exist")
+]
 Skills = Annotated[dict[Id, Level], Field(max_length=200)]
 
 

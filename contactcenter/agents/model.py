@@ -18,11 +18,12 @@ from contactcenter.core.ids import AgentId, DeviceId, ServerId, SiteId, SkillId,
 MAX_LEVEL: Final = 10
 _EXTENSION: Final = re.compile(r"[0-9]{2,10}", re.ASCII)
 _CODE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,59}", re.ASCII)
-# The address is written into a configuration file of the PBX: nothing but these shapes may pass.
+# The address is written into a configuration file of the PBX: nothing but these shapes may pass, and nothing that
+# provisioning refuses, or the next start would fail.
 _CONTACT_URI: Final = re.compile(
-    r"sips?:[A-Za-z0-9._-]{1,64}@(?:[A-Za-z0-9.-]{1,120}|\[[0-9A-Fa-f:]{2,40}\])(?::[0-9]{1,5})?(?:;transport=(?:udp|tcp|tls))?",
-    re.ASCII,
+    r"sip:[a-z0-9_-]{1,40}@[A-Za-z0-9.-]{1,120}:(?P<port>[0-9]{1,5})(?:;transport=(?:udp|tcp))?", re.ASCII
 )
+MAX_PORT: Final = 65_535
 
 
 class PresenceState(StrEnum):
@@ -192,8 +193,10 @@ def check_code(code: str) -> None:
 
 
 def check_contact_uri(uri: str, kind: DeviceKind) -> None:
-    """Raise Invalid unless ``uri`` is empty or a plain SIP address of a desk phone."""
-    if uri and (kind is not DeviceKind.DESK or not _CONTACT_URI.fullmatch(uri)):
+    """Raise Invalid unless ``uri`` is empty or a plain SIP address of a desk phone: ``sip:1001@10.0.0.7:5060``."""
+    shape = _CONTACT_URI.fullmatch(uri)
+    is_address = kind is DeviceKind.DESK and shape is not None and 1 <= int(shape["port"]) <= MAX_PORT
+    if uri and not is_address:
         raise Invalid("invalid", {"contact_uri": "not-a-sip-address"})
 
 

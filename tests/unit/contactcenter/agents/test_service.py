@@ -211,10 +211,9 @@ async def test_only_an_agent_has_an_own_agent(floor):
 @pytest.mark.parametrize(
     "uri",
     [
-        "sip:1001@10.0.0.5",
+        "sip:1001@10.0.0.5:5060",
         "sip:1001@phone.example:5062",
-        "sips:a.b-c@host;transport=tls",
-        "sip:x@[2001:db8::1]:5060",
+        "sip:a_b-c@host:5061;transport=tcp",
         "",
     ],
 )
