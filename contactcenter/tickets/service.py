@@ -1,6 +1,6 @@
 """Use cases of tickets and their policies."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +28,8 @@ from contactcenter.tickets.model import (
     under_policy,
 )
 
+InteractionReach = Callable[[Principal, str], Awaitable[None]]
+"""Raises NotFound unless the interaction exists and the principal may refer to it."""
 _CHANGEABLE = frozenset({"state", "subject", "note", "is_reply"})
 
 
@@ -49,6 +51,7 @@ class TicketService:
         self._clock = clock
         self._ids = ids
         self._customers = customers
+        self.reach: InteractionReach = _out_of_reach  # the interactions room's, bound after construction
 
     # ------------------------------------------------------------------ for the program itself
 
@@ -106,11 +109,13 @@ class TicketService:
     ) -> Ticket:
         """Open a case, assigned to the principal and his team, under the policy named or the site's default.
 
-        Raises NotFound for a person out of reach, Invalid for a policy that does not exist.
+        Raises NotFound for a person or an interaction out of reach, Invalid for a policy that does not exist.
         """
         require(principal, Right.TICKETS_WRITE)
         if person_id:
             await self._customers.get_person(principal, person_id)
+        if interaction_id:
+            await self.reach(principal, interaction_id)
         site = self._database.site_id
 
         def work(tx: Transaction) -> Ticket:
@@ -218,6 +223,10 @@ def _policy(known: Sequence[SlaPolicy], policy_id: str | None) -> SlaPolicy | No
         if policy.policy_id == policy_id:
             return policy
     raise Invalid("invalid", {"policy_id": "unknown"})
+
+
+async def _out_of_reach(principal: Principal, interaction_id: str) -> None:
+    raise NotFound("not-found", {"interaction_id": interaction_id})
 
 
 def _team(principal: Principal) -> TeamId | None:

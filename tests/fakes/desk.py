@@ -49,6 +49,7 @@ class Desk:
             self.rooms.customers,
             lambda one: explain_waiting(room.engine, one, room.time.timestamp()),
         )
+        self.rooms.tickets.reach = self.service.check_reach
 
     async def agent(self, login: str, extension: str, team: TeamId | None = None, **more: Any) -> Principal:
         """A signed-in agent with a row, ready at his phone."""

@@ -49,6 +49,12 @@ async def test_tickets(site):
     gold = (await site.browsers["admin"]("POST", "/api/v1/sla-policies", policy, status=201)).data
     ines = site.browsers["ines"]
     body = {"subject": "VPN drops", "interaction_id": "01hcall", "note": "first\nsecond"}
+    await ines("POST", "/api/v1/tickets", body, status=404)
+
+    async def reach(principal, interaction_id):
+        assert interaction_id == "01hcall"
+
+    site.tickets.reach = reach
     made = (await ines("POST", "/api/v1/tickets", body, status=201)).data
     assert (made["number"], made["policy_id"], made["due_kind"]) == (10001, gold["id"], "reply")
     assert (made["opened_at"], made["due_at"]) == ("2026-01-05T09:00:00.000Z", "2026-01-05T10:00:00.000Z")
@@ -62,9 +68,19 @@ async def test_tickets(site):
     whole = (await ines("GET", f"/api/v1/tickets/{made['id']}", status=200)).data
     assert [(n["text"], n["is_reply"]) for n in whole["notes"]] == [("first\nsecond", False), ("We are on it", True)]
     for query in ({"state": "pending"}, {"q": "vpn"}, {"interaction_id": "01hcall"}, {"order": "due"}):
-        assert (await ines("GET", "/api/v1/tickets", params=query, status=200)).data["items"] == [changed], query
+        items = (await ines("GET", "/api/v1/tickets", params=query, status=200)).data["items"]
+        assert [{name: one[name] for name in changed} for one in items] == [changed], query
     conflict = await ines("PATCH", f"/api/v1/tickets/{made['id']}", {"state": "closed"}, status=409)
     assert conflict.data["error"] == {"code": "ticket-state", "fields": {"state": "pending"}}
+
+
+async def test_an_agent_takes_one_call_at_a_time(site):
+    user = (await site.browsers["admin"]("GET", "/api/v1/agents", status=200)).data["items"][0]
+    for voice, status in ((1, 200), (2, 400), (0, 400)):
+        path = f"/api/v1/agents/{user['id']}"
+        answer = await site.browsers["admin"]("PATCH", path, {"voice_capacity": voice}, status=status)
+    assert answer.data["error"]["code"] == "invalid"
+    assert set(answer.data["error"]["fields"]) == {"voice_capacity"}
 
 
 @pytest.mark.parametrize("field", ["subject", "state", "note"])

@@ -17,6 +17,7 @@ from contactcenter.customers.store import people_table
 from contactcenter.interactions import ports, store
 from contactcenter.interactions.model import Interaction, Phase
 from contactcenter.interactions.service import MAX_NOTE, Filters
+from contactcenter.tickets.service import TicketFilter
 from routing import commands as routing
 from tests.fakes.room import queue
 
@@ -349,6 +350,17 @@ async def test_reach_of_an_interaction(floor: Floor) -> None:
     for principal, one in ((floor.bob, item.interaction_id), (SYSTEM, "nothing")):
         with pytest.raises(NotFound):
             await floor.service.check_reach(principal, one)
+
+
+async def test_a_ticket_names_an_interaction_in_reach_or_none(floor: Floor) -> None:
+    item = talking(floor)
+    tickets = floor.desk.rooms.tickets
+    made = await tickets.open_ticket(floor.ann, "VPN drops", interaction_id=item.interaction_id)
+    assert made.interaction_id == item.interaction_id
+    for principal, one in ((floor.eve, item.interaction_id), (floor.ann, "nothing")):
+        with pytest.raises(NotFound):
+            await tickets.open_ticket(principal, "VPN drops", interaction_id=one)
+    assert (await tickets.list_tickets(SYSTEM, Paging(), TicketFilter())).items == [made]
 
 
 # ------------------------------------------------------------------ reading

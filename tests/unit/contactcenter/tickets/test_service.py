@@ -19,6 +19,12 @@ async def desk(rooms):
     rooms.ben = await rooms.agent("ben", "1003", hamburg.team_id)
     rooms.chen = await rooms.agent("chen", "1002", berlin.team_id)
     rooms.person = (await rooms.customers.create_person(SYSTEM, {"name": "Marta"})).person_id
+
+    async def reach(principal, interaction_id):
+        if interaction_id not in {"call1", "c1"}:
+            raise NotFound("not-found")
+
+    rooms.tickets.reach = reach
     rooms.standard = await rooms.tickets.save_policy(SYSTEM, "Standard", 3600.0, 86_400.0, is_default=True)
     return rooms
 
@@ -49,6 +55,8 @@ async def test_numbers_go_on_also_after_a_refused_ticket(desk):
         await desk.tickets.open_ticket(desk.ines, "two", policy_id="none")
     with pytest.raises(NotFound):
         await desk.tickets.open_ticket(desk.ines, "three", person_id="nobody")
+    with pytest.raises(NotFound):
+        await desk.tickets.open_ticket(desk.ines, "three", interaction_id="another's")
     assert (await desk.tickets.open_ticket(desk.ines, "four")).number == 10002
 
 
