@@ -214,7 +214,7 @@ class NailedLegs:
     def _disarmed(self, reservation_id: ReservationId, future: "asyncio.Future[Message]") -> None:
         alert = self.alerts.get(reservation_id)
         if alert is not None and _is_known(future):
-            fields = {"Channel": alert.order.caller_leg, "Variable": "SHARED(CC_BRIDGED)"}
+            fields = {"Channel": alert.order.caller_leg, "Variable": f"SHARED({names.SHARED_CLAIM})"}
             self._send("Getvar", fields, lambda future: self._asked(reservation_id, future))
 
     def _asked(self, reservation_id: ReservationId, future: "asyncio.Future[Message]") -> None:
