@@ -49,6 +49,7 @@ from routing.why import render
 
 log = structlog.get_logger(__name__)
 
+ENDED_KEPT = 4096  # legs remembered as ended: more than end within any FastAGI request's delay
 RING_MARGIN = 2.0  # seconds the PBX rings longer than the reservation lasts: the router's timer rules
 _NOT_THE_AGENT = {ports.AlertFailure.CALLER_GONE, ports.AlertFailure.LOST}
 
@@ -90,6 +91,7 @@ class Assignments:
         self.lookup: Lookup = lambda item: None
         self.on_resync: Callable[[ports.Resynced], None] = lambda fact: None
         self.illegal_steps = 0
+        self._ended: dict[tuple[ServerId, LegId], None] = {}  # legs that ended lately, oldest first
         self.actor = ""  # the user whose choice the router is carrying out in this very call
         self._publisher = publisher
         self._clock = clock
@@ -140,6 +142,8 @@ class Assignments:
         """Begin an interaction; a second report of the same leg (AMI and AGI race) changes nothing."""
         if self.picture.find_by_leg(fact.server_id, fact.leg_id) is not None:
             return
+        if (fact.server_id, fact.leg_id) in self._ended:
+            return  # the caller's FastAGI request was slower than the news of his hang-up
         item = Interaction(
             interaction_id=InteractionId(self._ids.new()),
             server_id=fact.server_id,
@@ -450,6 +454,9 @@ class Assignments:
         self._tell(item, over, rows=rows)
 
     def _leg_ended(self, fact: ports.LegEnded) -> None:
+        self._ended[fact.server_id, fact.leg_id] = None
+        if len(self._ended) > ENDED_KEPT:
+            del self._ended[next(iter(self._ended))]
         item = self.picture.find_by_leg(fact.server_id, fact.leg_id)
         if item is not None:
             self.customer_left(item, fact.at, fact.cause, fact.reason)
@@ -496,6 +503,8 @@ class Assignments:
 
     def _alert_ended(self, fact: ports.AlertEnded) -> None:
         item = self.picture.find_by_reservation(fact.reservation_id)
+        if item is not None and item.segment is not None and item.segment.segment_id == fact.reservation_id:
+            return  # it became a conversation after all
         self.picture.release(fact.reservation_id)
         rejected = item is not None and item.alert is not None and item.alert.is_rejected
         if rejected:

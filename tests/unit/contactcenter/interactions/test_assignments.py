@@ -48,6 +48,28 @@ def test_a_queue_that_was_deactivated_takes_no_calls(name: str) -> None:
     assert (late.phase, waiting.phase) == (Phase.FLOW, Phase.WAITING)
 
 
+def test_a_flow_slower_than_the_hang_up_begins_no_second_interaction() -> None:
+    """A ghost in a queue would ring one agent after the other for nobody."""
+    room = make_room()
+    room.leg_ends(CALLER)
+    arrived = ports.CallArrived(SERVER, LegId(CALLER), CALLER, "+4930901820", "", "2000", room.time.now())
+    room.assignments.call_arrived(arrived)
+    assert not room.picture.interactions
+    with pytest.raises(NotFound):
+        room.assignments.enqueue(SERVER, LegId(CALLER), ports.EnqueueOrder(QUEUE))
+
+
+def test_an_alert_that_became_a_conversation_is_not_over_when_it_is_said_so() -> None:
+    room = make_room()
+    item, leg = talking(room)
+    room.alert_ends(leg, AlertFailure.REVOKED)
+    assert item.phase is Phase.TALKING
+    room.part(item, leg, first=leg)
+    room.leg_ends(leg)
+    assert item.segment is not None
+    assert item.segment.ended_by is EndedBy.AGENT
+
+
 def test_a_call_arrives_once_whoever_tells_first() -> None:
     """AMI's Newchannel and the FastAGI session race; the second changes nothing."""
     room = make_room()
@@ -239,7 +261,7 @@ def test_no_answer_goes_to_the_next_with_the_place_kept() -> None:
     [
         (AlertFailure.NO_ANSWER, "no-answer"),
         (AlertFailure.REJECTED, "rejected"),
-        (AlertFailure.BUSY, "phone"),
+        (AlertFailure.BUSY, "busy"),
         (AlertFailure.UNREACHABLE, "phone"),
         (AlertFailure.FAILED, "phone"),
         (AlertFailure.CALLER_GONE, ""),
