@@ -39,7 +39,7 @@ from routing.strategies import LongestIdle, PriorityThenOldest
 REVOKE_REPEAT = 5.0
 """Seconds after which an unanswered Revoke is said again."""
 KEPT_WHYS = 4096
-PENALTIES = {"no-answer": "no-answer", "lost": "no-answer", "rejected": "rejected"}
+PENALTIES = {"no-answer": "no-answer", "lost": "no-answer", "rejected": "rejected", "busy": "busy"}
 """Not-ready reason by the failure of an alert; every other failure is the phone's."""
 SIGNED_OUT = "signed-out"
 

@@ -12,7 +12,7 @@ from contactcenter.interactions.live import LiveAgent, Picture
 from contactcenter.interactions.model import Alert, Interaction, Phase, Segment
 from contactcenter.queues.model import Queue
 
-_BY_ROUTER: Final = frozenset({"no-answer", "rejected", "phone", "busy", "page-lost"})
+_BY_ROUTER: Final = frozenset({"no-answer", "rejected", "phone", "busy"})
 BEST_NAMED: Final = 2
 
 
@@ -204,6 +204,7 @@ def _wrap_up(segment: Segment, queue: Queue | None) -> dict[str, Any] | None:
     return {
         "until": segment.wrap_up_until,
         "limit": (segment.wrap_up_until - segment.ended_at).total_seconds(),
+        "extension": queue.wrap_up_extension if queue else 0.0,
         "extensions_left": max(0, (queue.extensions if queue else 0) - segment.extensions),
     }
 

@@ -236,7 +236,7 @@ class DeskServer:
             }
             for one in people
         ]
-        return web.json_response({"people": people, "tickets": tickets, "interactions": []})
+        return web.json_response({"people": people, "tickets": tickets})
 
     async def _list(self, request: web.Request) -> web.Response:
         kind = request.path.rsplit("/", 1)[1]

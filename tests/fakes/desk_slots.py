@@ -40,7 +40,6 @@ def settings() -> Slot:
         "site": "Hamburg",
         "user": {"id": "u-1", "name": "Sofia Petrova", "initials": "SP", "role": "supervisor", "login": "sofia"},
         "rights": ["live:view"],
-        "wrap_up_extension": 60,
     }
 
 
@@ -109,7 +108,7 @@ def work(state: str = "alerting", **more: Any) -> Slot:
             "ended_at": ago(72),
             "ended_by": "customer",
             "talk_time": 532.0,
-            "wrap_up": {"until": ahead(48), "limit": 120, "extensions_left": 1},
+            "wrap_up": {"until": ahead(48), "limit": 120, "extension": 60, "extensions_left": 1},
         }
     return made | more
 

@@ -223,7 +223,7 @@ def test_a_rescinded_agent_keeps_his_idle_time() -> None:
 
 @pytest.mark.parametrize(
     "failure,reason",
-    [("rejected", "rejected"), ("busy", "phone"), ("unreachable", "phone"), ("failed", "phone"), ("lost", "no-answer")],
+    [("rejected", "rejected"), ("busy", "busy"), ("unreachable", "phone"), ("failed", "phone"), ("lost", "no-answer")],
 )
 def test_a_failed_alert_makes_not_ready_with_its_reason(failure: str, reason: str) -> None:
     floor = Floor()

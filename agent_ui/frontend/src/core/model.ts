@@ -10,7 +10,6 @@ export interface Settings {
   site: string;
   user: { id: string; name: string; initials: string; role: string; login: string };
   rights: string[];
-  wrap_up_extension: number;
 }
 
 export interface Me {
@@ -68,7 +67,7 @@ export interface Work {
   disposition: string;
   note: string;
   note_saved_at: string | null;
-  wrap_up: { until: string; limit: number; extensions_left: number } | null;
+  wrap_up: { until: string; limit: number; extension: number; extensions_left: number } | null;
   tickets: TicketLine[];
 }
 

@@ -4,9 +4,9 @@ import { since, stop, until } from "../core/clock";
 import { byId, fuse, h, icon, setIcon, setText, show } from "../core/dom";
 import type { Work } from "../core/model";
 import { timer } from "../core/times";
-import { t } from "../core/texts";
+import { number, t } from "../core/texts";
 import { phone } from "./calls";
-import { act, settings } from "./state";
+import { act } from "./state";
 
 export interface CallbarActs { hangUp(id: string): void; mute(): void; why(): void }
 
@@ -81,8 +81,7 @@ function paintWrapUp(one: Work): void {
   until(big, { at: limit.until, total: limit.limit, fuse: burn, seconds: true, calm: true });
   setText(under, t("of {time} left", { time: timer(limit.limit) }));
   show(more, limit.extensions_left > 0);
-  const minutes = (settings()?.wrap_up_extension ?? 60) / 60;
-  setText(more, t("+ {n} min ({left} left)", { n: minutes, left: limit.extensions_left }));
+  setText(more, t("+ {n} min ({left} left)", { n: number(limit.extension / 60, limit.extension % 60 ? 1 : 0), left: limit.extensions_left }));
 }
 
 export function paintCallbar(one: Work | null): void {

@@ -107,7 +107,6 @@ const NOTICES: Record<string, () => string> = {
   "rejected": () => t("You rejected a call; it went to the next agent."),
   "busy": () => t("Your phone was busy; the call went to the next agent."),
   "phone": () => t("Your phone could not be reached; the call went to the next agent."),
-  "page-lost": () => t("This page did not answer for a while; the call went to the next agent."),
   "pbx": () => t("The phone system was away."),
 };
 

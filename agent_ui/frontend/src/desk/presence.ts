@@ -12,7 +12,7 @@ interface Pill { look: string; icon: IconName; word: string; since: string | nul
 
 const ICONS: Record<string, IconName> = {
   "break": "coffee", "lunch": "tools-kitchen-2", "training": "school", "no-answer": "phone-x", "rejected": "phone-x",
-  "phone": "plug-connected-x", "page-lost": "device-laptop", "busy": "phone-x", "meeting": "users", "after-call": "pencil", "pbx": "plug-connected-x",
+  "phone": "plug-connected-x", "busy": "phone-x", "meeting": "users", "after-call": "pencil", "pbx": "plug-connected-x",
 };
 
 export const reasonIcon = (code: string): IconName => ICONS[code] ?? "hourglass";

@@ -80,7 +80,6 @@ const REASONS: Record<string, () => string> = {
   "rejected": () => t("rejected a call"),
   "phone": () => t("phone not reachable"),
   "busy": () => t("phone busy"),
-  "page-lost": () => t("the desk did not answer"),
   "after-call": () => t("after the call"),
   "pbx": () => t("phone system down"),
 };

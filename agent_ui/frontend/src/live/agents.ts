@@ -25,7 +25,6 @@ const REASONS: Record<string, () => string> = {
   "no-answer": () => t("Not answered"),
   "rejected": () => t("Rejected a call"),
   "phone": () => t("Phone not reachable"),
-  "page-lost": () => t("Desk not reachable"),
   "after-call": () => t("After the call"),
   "pbx": () => t("Phone system down"),
   "break": () => t("Break"),
