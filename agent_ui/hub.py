@@ -37,7 +37,7 @@ DESKTOP, LIVE = "desktop", "live"
 class Page:
     """One open page. ``outbox`` holds encoded frames for its socket; ``wake`` tells its writer, ``gone`` its end.
 
-    ``turn`` is held by the command being carried out: a page's commands take effect in the order of their coming.
+    ``credential`` is the id of the session or token it was opened with: the page ends with it. ``turn`` is held by the command being carried out: a page's commands take effect in the order of their coming.
     """
 
     principal: Principal
@@ -47,6 +47,7 @@ class Page:
     feed: Feed
     opened_at: float
     seen_at: float
+    credential: str = ""
     outbox: deque[bytes] = field(default_factory=deque)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
@@ -96,14 +97,16 @@ class Hub:
 
     # ------------------------------------------------------------ pages
 
-    def open(self, principal: Principal, hello: protocol.Hello, settings: Mapping[str, Any]) -> Page:
+    def open(
+        self, principal: Principal, hello: protocol.Hello, settings: Mapping[str, Any], credential: str = ""
+    ) -> Page:
         """Take up a page: one that resumes gets what it missed, another a snapshot; a second desktop replaces one."""
         now = self._clock.timestamp()
         feed = self._kept_feed(principal, hello, now)
         missed = feed.since(hello.resume.epoch, hello.resume.seq) if feed and hello.resume else None
         if feed is None or missed is None:
             feed = Feed(self._ids.new())
-        page = Page(principal, hello.page, hello.instance, settings, feed, now, now)
+        page = Page(principal, hello.page, hello.instance, settings, feed, now, now, credential)
         if hello.page == DESKTOP and principal.agent_id is not None:
             self._replace_desktop(principal.agent_id, page)
         self.pages.add(page)
@@ -136,10 +139,17 @@ class Hub:
         if agent_id is not None and self._desktops.get(agent_id) is page:
             del self._desktops[agent_id]
 
-    def close_user(self, user_id: str) -> None:
-        """End every page of a user who signed out or lost his rights."""
+    def identified(self, page: Page, principal: Principal, settings: Mapping[str, Any]) -> None:
+        """Take what a page's user may see now; what he may see no more is removed from it."""
+        if page.principal.agent_id != principal.agent_id:
+            return page.close("signed-out")  # he is another agent, or none: the page begins anew
+        page.principal, page.settings = principal, settings
+        self._push(page, self._all_slots(page))
+
+    def close_credential(self, credential: str) -> None:
+        """End every page opened with this session or token; the user's others stay."""
         for page in list(self.pages):
-            if page.principal.user_id == user_id:
+            if page.credential == credential:
                 page.close("signed-out")
 
     def desktop_of(self, agent_id: AgentId) -> Page | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 import jinja2
 from aiohttp import web
@@ -19,7 +20,7 @@ from contactcenter.core.errors import Unauthenticated
 from contactcenter.core.paging import Paging
 from contactcenter.core.permissions import Principal, Right
 from contactcenter.core.texts import Texts
-from contactcenter.core.web.access import AUTHENTICATOR, SESSION_COOKIE
+from contactcenter.core.web.access import AUTHENTICATOR, SESSION_COOKIE, Identity
 from contactcenter.core.web.routes import Call, Routes
 from contactcenter.core.web.schemas import Out, Query
 from contactcenter.customers.numbers import formatted
@@ -97,7 +98,7 @@ def error_page(texts: Texts) -> Callable[[web.Request, int, str, str], web.Strea
 
     def show(request: web.Request, status: int, code: str, reference: str) -> web.StreamResponse:
         if status == web.HTTPUnauthorized.status_code:
-            response = web.Response(status=303, headers={"Location": f"/login?next={request.rel_url.path}"})
+            response = web.Response(status=303, headers={"Location": _sign_in(request.rel_url.raw_path)})
             response.del_cookie(SESSION_COOKIE, path="/")
             return response
         language = texts.choose(request.headers.get("Accept-Language", ""))
@@ -108,6 +109,12 @@ def error_page(texts: Texts) -> Callable[[web.Request, int, str, str], web.Strea
         return page
 
     return show
+
+
+def _sign_in(raw_path: str) -> str:
+    """Return where to sign in, and from there back to a page of this site. Quoted: a path may hold any character."""
+    is_ours = raw_path.startswith("/") and not raw_path.startswith(("//", "/\\"))
+    return f"/login?next={quote(raw_path, safe='/')}" if is_ours else "/login"
 
 
 @page_routes.page("/", right=Right.SIGNED_IN)
@@ -167,13 +174,13 @@ async def socket(call: Call[None]) -> web.WebSocketResponse:
     cookie = call.request.cookies.get(SESSION_COOKIE, "")
     authenticator = call.request.app[AUTHENTICATOR]
 
-    async def who_is() -> Principal:
+    async def who_is() -> Identity:
         if cookie and "Authorization" not in call.request.headers:
-            return (await authenticator.by_session(cookie)).principal
+            return await authenticator.by_session(cookie)
         _, _, token = call.request.headers.get("Authorization", "").partition(" ")
         if not token:
             raise Unauthenticated("session-over")
-        return (await authenticator.by_token(token)).principal
+        return await authenticator.by_token(token)
 
     return await call.services[SocketServer].serve(call.request, who_is)
 
@@ -202,7 +209,6 @@ class Desk:
                 "login": user.login,
             },
             "rights": sorted(right.value for right in principal.rights),
-            "wrap_up_extension": 60,
         }
 
 
@@ -232,7 +238,6 @@ class SearchOut(Out):
 
     people: list[FoundPerson]
     tickets: list[FoundTicket]
-    interactions: list[dict[str, Any]]
 
 
 class SearchIn(Query):
@@ -260,4 +265,4 @@ async def search(call: Call[None]) -> SearchOut:
             found_tickets.append(
                 FoundTicket(id=case.ticket_id, number=case.number, subject=case.subject, state=case.state.value)
             )
-    return SearchOut(people=found_people, tickets=found_tickets, interactions=[])
+    return SearchOut(people=found_people, tickets=found_tickets)

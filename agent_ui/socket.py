@@ -19,12 +19,13 @@ from contactcenter.core.clock import Clock
 from contactcenter.core.errors import ContactCenterError, Forbidden, Unauthenticated
 from contactcenter.core.permissions import Principal, Right, require
 from contactcenter.core.tasks import TaskSupervisor
-from contactcenter.core.web.access import Services
+from contactcenter.core.web.access import Identity, Services
 
 log = structlog.get_logger(__name__)
 
 HELLO_TIME: Final = 10.0
 CLOSE_TIME: Final = 2.0
+ASK_EVERY: Final = 60.0
 MAX_UNDER_WAY: Final = 32
 _CLOSE_CODES: Final = {
     "replaced": protocol.CLOSE_REPLACED,
@@ -34,8 +35,8 @@ _CLOSE_CODES: Final = {
 }
 _PAGES: Final = {DESKTOP: Right.DESK, LIVE: Right.LIVE_VIEW}
 
-WhoIs = Callable[[], Awaitable[Principal]]
-"""Asks anew who holds the session of this socket; raises Unauthenticated when it is over."""
+WhoIs = Callable[[], Awaitable[Identity]]
+"""Asks anew who holds the session or token of this socket; raises Unauthenticated when it is over."""
 PageSettings = Callable[[Principal], Awaitable[dict[str, Any]]]
 
 
@@ -60,10 +61,12 @@ class SocketServer:
             return wire
         writer = self._tasks.spawn("socket-writer", _write(wire, page))
         watch = self._tasks.spawn("socket-watch", _cut_off(request, page, writer))
+        asking = self._tasks.spawn("socket-identity", self._keep_identity(page, who_is))
         try:
             await self._read(wire, page, who_is)
         finally:
             self._hub.closed(page)
+            asking.cancel()
             page.close("restart")
             await asyncio.wait([writer], timeout=CLOSE_TIME)
             writer.cancel()
@@ -78,14 +81,26 @@ class SocketServer:
             hello = protocol.decode(frame.data) if frame.type in (WSMsgType.TEXT, WSMsgType.BINARY) else None
             if not isinstance(hello, protocol.Hello) or hello.page not in _PAGES or hello.protocol != protocol.PROTOCOL:
                 raise msgspec.DecodeError("hello of this protocol expected")
-            principal = await who_is()
-            require(principal, _PAGES[hello.page])
-            return self._hub.open(principal, hello, await self._settings(principal))
+            settings = await self._settings(require_page((await who_is()).principal, hello.page))
+            identity = await who_is()  # asked last: nothing lies between the answer and the page that hears of its end
+            principal = require_page(identity.principal, hello.page)
+            return self._hub.open(principal, hello, settings, identity.session_id or identity.token_id)
         except (TimeoutError, msgspec.DecodeError):
             await _refuse(wire, "protocol")
         except (Forbidden, Unauthenticated):
             await _refuse(wire, "signed-out")
         return None
+
+    async def _keep_identity(self, page: Page, who_is: WhoIs) -> None:
+        """Until the page goes: ask who he is, so that an end nobody told of, and other teams and rights, take effect."""
+        while not page.goodbye:
+            await asyncio.sleep(ASK_EVERY)
+            try:
+                principal = require_page((await who_is()).principal, page.name)
+                if principal != page.principal:
+                    self._hub.identified(page, principal, await self._settings(principal))
+            except (Forbidden, Unauthenticated):
+                page.close("signed-out")
 
     async def _read(self, wire: web.WebSocketResponse, page: Page, who_is: WhoIs) -> None:
         under_way: set[asyncio.Task[Any]] = set()
@@ -116,7 +131,7 @@ class SocketServer:
 
     async def _carry_out(self, page: Page, command: protocol.Command, who_is: WhoIs) -> None:
         try:
-            principal = await who_is()
+            principal = (await who_is()).principal
             data = await commands.carry_out(self._services, principal, command.name, command.data)
             page.send(protocol.Reply(command.id, ok=True, data=data))
         except Unauthenticated:
@@ -126,6 +141,12 @@ class SocketServer:
         except Exception:
             log.exception("command-failed", command=command.name)
             page.send(protocol.Reply(command.id, ok=False, error=protocol.Failure("internal")))
+
+
+def require_page(principal: Principal, name: str) -> Principal:
+    """Return the principal if he may open the page. Raises Forbidden."""
+    require(principal, _PAGES[name])
+    return principal
 
 
 async def _write(wire: web.WebSocketResponse, page: Page) -> None:

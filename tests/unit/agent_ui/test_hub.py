@@ -56,8 +56,11 @@ class Screens:
         self.degraded: list[dict[str, Any]] = []
         self.hub = Hub(self.room.picture, self.figures, self.room.time, self.room.ids, lambda: self.degraded)
 
-    def open(self, name: str, page: str = DESKTOP, instance: str = "tab-1", **more: Any) -> Client:
-        return Client(self.hub.open(agent(name), Hello(page, instance, **more), {"site": "main"})).read()
+    def open(
+        self, name: str, page: str = DESKTOP, instance: str = "tab-1", credential: str = "session-1", **more: Any
+    ) -> Client:
+        hello = Hello(page, instance, **more)
+        return Client(self.hub.open(agent(name), hello, {"site": "main"}, credential)).read()
 
     def supervise(self, *teams: str, scope: str = "supervisor", instance: str = "sup", **more: Any) -> Client:
         rights = ROLES[scope]
@@ -227,7 +230,7 @@ async def test_a_page_that_said_goodbye_does_not_resume() -> None:
     screens = Screens()
     screens.room.agent("ann")
     ann = screens.open("ann")
-    screens.hub.close_user("u-ann")
+    screens.hub.close_credential("session-1")
     assert ann.read().kinds[-1] == "goodbye"
     screens.hub.closed(ann.page)
     assert screens.open("ann", resume=Resume(ann.epoch, ann.seq)).kinds == ["snapshot"]
@@ -252,13 +255,37 @@ async def test_a_page_that_does_not_read_is_told_to_go_and_nobody_waits() -> Non
     assert bob.page.goodbye == ""
 
 
-async def test_sign_out_closes_every_page_of_that_user() -> None:
+async def test_sign_out_closes_every_page_of_that_session_only() -> None:
+    """Signed out at home, the desk at work stays open."""
     screens = Screens()
     screens.room.agent("ann", 1)
     screens.room.agent("bob", 2)
-    pages = [screens.open("ann"), screens.open("ann", LIVE), screens.open("bob")]
-    screens.hub.close_user("u-ann")
-    assert [one.page.goodbye for one in pages] == ["signed-out", "signed-out", ""]
+    pages = [
+        screens.open("ann"),
+        screens.open("ann", LIVE),
+        screens.open("ann", LIVE, credential="session-2"),
+        screens.open("bob", credential="session-3"),
+    ]
+    screens.hub.close_credential("session-1")
+    assert [one.page.goodbye for one in pages] == ["signed-out", "signed-out", "", ""]
+
+
+async def test_other_teams_take_effect_on_an_open_page() -> None:
+    screens = floor()
+    live = screens.supervise("t-north")
+    page = live.page
+    screens.hub.identified(page, replace(page.principal, team_ids=frozenset({TeamId("t-south")})), {"site": "new"})
+    live.read()
+    assert {key for key in live.slots if key.startswith("agent:")} == {"agent:a-eve"}
+    assert live.slots["settings"] == {"site": "new"}
+
+
+async def test_who_becomes_another_agent_begins_anew() -> None:
+    screens = Screens()
+    screens.room.agent("ann")
+    page = screens.open("ann").page
+    screens.hub.identified(page, replace(page.principal, agent_id=None), {})
+    assert page.goodbye == "signed-out"
 
 
 async def test_the_link_to_the_pbx_is_on_every_desktop_of_its_agents() -> None:

@@ -28,6 +28,7 @@ from contactcenter.core.web.routes import Routes
 from contactcenter.interactions import store
 from contactcenter.interactions.figures import DayFigures
 from contactcenter.interactions.service import InteractionService
+from contactcenter.users import principals as principals_module
 from routing import commands as routing
 from tests.fakes.desk import Desk
 from tests.rig.rooms import PASSWORD
@@ -452,8 +453,32 @@ async def test_a_revoked_session_stops_at_its_next_command(site: Site) -> None:
 async def test_signed_out_elsewhere(site: Site) -> None:
     ann = await site.page("ann")
     identity = await site.desk.rooms.principals.by_session(ann.token)
-    site.hub.close_user(identity.principal.user_id)
+    site.hub.close_credential(identity.session_id)
     assert await ann.closed() == ("signed-out", protocol.CLOSE_SIGNED_OUT)
+
+
+async def test_a_session_that_ended_unheard_ends_the_page(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Expired, say: nobody tells, and this page sends no command."""
+    monkeypatch.setattr(socket_module, "ASK_EVERY", 0.05)
+    ann, bob = await site.page("ann"), await site.page("bob")
+    identity = await site.desk.rooms.principals.by_session(ann.token)
+    await site.desk.rooms.users.sign_out(identity.principal, identity.session_id)
+    assert await ann.closed() == ("signed-out", protocol.CLOSE_SIGNED_OUT)
+    await bob.say({"type": "ping", "sent": 1})
+    await bob.frame("pong")
+
+
+async def test_rights_that_changed_take_effect_on_an_open_page(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket_module, "ASK_EVERY", 0.05)
+    monkeypatch.setattr(principals_module, "FRESH_TIME", -1.0)
+    rooms = site.desk.rooms
+    sup = await site.page("sup", "live")
+    shown = {key for key in sup.slots if key.startswith("agent:")}
+    assert len(shown) == 2
+    (team,) = await rooms.agents.list_teams(SYSTEM)
+    await rooms.agents.save_team(SYSTEM, team.name, frozenset(), team.team_id)
+    while any(key.startswith("agent:") for key in sup.slots):
+        await sup.frame("changes")
 
 
 async def test_a_second_tab_closes_the_first(site: Site) -> None:
