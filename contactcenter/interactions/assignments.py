@@ -37,7 +37,6 @@ from contactcenter.interactions.model import (
     EndedBy,
     IllegalStep,
     Interaction,
-    Outcome,
     Phase,
     Segment,
     Step,
@@ -176,7 +175,7 @@ class Assignments:
         rows = self._leave_queue(item, now)
         skills = {str(self._skill(name)): level for name, level in order.skills.items()}
         item.visit = Visit(VisitId(self._ids.new()), queue.queue_id, now, order.priority, skills)
-        self._tell(item, _queued(item), rows=[*rows, (store.visits, store.visit_row(item, item.visit))])
+        self._tell(item, model.queued(item), rows=[*rows, (store.visits, store.visit_row(item, item.visit))])
         self.picture.touch(f"queue:{queue.queue_id}")
         self.submit_visit(item)
 
@@ -252,7 +251,7 @@ class Assignments:
             )
         )
         item.alert.why = render(decision.why)
-        self._tell(item, _reservation_made(item, item.alert, decision.queue_id))
+        self._tell(item, model.reservation_made(item, item.alert, decision.queue_id))
 
     def _revoke(self, decision: routing.Revoke) -> None:
         self.telephony.revoke(decision.reservation_id)
@@ -482,7 +481,7 @@ class Assignments:
             return
         if item.phase is Phase.TALKING and item.segment is not None:
             self.end_conversation(item, item.segment, at, EndedBy.SYSTEM if reason else EndedBy.CUSTOMER)
-        was, outcome = item.phase, _outcome(item, reason)
+        was, outcome = item.phase, model.outcome_of(item, reason)
         item.advance(Step.CALLER_LEFT)
         item.ended_at, item.outcome, item.end_reason = at, outcome, reason or item.end_reason
         rows: list[tuple[Table, dict[str, Any]]] = [
@@ -492,7 +491,7 @@ class Assignments:
         if was in (Phase.WAITING, Phase.ALERTING) and item.visit is not None:
             item.visit.ended_at, item.visit.end = at, VisitEnd.ABANDONED
             rows.append((store.visits, store.visit_row(item, item.visit)))
-            events.append(_abandoned(item, item.visit))
+            events.append(model.abandoned(item, item.visit))
             self.router.submit(routing.Withdraw(item.interaction_id))
         if item.segment is not None:
             rows.append((store.segments, store.segment_row(item, item.segment)))
@@ -593,31 +592,3 @@ class Assignments:
 def requirement_of(skills: Mapping[SkillId, int] | Mapping[str, int]) -> routing.Requirement:
     """Return the router's form of required skills."""
     return routing.Requirement(tuple(sorted((SkillId(name), level) for name, level in skills.items())))
-
-
-def _outcome(item: Interaction, reason: str) -> Outcome:
-    if item.segment is not None:
-        return Outcome.ANSWERED
-    if reason:
-        return Outcome.LOST
-    if item.phase in (Phase.WAITING, Phase.ALERTING):
-        return Outcome.ABANDONED
-    return Outcome.NO_SERVICE if item.end_reason == ports.FlowExit.NO_SERVICE else Outcome.LEFT_IN_FLOW
-
-
-def _queued(item: Interaction) -> model.InteractionQueued:
-    visit = item.visit
-    assert visit is not None
-    return model.InteractionQueued(
-        item.interaction_id, visit.visit_id, visit.queue_id, visit.priority, visit.skills, visit.entered_at
-    )
-
-
-def _reservation_made(item: Interaction, alert: Alert, queue_id: Any) -> model.ReservationMade:
-    return model.ReservationMade(
-        item.interaction_id, alert.reservation_id, alert.agent_id, queue_id, alert.expires_at, alert.why
-    )
-
-
-def _abandoned(item: Interaction, visit: Visit) -> model.VisitAbandoned:
-    return model.VisitAbandoned(item.interaction_id, visit.visit_id, visit.queue_id, item.waited)

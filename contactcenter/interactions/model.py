@@ -362,3 +362,38 @@ class AgentPresenceChanged(Event):
     agent_id: AgentId
     presence: str
     reason: str
+
+
+# ------------------------------------------------------------ what an interaction says of itself
+
+
+def outcome_of(item: Interaction, reason: str) -> Outcome:
+    """Return how it ends when the customer leaves now; ``reason`` is set when that is no ordinary hang-up."""
+    if item.segment is not None:
+        return Outcome.ANSWERED
+    if reason:
+        return Outcome.LOST
+    if item.phase in (Phase.WAITING, Phase.ALERTING):
+        return Outcome.ABANDONED
+    return Outcome.NO_SERVICE if item.end_reason == Outcome.NO_SERVICE else Outcome.LEFT_IN_FLOW
+
+
+def queued(item: Interaction) -> InteractionQueued:
+    """Return the event of the visit that begins."""
+    visit = item.visit
+    assert visit is not None
+    return InteractionQueued(
+        item.interaction_id, visit.visit_id, visit.queue_id, visit.priority, visit.skills, visit.entered_at
+    )
+
+
+def reservation_made(item: Interaction, alert: Alert, queue_id: QueueId) -> ReservationMade:
+    """Return the event of the alert that begins."""
+    return ReservationMade(
+        item.interaction_id, alert.reservation_id, alert.agent_id, queue_id, alert.expires_at, alert.why
+    )
+
+
+def abandoned(item: Interaction, visit: Visit) -> VisitAbandoned:
+    """Return the event of a visit the customer gave up."""
+    return VisitAbandoned(item.interaction_id, visit.visit_id, visit.queue_id, item.waited)
