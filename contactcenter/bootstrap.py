@@ -33,7 +33,7 @@ from contactcenter.core.database import SqliteDatabase
 from contactcenter.core.errors import Conflict, TelephonyError, Unavailable
 from contactcenter.core.events import Envelope, Event
 from contactcenter.core.ids import AgentId, InteractionId, PersonId, ServerId, SiteId, TimeOrderedIds
-from contactcenter.core.migrations import is_current
+from contactcenter.core.migrations import require_current
 from contactcenter.core.publisher import Publisher
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.core.texts import Texts, text_routes
@@ -166,8 +166,7 @@ class ContactCenter:
         """Start everything in order. Raises ContactCenterError with a reason people can act on."""
         sys.setswitchinterval(SWITCH_INTERVAL)
         database = self.base.database
-        if not is_current(database.engine):
-            raise Unavailable("migration-missing", {"database": str(database.path)})
+        require_current(database.engine)
         await database.open()
         self._build()
         await self._load()

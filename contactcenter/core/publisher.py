@@ -2,7 +2,7 @@
 
 Two moments: ``announce`` tells at once and commits right behind (the router acts first; ARCHITECTURE law 4), while the
 events of a ``Database.write`` are told after their commit. Either way each listener hears each event once, in order.
-``on_numbered`` listeners hear only committed events, with their numbers: webhooks and the event feed.
+``on_numbered`` listeners hear only committed events, with their numbers; who was away reads on by ``events_after``.
 """
 
 from collections.abc import Callable, Sequence

@@ -37,7 +37,7 @@ from contactcenter.core.events import Instant, events_table, metadata
 from contactcenter.core.ids import AgentId, InteractionId, LegId, PersonId, ServerId
 from contactcenter.core.images import FIXED
 from contactcenter.core.permissions import Principal, Scope
-from contactcenter.interactions.model import Alert, Interaction, Phase, Segment, Visit
+from contactcenter.interactions.model import Alert, Interaction, Segment, Visit
 
 interactions = Table(
     "interactions",
@@ -353,6 +353,3 @@ def day_figures(connection: Connection, since: Any) -> Sequence[Any]:
     table = visits.c
     statement = select(table.queue_id, table.entered_at, table.ended_at, table.end, table.wait_time)
     return connection.execute(statement.where(table.entered_at >= since)).all()
-
-
-OPEN_PHASES = tuple(phase.value for phase in Phase if phase is not Phase.ENDED)

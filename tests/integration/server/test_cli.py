@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 
 import aiohttp
 import pytest
@@ -113,12 +112,13 @@ def test_check_names_what_is_missing_line_by_line(run):
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_check_of_a_running_server(server):
-    env = {**os.environ, "CONTACTCENTER_PBX__PREFIX": str(PREFIX)}
-    ended = await asyncio.to_thread(command, "check", "--data", server.data, env=env)
+    ended = await asyncio.to_thread(command, "check", "--data", server.data, env=server._env)
     lines = ended.stdout.splitlines()
-    wrong = [line for line in lines if not line.startswith("ok ")]
-    assert [line for line in wrong if "front end" not in line] == []
-    for name in ("database", "call flows", "AMI", "app_queue", "cc-hold", "music"):
+    wrong = [line for line in lines if not line.startswith("ok ") and "front end" not in line]
+    assert len(wrong) == 1, "the one flow that is bad, and that a number leads to"
+    assert wrong[0].startswith("WRONG call flows: bad.yaml:3: ")
+    assert any(line.startswith("ok    endpoints: 5 there") for line in lines), "three agents, two trunks"
+    for name in ("database", "CEL file", "FastAGI", "AMI", "app_queue", "cc-hold", "music"):
         assert any(name in line for line in lines), name
     assert "Traceback" not in ended.stderr
 

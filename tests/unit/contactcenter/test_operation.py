@@ -1,0 +1,74 @@
+"""Ready while calls are served and kept, whatever else is degraded; causes are for insiders; figures of all parts."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from contactcenter.core.ids import ServerId, UserId
+from contactcenter.core.permissions import ROLES, Principal, Right, Scope
+from contactcenter.core.tasks import TaskSupervisor
+from contactcenter.core.web.access import Services
+from contactcenter.interactions.live import Link
+from contactcenter.operation import Operation, readyz
+from tests.fakes.room import Room
+
+FLOW = {"code": "flow-invalid", "since": None, "fields": {"file": "main.yaml", "line": 3, "reason": "typo"}}
+PUBLIC = Principal(UserId(""), "", {})
+PROBE = Principal(UserId("p"), "probe", {Right.METRICS_READ: Scope.ALL})
+SUPERVISOR = Principal(UserId("s"), "sofia", ROLES["supervisor"])
+AGENT = Principal(UserId("a"), "ann", ROLES["agent"])
+
+
+@pytest.fixture
+def operation():
+    room = Room()
+    publisher = SimpleNamespace(subscribe=lambda listener: None)
+    database = SimpleNamespace(degraded="", pending=0)
+    made = Operation(database, publisher, room.time, room.picture, room.router, TaskSupervisor())
+    room.picture.links[ServerId("pbx1")] = Link(ServerId("pbx1"), up=True, reason="")
+    made.room = room
+    return made
+
+
+async def asked(operation, principal=PUBLIC):
+    services = Services()
+    services.add(operation)
+    answer = await readyz(SimpleNamespace(services=services, principal=principal))
+    return answer.status, json.loads(answer.text)
+
+
+async def test_a_refused_flow_file_is_listed_and_calls_are_served(operation):
+    operation.sources.append(lambda: [FLOW])
+    status, body = await asked(operation)
+    assert (status, body["ready"]) == (200, True)
+    assert body["degraded"] == [{"code": "flow-invalid", "fields": {}}]
+
+
+@pytest.mark.parametrize(
+    "principal, told", [(PUBLIC, {}), (AGENT, {}), (SUPERVISOR, FLOW["fields"]), (PROBE, FLOW["fields"])]
+)
+async def test_causes_are_for_insiders(operation, principal, told):
+    operation.sources.append(lambda: [FLOW])
+    _, body = await asked(operation, principal)
+    assert body["degraded"][0]["fields"] == told
+
+
+async def test_a_link_down_and_a_store_that_refuses_are_not_ready(operation):
+    operation.database.degraded = "disk full"
+    assert (await asked(operation))[0] == 503
+    operation.database.degraded = ""
+    operation.room.picture.links[ServerId("pbx1")].up = False
+    assert (await asked(operation))[0] == 503
+    operation.room.picture.links.clear()
+    assert (await asked(operation))[0] == 503
+
+
+def test_metrics_show_what_parts_count_and_who_is_in_fallback(operation):
+    counts = SimpleNamespace(failed=1)
+    operation.show("agi_failed", "FastAGI", lambda: counts.failed)
+    operation.room.arrive().in_fallback = True
+    counts.failed = 4
+    text = operation.metrics().decode()
+    assert "contactcenter_agi_failed 4.0" in text
+    assert "contactcenter_in_fallback 1.0" in text
