@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 _STEP = 0.01
+MOST = 0.5
 
 
 @dataclass(slots=True)
@@ -14,6 +15,11 @@ class Lateness:
     """``worst``: seconds by which this process, sleeping 10 ms at a time, woke up too late."""
 
     worst: float = 0.0
+
+    @property
+    def forgiven(self) -> float:
+        """Seconds to add to a tolerance: what was measured, never more than half a second."""
+        return min(self.worst, MOST)
 
     async def watch(self) -> None:
         while True:

@@ -7,7 +7,7 @@ import signal
 import time
 from datetime import datetime
 
-from tests.integration.server.live_calls import live_calls, until_answer, until_over
+from tests.integration.server.live_calls import live_calls, until_answer, until_over, until_phases
 from tests.rig.sipp import Caller
 
 
@@ -31,7 +31,7 @@ async def test_asterisk_is_killed_and_started_again(tmp_path, record_property):
         assert desk.me["presence"]["state"] == "ready"
         # A new call is served as before.
         async with server.customers(tmp_path / "new", [Caller("+49309111", "2000")]) as customer:
-            await desk.until(lambda page: page.of("work") or _somebody_talks(server), 15)
+            await until_phases(server, talking=1)
             customer.nudge(customer.messages()[0].call_id)
             assert await customer.wait_ended(10) == 0, customer.errors()
         await until_over(server)
@@ -47,10 +47,6 @@ async def test_asterisk_is_killed_and_started_again(tmp_path, record_property):
         ended = _seconds(row["ended_at"])
         assert abs(ended - died_at) < 1.5, "the end is when Asterisk died, not when it came back"
     assert "Traceback" not in log
-
-
-def _somebody_talks(server):
-    return server.rows("select 1 from interactions where phase = 'talking'")
 
 
 def _seconds(instant):
