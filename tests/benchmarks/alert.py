@@ -153,7 +153,14 @@ class BareClient:
         variables = (f"CC_RES={one}", f"CC_CALLER={caller}", f"PJSIP_HEADER(add,{HEADER})={one}")
         lines = [
             *("Action: Originate", f"ActionID: {one}", f"Channel: PJSIP/{endpoint}", "Context: cc-bridge", "Exten: s"),
-            *("Priority: 1", "Timeout: 22000", "CallerID: +4930123456", "Async: true", f"ChannelId: {one}"),
+            *(
+                "Priority: 1",
+                "Timeout: 22000",
+                "CallerID: +4930123456",
+                "Async: true",
+                f"ChannelId: {one}",
+                f"Account: {caller}",
+            ),
             *(f"Variable: {variable}" for variable in variables),
         ]
         self._wire.sendall("\r\n".join([*lines, "", ""]).encode())

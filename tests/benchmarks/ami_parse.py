@@ -4,16 +4,16 @@ The events are of the size and shape of a bridged call's (about 450 bytes, 20 he
 panoramisk's figure of the same run stands beside.
 """
 
-import json
 import logging
 import time
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
-from typing import Any
 
 import panoramisk
 from panoramisk.ami_protocol import AMIProtocol
 
 from cti.ami.codec import Decoder
+from tests.benchmarks.report import Report
 
 _HEADERS = {
     "Privilege": "call,all", "Timestamp": "1767603600.123456", "Channel": "PJSIP/trunk-00000001",
@@ -23,6 +23,7 @@ _HEADERS = {
     "Linkedid": "pbx1-1767603600.1", "Variable": "CC_RES", "Value": "01kea7n7w0q3v8r6m1x2y3z4a5",
 }  # fmt: skip
 _CHUNK = 65_536
+EVENTS = 3_000
 BARS = {"decoded_per_second": 150_000, "skipped_per_second": 600_000}
 
 
@@ -32,17 +33,17 @@ def event(name: str) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
-def rate(feed: Callable[[bytes], object], name: str, events: int = 3_000, rounds: int = 30) -> int:
-    """Return events per second of CPU for ``events`` of ``name``: the best round, as the machine has other work too."""
-    stream = event(name) * events
+def times(feed: Callable[[bytes], object], name: str, rounds: int) -> list[float]:
+    """Return seconds of CPU for ``EVENTS`` events of ``name``, round by round."""
+    stream = event(name) * EVENTS
     chunks = [stream[at : at + _CHUNK] for at in range(0, len(stream), _CHUNK)]
-    best = float("inf")
+    took = []
     for _ in range(rounds):
         begin = time.thread_time()
         for chunk in chunks:
             feed(chunk)
-        best = min(best, time.thread_time() - begin)
-    return round(events / best)
+        took.append(time.thread_time() - begin)
+    return took
 
 
 def _ours(wanted: set[str] | None = None) -> Callable[[bytes], object]:
@@ -61,17 +62,21 @@ def _panoramisk() -> Callable[[bytes], object]:
     return protocol.data_received  # type: ignore[no-any-return]
 
 
-def run() -> dict[str, Any]:
-    """Measure; one dict with figures, bars and whether they hold."""
-    figures = {
-        "decoded_per_second": rate(_ours(), "Newstate"),
-        "skipped_per_second": rate(_ours({"Hangup"}), "VarSet"),
+def options(parser: ArgumentParser) -> None:
+    """What may be set."""
+    parser.add_argument("--rounds", type=int, default=30, help="the best counts: the machine has other work, too")
+
+
+def run(given: Namespace) -> Report:
+    """Measure."""
+    report = Report("ami_parse", {**vars(given), "events": EVENTS, "event_bytes": len(event("Newstate"))})
+    wanted = {
+        "decoded_per_second": (_ours(), "Newstate", given.rounds),
+        "skipped_per_second": (_ours({"Hangup"}), "VarSet", given.rounds),
+        "panoramisk_per_second": (_panoramisk(), "Newstate", max(1, given.rounds // 3)),
     }
-    theirs = rate(_panoramisk(), "Newstate", rounds=10)
-    holds = all(figures[name] >= bar for name, bar in BARS.items())
-    facts = {"event_bytes": len(event("Newstate")), "panoramisk_per_second": theirs}
-    return {"benchmark": "ami_parse", **figures, **facts, "bars": BARS, "holds": holds}
-
-
-if __name__ == "__main__":
-    print(json.dumps(run()))
+    for name, (feed, kind, rounds) in wanted.items():
+        took = times(feed, kind, rounds)
+        report.sample(kind=name, cpu_seconds=took)
+        report.figure(name, EVENTS / min(took), "1/s", at_least=BARS.get(name))
+    return report

@@ -4,14 +4,12 @@ Measures reading the number as the network writes it, the one query and the rank
 program (every number is asked once), warm file. Numbers that nobody has are asked too.
 """
 
-import json
 import random
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -25,6 +23,7 @@ from contactcenter.core.database import SqliteDatabase
 from contactcenter.core.ids import SiteId, TimeOrderedIds
 from contactcenter.core.migrations import migrate
 from contactcenter.customers.service import CustomerService
+from tests.benchmarks.report import Report
 
 NUMBERS = 1_000_000
 ORGANISATIONS = 300_000
@@ -64,9 +63,9 @@ def _points() -> Iterator[tuple[str, str, str | None, str | None]]:
         yield f"m{n}", f"+4940{10_000_000 + n}", None, f"o{n}"
 
 
-def asked(source: random.Random) -> Iterator[str]:
+def asked(source: random.Random, count: int) -> Iterator[str]:
     """Yield numbers in the forms networks use: known ones, companies' own, and one in ten that nobody has."""
-    for _ in range(ASKED):
+    for _ in range(count):
         number = national(source.randrange(NUMBERS))
         kind = source.random()
         if kind < 0.1:
@@ -77,10 +76,10 @@ def asked(source: random.Random) -> Iterator[str]:
             yield source.choice(["+49", "0049", "0"]) + number
 
 
-def measure(connection: Connection, service: CustomerService) -> tuple[list[float], list[float], int]:
+def measure(connection: Connection, service: CustomerService, count: int) -> tuple[list[float], list[float], int]:
     """Return seconds per look-up, of the clock and of the processor, and how many found somebody."""
     walls, works, found = [], [], 0
-    for text in asked(random.Random(7)):
+    for text in asked(random.Random(7), count):
         wall, work = time.perf_counter(), time.thread_time()
         candidates = service.find_by_number(connection, service.read_number(text))
         works.append(time.thread_time() - work)
@@ -89,8 +88,14 @@ def measure(connection: Connection, service: CustomerService) -> tuple[list[floa
     return walls, works, found
 
 
-def run() -> dict[str, Any]:
-    """Build the database, ask, and return the figures with their bars."""
+def options(parser: ArgumentParser) -> None:
+    """What may be set."""
+    parser.add_argument("--asked", type=int, default=ASKED)
+
+
+def run(given: Namespace) -> Report:
+    """Build the database, ask, tell."""
+    report = Report("lookup", {**vars(given), "numbers": NUMBERS, "organisations": ORGANISATIONS})
     with tempfile.TemporaryDirectory(prefix="cc-lookup-") as folder:
         clock = SystemClock()
         database = SqliteDatabase(Path(folder) / "lookup.db", clock, SiteId("main"))
@@ -100,22 +105,12 @@ def run() -> dict[str, Any]:
         service = CustomerService(database, clock, TimeOrderedIds(clock))
         with database.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA query_only=ON")
-            walls, works, found = measure(connection, service)
+            walls, works, found = measure(connection, service, given.asked)
         database.engine.dispose()
-    return figures(walls, works, found)
-
-
-def figures(walls: Sequence[float], works: Sequence[float], found: int) -> dict[str, Any]:
-    """Return percentiles in milliseconds and whether the bars hold."""
-    result: dict[str, Any] = {"benchmark": "lookup"}
-    for name, samples in (("", walls), ("cpu_", works)):
-        ordered = sorted(samples)
-        result |= {f"{name}p{share}_ms": round(ordered[len(ordered) * share // 100] * 1000, 3) for share in (50, 99)}
-    result |= {"numbers": NUMBERS, "asked": len(walls), "found": found, "bars": BARS}
-    return result | {"holds": result["p99_ms"] <= BARS["p99_ms"] and found > 0.85 * len(walls)}
-
-
-if __name__ == "__main__":
-    outcome = run()
-    print(json.dumps(outcome))
-    sys.exit(0 if outcome["holds"] else 1)
+    for name, samples in (("lookup", walls), ("lookup_cpu", works)):
+        milliseconds = [round(1000 * one, 4) for one in samples]
+        for first in range(0, len(milliseconds), 1000):
+            report.sample(kind=name, ms=milliseconds[first : first + 1000])
+        report.percentiles(name, milliseconds, "ms", {99: BARS["p99_ms"]} if name == "lookup" else None)
+    report.figure("found_share", found / len(walls), "ratio", at_least=0.85)
+    return report

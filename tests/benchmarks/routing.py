@@ -7,28 +7,27 @@ in ``commands_per_second`` only. The engine runs on virtual time, the collector 
 """
 
 import gc
-import json
 import random
-import sys
 import time
-from collections.abc import Callable
+from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from routing import commands as c
 from routing.commands import Presence, Requirement
 from routing.engine import Engine
+from tests.benchmarks.report import Report
 
 BARS = {"decisions_per_second": 100_000, "p99_us": 50.0, "max_ms": 10.0}
 SKILLS = [f"s{number:02}" for number in range(50)]
 KINDS = 300  # different requirements in use, of one or two skills
 SCARCE = 10  # of the 50: asked for by those who wait while others are idle
 QUEUE = "q"
-CLOCK = time.thread_time if "--cpu" in sys.argv else time.perf_counter
-"""``--cpu`` leaves out what other programs on a shared machine take; the reference figures are by the wall."""
 
 
 class Floor:
     """An engine filled to size, and the time its commands took."""
+
+    clock = staticmethod(time.perf_counter)
 
     def __init__(self, agents: int, profiles: int, *, scarce_apart: bool, seed: int = 1) -> None:
         self.chance = random.Random(seed)
@@ -70,9 +69,9 @@ class Floor:
 
     def do(self, command: c.Command) -> list[Any]:
         self.now += 0.0001
-        begin = CLOCK()
+        begin = self.clock()
         decisions = self.engine.handle(command, self.now)
-        took = CLOCK() - begin
+        took = self.clock() - begin
         self.commands += 1
         self.spent += took
         if any(type(one) is c.Reserve for one in decisions):
@@ -147,42 +146,34 @@ def interaction_arrives(agents: int, profiles: int, waiting: int, decisions: int
     return floor
 
 
-def figures(floor: Floor) -> dict[str, float]:
-    """Return rate and percentiles of one run's samples."""
-    samples = sorted(floor.samples)
-    return {
-        "decisions_per_second": round(len(samples) / sum(samples)),
-        "commands_per_second": round(floor.commands / floor.spent),
-        "p10_us": round(samples[len(samples) // 10] * 1e6, 1),
-        "p50_us": round(samples[len(samples) // 2] * 1e6, 1),
-        "p99_us": round(samples[len(samples) * 99 // 100] * 1e6, 1),
-        "max_ms": round(samples[-1] * 1e3, 2),
-        "waiting": floor.engine.matching.waiting,
-    }
+def options(parser: ArgumentParser) -> None:
+    """What may be set."""
+    parser.add_argument("--agents", type=int, default=10_000)
+    parser.add_argument("--profiles", type=int, default=300)
+    parser.add_argument("--waiting", type=int, default=5_000)
+    parser.add_argument("--decisions", type=int, default=50_000)
+    parser.add_argument("--cpu", action="store_true", help="CPU time: leaves out what others on a shared machine take")
 
 
-def run(agents: int = 10_000, profiles: int = 300, waiting: int = 5_000, decisions: int = 50_000) -> dict[str, Any]:
-    """Measure; one dict with figures, bars and whether they hold."""
-    kinds: tuple[Callable[[int, int, int, int], Floor], ...] = (agent_frees_up, interaction_arrives)
-    found = {kind.__name__: figures(kind(agents, profiles, waiting, decisions)) for kind in kinds}
-    gc.unfreeze()
-    holds = all(
-        one["decisions_per_second"] >= BARS["decisions_per_second"]
-        and one["p99_us"] <= BARS["p99_us"]
-        and one["max_ms"] <= BARS["max_ms"]
-        for one in found.values()
-    )
-    size = {"agents": agents, "profiles": profiles, "waiting": waiting, "skills": len(SKILLS)}
-    return {
-        "benchmark": "routing",
-        "clock": CLOCK.__name__,
-        **size,
-        "decisions": decisions,
-        **found,
-        "bars": BARS,
-        "holds": holds,
-    }
+def run(given: Namespace) -> Report:
+    """Measure."""
+    report = Report("routing", {**vars(given), "skills": len(SKILLS)})
+    Floor.clock = staticmethod(time.thread_time if given.cpu else time.perf_counter)
+    for kind in (agent_frees_up, interaction_arrives):
+        floor = kind(given.agents, given.profiles, given.waiting, given.decisions)
+        tell_floor(report, kind.__name__, floor)
+        gc.unfreeze()
+    return report
 
 
-if __name__ == "__main__":
-    print(json.dumps(run()))
+def tell_floor(report: Report, name: str, floor: Floor) -> None:
+    """Add rate and percentiles of one run's samples."""
+    micro = [round(1e6 * one, 2) for one in floor.samples]
+    for first in range(0, len(micro), 1000):
+        report.sample(kind=name, us=micro[first : first + 1000])
+    rate = len(floor.samples) / sum(floor.samples)
+    report.figure(f"{name}_per_second", rate, "1/s", at_least=BARS["decisions_per_second"])
+    report.figure(f"{name}_commands_per_second", floor.commands / floor.spent, "1/s")
+    report.percentiles(name, micro, "us", {99: BARS["p99_us"]}, most=False)
+    report.figure(f"{name}_max", max(floor.samples) * 1e3, "ms", at_most=BARS["max_ms"])
+    report.figure(f"{name}_waiting", floor.engine.matching.waiting, "interactions")
