@@ -32,7 +32,7 @@ from contactcenter.core.clock import Clock, SystemClock
 from contactcenter.core.database import SqliteDatabase
 from contactcenter.core.errors import Conflict, TelephonyError, Unavailable
 from contactcenter.core.events import Envelope, Event
-from contactcenter.core.ids import AgentId, InteractionId, PersonId, ServerId, SiteId, TimeOrderedIds
+from contactcenter.core.ids import AgentId, InteractionId, PersonId, ServerId, SiteId, TimeOrderedIds, UserId
 from contactcenter.core.migrations import require_current
 from contactcenter.core.publisher import Publisher
 from contactcenter.core.tasks import TaskSupervisor
@@ -41,6 +41,7 @@ from contactcenter.core.web.access import Services, WebSettings
 from contactcenter.core.web.app import build_app
 from contactcenter.core.web.routes import Routes
 from contactcenter.customers.api import routes as customer_routes
+from contactcenter.customers.model import PersonChanged
 from contactcenter.customers.service import CustomerService
 from contactcenter.flow_files import FlowFiles
 from contactcenter.interactions import store as interactions_store
@@ -54,6 +55,7 @@ from contactcenter.interactions.model import (
     InteractionQueued,
     VisitAbandoned,
 )
+from contactcenter.interactions.ports import LegMode
 from contactcenter.interactions.recovery import Recovery
 from contactcenter.interactions.service import InteractionService
 from contactcenter.operation import Operation, operation_routes
@@ -65,7 +67,7 @@ from contactcenter.tickets.api import routes as ticket_routes
 from contactcenter.tickets.service import TicketService
 from contactcenter.users.api import routes as user_routes
 from contactcenter.users.attempts import SignInAttempts
-from contactcenter.users.model import SessionEnded
+from contactcenter.users.model import SessionEnded, TokenChanged
 from contactcenter.users.passwords import Passwords
 from contactcenter.users.principals import Principals
 from contactcenter.users.service import UserService
@@ -395,7 +397,21 @@ class ContactCenter:
         self._count(event, envelope.at)
         self.reloading.on_event(event)
         if isinstance(event, SessionEnded):
-            self.hub.close_user(event.user_id)
+            self.hub.close_credential(event.session_id)
+            self.base.tasks.spawn("signed-out", self._signed_out(event.user_id))
+        elif isinstance(event, TokenChanged) and event.change == "revoked":
+            self.hub.close_credential(event.token_id)
+        elif isinstance(event, PersonChanged) and event.change != "created":
+            self.base.tasks.spawn("cards", self.interactions.refresh_cards_of(event.person_id))
+
+    async def _signed_out(self, user_id: UserId) -> None:
+        """Whoever has no session left is rung no more; what he works on goes on."""
+        agent = next((one for one in self.picture.agents.values() if one.record.user_id == user_id), None)
+        while agent is not None and agent.work == "handling" and agent.device.mode is LegMode.NAILED:
+            await asyncio.sleep(1.0)  # offline lets go the very leg that carries the conversation
+        signed_in = await self.base.database.read(lambda c: self.rooms.users.is_signed_in(c, user_id))
+        if agent is not None and not signed_in and agent.presence != PresenceState.OFFLINE.value:
+            self.rooms.presence.set_presence(agent.agent_id, PresenceState.OFFLINE, "", user_id)
 
     def _count(self, event: Event, at: datetime) -> None:
         if isinstance(event, InteractionQueued):

@@ -69,6 +69,10 @@ class UserService:
         """Return the ids of the users who may not sign in; within ``database.read``."""
         return store.locked(connection)
 
+    def is_signed_in(self, connection: Connection, user_id: UserId) -> bool:
+        """Tell whether the user has a live session anywhere; within ``database.read``."""
+        return bool(sessions.list_sessions(connection, user_id, self._clock.now()))
+
     # ------------------------------------------------------------------ sessions
 
     async def sign_in(self, login: str, password: str, *, address: str, browser: str = "") -> SignedIn:

@@ -1,0 +1,129 @@
+"""What reaches across rooms, in the program as it is put together; only the PBX and the pages' server are missing."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_ui.hub import DESKTOP, Page
+from agent_ui.protocol import Hello
+from contactcenter import bootstrap
+from contactcenter.agents.model import DeviceMode, PresenceState
+from contactcenter.agents.service import NewAgent
+from contactcenter.bootstrap import ContactCenter
+from contactcenter.core.errors import NotFound
+from contactcenter.core.migrations import migrate
+from contactcenter.core.permissions import SYSTEM, Principal, Right
+from contactcenter.interactions.live import LiveAgent
+from contactcenter.settings import Settings
+
+PASSWORD = "correct horse"
+
+
+class Floor:
+    """One agent, ready, signed in at two places, with a desk open at the first."""
+
+    def __init__(self, center: ContactCenter) -> None:
+        self.center = center
+        self.ann: Principal
+        self.live: LiveAgent
+
+    async def begin(self) -> None:
+        rooms, read = self.center.rooms, self.center.base.database.read
+        user = await rooms.users.create_user(SYSTEM, "ann", "Ann", "administrator", PASSWORD)
+        await rooms.agents.create_agent(SYSTEM, NewAgent(user.user_id, "Ann", "1001"))
+        (record,) = await read(rooms.agents.load_all)
+        await self.center.reloading.apply()
+        self.live = self.center.picture.agents[record.agent_id]
+        ann = await read(lambda c: rooms.principals.principal(c, user.user_id))
+        assert ann is not None
+        self.ann = ann
+        await rooms.agents.set_presence(ann, record.agent_id, PresenceState.READY)
+
+    async def sign_in(self) -> str:
+        return (await self.center.rooms.users.sign_in("ann", PASSWORD, address="127.0.0.1")).session_id
+
+    def open(self, credential: str) -> Page:
+        return self.center.hub.open(self.ann, Hello(DESKTOP, credential), {}, credential)
+
+    async def settle(self) -> None:
+        """Until the tasks that events began are done."""
+        for _ in range(3):
+            await self.center.base.database.read(lambda c: None)
+            await self.center.base.database.flush()
+
+
+@pytest.fixture
+async def floor(tmp_path: Path) -> AsyncIterator[Floor]:
+    center = ContactCenter(Settings(data=tmp_path))
+    migrate(center.base.database.engine)
+    await center.base.database.open()
+    center._build()
+    made = Floor(center)
+    await made.begin()
+    yield made
+    await center.stop()
+
+
+async def test_the_last_sign_out_takes_the_agent_off_the_line(floor: Floor) -> None:
+    first, second = await floor.sign_in(), await floor.sign_in()
+    desk = floor.open(first)
+    await floor.center.rooms.users.sign_out(floor.ann, second)
+    await floor.settle()
+    assert (floor.live.presence, desk.goodbye) == ("ready", ""), "he still works at the other place"
+    await floor.center.rooms.users.sign_out(floor.ann, first)
+    await floor.settle()
+    assert (floor.live.presence, desk.goodbye) == ("offline", "signed-out")
+
+
+async def test_a_conversation_over_a_nailed_leg_outlives_the_sign_out(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Offline lets the leg go, and the customer with it: that waits until they have parted."""
+    nailed = replace(floor.live.record.device, mode=DeviceMode.NAILED)
+    floor.live.record, floor.live.work = replace(floor.live.record, device=nailed), "handling"
+    waited: list[str] = []
+
+    async def parted(seconds: float) -> None:
+        waited.append(floor.live.presence)
+        floor.live.work = "wrap-up"
+
+    session = await floor.sign_in()
+    monkeypatch.setattr(bootstrap.asyncio, "sleep", parted)
+    await floor.center.rooms.users.sign_out(floor.ann, session)
+    await floor.settle()
+    assert (waited, floor.live.presence) == (["ready"], "offline")
+
+
+async def test_a_revoked_token_closes_its_own_pages(floor: Floor) -> None:
+    users = floor.center.rooms.users
+    token, _ = await users.create_token(floor.ann, "wallboard", frozenset({Right.DESK}))
+    other, _ = await users.create_token(floor.ann, "other", frozenset({Right.DESK}))
+    await users.revoke_token(floor.ann, other.token_id)
+    page = floor.open(token.token_id)
+    assert page.goodbye == ""
+    await users.revoke_token(floor.ann, token.token_id)
+    assert page.goodbye == "signed-out"
+    await floor.settle()
+    assert floor.live.presence == "ready", "no session of his ended"
+
+
+async def test_a_customer_changed_over_the_api_changes_the_open_cards(floor: Floor, monkeypatch: Any) -> None:
+    asked: list[str] = []
+
+    async def refresh(person_id: str) -> None:
+        asked.append(person_id)
+
+    monkeypatch.setattr(floor.center.interactions, "refresh_cards_of", refresh)
+    customers = floor.center.rooms.customers
+    person = await customers.create_person(SYSTEM, {"name": "Ada"})
+    await customers.update_person(SYSTEM, person.person_id, {"name": "Ada King"})
+    await floor.settle()
+    assert asked == [person.person_id]
+
+
+async def test_a_ticket_of_an_interaction_that_is_none(floor: Floor) -> None:
+    with pytest.raises(NotFound):
+        await floor.center.rooms.tickets.open_ticket(floor.ann, "VPN drops", interaction_id="nothing")
