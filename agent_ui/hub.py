@@ -37,7 +37,8 @@ DESKTOP, LIVE = "desktop", "live"
 class Page:
     """One open page. ``outbox`` holds encoded frames for its socket; ``wake`` tells its writer, ``gone`` its end.
 
-    ``credential`` is the id of the session or token it was opened with: the page ends with it. ``turn`` is held by the command being carried out: a page's commands take effect in the order of their coming.
+    ``credential`` is the id of the session or token it was opened with: the page ends with it. ``turn`` is held by the
+    command being carried out: a page's commands take effect in the order of their coming.
     """
 
     principal: Principal
@@ -142,7 +143,8 @@ class Hub:
     def identified(self, page: Page, principal: Principal, settings: Mapping[str, Any]) -> None:
         """Take what a page's user may see now; what he may see no more is removed from it."""
         if page.principal.agent_id != principal.agent_id:
-            return page.close("signed-out")  # he is another agent, or none: the page begins anew
+            page.close("signed-out")  # he is another agent, or none: the page begins anew
+            return
         page.principal, page.settings = principal, settings
         self._push(page, self._all_slots(page))
 

@@ -10,7 +10,21 @@ from cti import provision
 
 SCHEMES = ("sip:", "sips:", "SIP:", "", "tel:")
 USERS = ("1001", "agent-1001", "a_b", "A1001", "a.b", "x" * 40, "x" * 41, "", "ü", "1 0")
-HOSTS = ("10.0.0.7", "phone.example", "Phone.Example", "-a", "a-", "a..b", "[::1]", "x" * 120, "x" * 121, "", "a;b", "a\nb", "ü")
+HOSTS = (
+    "10.0.0.7",
+    "phone.example",
+    "Phone.Example",
+    "-a",
+    "a-",
+    "a..b",
+    "[::1]",
+    "x" * 120,
+    "x" * 121,
+    "",
+    "a;b",
+    "a\nb",
+    "ü",
+)
 PORTS = (":5060", ":1", ":65535", ":65536", ":0", ":00001", ":123456", ":", "", ":\u0665\u0660\u0666\u0660")
 PARAMETERS = ("", ";transport=udp", ";transport=tcp", ";transport=tls", ";transport=ws", ";x", " ", "\n", "\nexec=1")
 
