@@ -92,7 +92,7 @@ class SocketServer:
         return None
 
     async def _keep_identity(self, page: Page, who_is: WhoIs) -> None:
-        """Until the page goes: ask who he is, so that an end nobody told of, and other teams and rights, take effect."""
+        """Until the page goes: ask who he is; an end nobody told of, and other teams and rights, take effect."""
         while not page.goodbye:
             await asyncio.sleep(ASK_EVERY)
             try:
