@@ -39,7 +39,9 @@ class PbxProcess:
 
     @property
     def pid(self) -> int | None:
-        """Process id of the running Asterisk of this run folder, else None."""
+        """Process id of the running Asterisk of this run folder, else None; ours is known without its pid file too."""
+        if self._child is not None and self._child.poll() is None:
+            return self._child.pid
         return running_pid(self.run_folder)
 
     @property
@@ -63,7 +65,7 @@ class PbxProcess:
 
     async def stop(self) -> None:
         """End the Asterisk of this run folder, also one that an earlier server left behind."""
-        pid = self.pid or (self._child.pid if self._child and self._child.poll() is None else None)
+        pid = self.pid
         if pid is not None and not await self._signal_and_wait(pid, signal.SIGTERM):
             log.warning("asterisk-killed", pid=pid)
             await self._signal_and_wait(pid, signal.SIGKILL)
