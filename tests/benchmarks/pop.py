@@ -25,8 +25,8 @@ from typing import Any
 from playwright.async_api import Page
 
 from tests.benchmarks.desktops import open_desktops
-from tests.benchmarks.report import Report, tell
-from tests.rig.browser import opened_page, running_browser
+from tests.benchmarks.report import Report, cpu_seconds, tell
+from tests.rig.browser import browser_pids, opened_page, running_browser
 from tests.rig.messages import SipMessage
 from tests.rig.ports import free_ports
 from tests.rig.scenarios import Answers, Leaves, Rings
@@ -89,8 +89,10 @@ async def _measure(given: Namespace, report: Report) -> None:
             async with calling(server, work / "warm", pops[:warm], others[: warm * (SHARE - 1)], given.rate):
                 pass
             await window.page.evaluate("seen.frames = []; seen.shown = []")
+            spent = Spent({"server": [server.pid], "asterisk": [server.pbx_pid or 0], "desktops": [desktops.pid]})
+            spent.add("chromium", browser_pids())
             async with calling(server, work / "calls", pops[warm:], others[warm * (SHARE - 1) :], given.rate) as sent:
-                pass
+                spent.tell(report)
             shown = await window.page.evaluate("({frames: seen.frames, shown: seen.shown})")
             report.notes += window.errors[:5]
             await server.stop()
@@ -136,6 +138,27 @@ async def calling(
         await asyncio.gather(first.wait_ended(limit), second.wait_ended(limit))
         await asyncio.sleep(1)
         yield [first, second]
+
+
+class Spent:
+    """CPU of groups of processes since its making: who shares the machine with whom."""
+
+    def __init__(self, pids: dict[str, list[int]]) -> None:
+        self._began = time.monotonic()
+        self._before: dict[str, dict[int, float]] = {}
+        for name, some in pids.items():
+            self.add(name, some)
+
+    def add(self, name: str, pids: list[int]) -> None:
+        """Count these processes, too."""
+        self._before[name] = {pid: cpu_seconds(pid) for pid in pids}
+
+    def tell(self, report: Report) -> None:
+        """Add each group's share of one core."""
+        took = time.monotonic() - self._began
+        for name, before in self._before.items():
+            spent = sum(cpu_seconds(pid) - was for pid, was in before.items() if Path(f"/proc/{pid}").exists())
+            report.figure(f"cores_{name}", spent / took, "cores")
 
 
 # ------------------------------------------------------------------ the page
