@@ -21,7 +21,7 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from agent_ui.hub import Hub
-from agent_ui.pages import Desk, error_page, page_routes
+from agent_ui.pages import DIST, Desk, error_page, page_routes
 from agent_ui.socket import SocketServer
 from contactcenter.agents import store as agents_store
 from contactcenter.agents.api import PhoneSettings
@@ -333,6 +333,8 @@ class ContactCenter:
     # ------------------------------------------------------------ pages and API
 
     async def _serve(self) -> None:
+        if not await asyncio.to_thread((DIST / "manifest.json").exists):
+            raise Unavailable("front-end-missing", {"folder": str(DIST)})
         settings, base = self.base.settings, self.base
         services = Services()
         rooms, texts = self.rooms, Texts.load(LOCALES)
@@ -407,7 +409,7 @@ class ContactCenter:
     async def _signed_out(self, user_id: UserId) -> None:
         """Whoever has no session left is rung no more; what he works on goes on."""
         agent = next((one for one in self.picture.agents.values() if one.record.user_id == user_id), None)
-        while agent is not None and agent.work == "handling" and agent.device.mode is LegMode.NAILED:
+        while agent is not None and agent.work == "handling" and agent.device.mode is LegMode.NAILED:  # noqa: ASYNC110
             await asyncio.sleep(1.0)  # offline lets go the very leg that carries the conversation
         signed_in = await self.base.database.read(lambda c: self.rooms.users.is_signed_in(c, user_id))
         if agent is not None and not signed_in and agent.presence != PresenceState.OFFLINE.value:

@@ -38,6 +38,7 @@ REMEDIES = {
     "asterisk-not-installable": "no Asterisk can be unpacked here: use --pbx HOST:PORT for a running one",
     "asterisk-not-started": "Asterisk did not start: see the reason and pbx/run/log in the data folder",
     "simulated-pbx-missing": "the simulated PBX is not part of this version: use --pbx asterisk or --pbx HOST:PORT",
+    "front-end-missing": "the pages are not built: run scripts/build-frontend (scripts/run does)",
     "ami-secret-missing": "choose a secret (16 to 64 letters and digits) and set CONTACTCENTER_PBX__AMI_SECRET",
     "data-in-use": "a server runs on this data folder: stop it first, or choose another folder with --data",
     "data-not-writable": "choose a folder that you may write to with --data",
