@@ -7,7 +7,7 @@ bounded outbox; one that does not read is closed, nobody waits for it.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -223,7 +223,7 @@ class Hub:
                 await self._refresh([page for page in self.pages if page.name == DESKTOP], ["me"])
 
     async def _refresh(self, pages: list[Page], keys: list[str] | None = None) -> None:
-        shared = self._live_slots() if keys is None else {}
+        shared = await self._shared_slots() if pages and keys is None else {}
         for index, page in enumerate(pages):
             if not page.goodbye:
                 self._push(page, self._slots(page, keys) if keys else self._live_view(page, shared))
@@ -234,7 +234,7 @@ class Hub:
 
     def _all_slots(self, page: Page) -> dict[str, Any]:
         if page.name == LIVE:
-            return self._live_view(page, self._live_slots())
+            return self._live_view(page, dict(self._live_slots()))
         held = [one for one, item in self.picture.interactions.items() if self._is_held(page, item)]
         for one in held:
             self._shown.setdefault(one, set()).add(page.principal.agent_id or AgentId(""))
@@ -259,17 +259,24 @@ class Hub:
             return None
         return desktop.work_slot(item, self.picture) if kind == "work" else desktop.card_slot(item)
 
-    def _live_slots(self) -> dict[str, Any]:
-        """Return the slots all live pages share, made once per beat."""
-        picture, now = self.picture, self._clock.now()
+    async def _shared_slots(self) -> dict[str, Any]:
+        """Make the slots all live pages share: once per beat, a slice per loop turn, so that no call waits for them."""
         slots: dict[str, Any] = {}
-        for queue_id, queue in picture.queues.items():
-            slots[f"queue:{queue_id}"] = live.queue_slot(queue, picture, self._figures, now)
-            for place, item in enumerate(live.in_line(picture, queue_id), start=1):
-                slots[f"waiting:{item.interaction_id}"] = live.waiting_slot(item, place, picture)
-        for agent_id, agent in picture.agents.items():
-            slots[f"agent:{agent_id}"] = live.agent_slot(agent, picture)
+        for key, slot in self._live_slots():
+            slots[key] = slot
+            if len(slots) % SLICE == 0:
+                await asyncio.sleep(0)
         return slots
+
+    def _live_slots(self) -> Iterator[tuple[str, Any]]:
+        """Yield the slots all live pages share, each as of its moment; the picture may change in between."""
+        picture = self.picture
+        for queue_id, queue in list(picture.queues.items()):
+            yield f"queue:{queue_id}", live.queue_slot(queue, picture, self._figures, self._clock.now())
+            for place, item in enumerate(live.in_line(picture, queue_id), start=1):
+                yield f"waiting:{item.interaction_id}", live.waiting_slot(item, place, picture)
+        for agent_id, agent in list(picture.agents.items()):
+            yield f"agent:{agent_id}", live.agent_slot(agent, picture)
 
     def _live_view(self, page: Page, shared: Mapping[str, Any]) -> dict[str, Any]:
         """Return one supervisor's part of the shared slots, his totals, and None for what is gone."""

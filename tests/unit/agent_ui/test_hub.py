@@ -376,6 +376,42 @@ async def test_an_agent_who_changes_team_leaves_the_page() -> None:
     assert "agent:a-ann" not in live.read().slots
 
 
+async def test_without_a_live_page_nothing_is_made_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    screens = floor()
+    screens.open("ann")
+    made: list[str] = []
+    monkeypatch.setattr(hub_module.live, "agent_slot", lambda agent, picture: made.append(agent.agent_id))
+    await screens.beat()
+    assert made == []
+
+
+async def test_what_wallboards_share_is_made_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    screens = floor()
+    live = screens.supervise("t-north", "t-south")
+    screens.room.call()
+    turns: list[int] = []
+    made: list[int] = []
+    monkeypatch.setattr(hub_module, "SLICE", 2)
+    plain = hub_module.live.agent_slot
+
+    def noting(*given: Any) -> dict[str, Any]:
+        made.append(len(turns))
+        return plain(*given)
+
+    async def count() -> None:
+        while True:
+            turns.append(1)
+            await asyncio.sleep(0)
+
+    counting = asyncio.ensure_future(count())
+    monkeypatch.setattr(hub_module.live, "agent_slot", noting)
+    await screens.beat()
+    counting.cancel()
+    assert len(made) == 2
+    assert made[0] >= 1, "two queues and a call came before: the loop turned"
+    assert live.read().slots["agent:a-eve"]["state"] == "ready"
+
+
 async def test_many_wallboards_are_served_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     screens = floor()
     pages = [screens.supervise("t-north", instance=f"w{number}") for number in range(60)]
