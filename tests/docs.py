@@ -21,7 +21,7 @@ def error_codes() -> dict[str, dict[str, set[str]]]:
     """Return code -> error class -> modules that raise it."""
     found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for module in modules():
-        for name, call in module.calls():
+        for name, call in module.calls:
             kind = "a class of its own" if name == "super().__init__" else name.rpartition(".")[2]
             code = call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else None
             if kind in {*_CLASSES, "a class of its own"} and isinstance(code, str) and _KEBAB.fullmatch(code):

@@ -1,18 +1,19 @@
 """The project's own source as syntax trees, for the tests of conventions and for the pages made from the source."""
 
 import ast
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
+from typing import TypeVar
 
 ROOT = Path(__file__).resolve().parents[1]
+T = TypeVar("T", bound=ast.AST)
 PACKAGES = ("contactcenter", "cti", "routing", "ivr", "agent_ui")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Module:
-    """One source file. ``path`` is relative to the root, with slashes."""
+    """One source file, walked once. ``path`` is relative to the root, with slashes."""
 
     path: str
     text: str
@@ -22,26 +23,28 @@ class Module:
     def name(self) -> str:
         return self.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
-    def calls(self) -> Iterator[tuple[str, ast.Call]]:
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        return list(ast.walk(self.tree))
+
+    def of(self, *kinds: type[T]) -> list[T]:
+        """Every node of these kinds."""
+        return [node for node in self.nodes if isinstance(node, kinds)]
+
+    @cached_property
+    def calls(self) -> list[tuple[str, ast.Call]]:
         """Every call with the dotted text of what is called."""
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Call):
-                yield ast.unparse(node.func), node
+        return [(ast.unparse(node.func), node) for node in self.of(ast.Call)]
 
-    def imports(self) -> Iterator[tuple[str, str]]:
+    @cached_property
+    def imports(self) -> list[tuple[str, str]]:
         """Every (module, name) imported anywhere; name '' for a plain import."""
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    yield alias.name, ""
-            elif isinstance(node, ast.ImportFrom):
-                for alias in node.names:
-                    yield node.module or "", alias.name
+        plain = [(alias.name, "") for node in self.of(ast.Import) for alias in node.names]
+        return plain + [(node.module or "", alias.name) for node in self.of(ast.ImportFrom) for alias in node.names]
 
-    def functions(self) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                yield node
+    @cached_property
+    def functions(self) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+        return self.of(ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @cache
