@@ -133,7 +133,8 @@ class Day:
             self.later(self.chance.uniform(1, 14.9), c.Accept(one.reservation_id))
         elif kind < 0.8:
             self.later(
-                self.chance.uniform(1, 10), c.Reject(one.reservation_id, self.chance.choice(("busy", "rejected", "unreachable")))
+                self.chance.uniform(1, 10),
+                c.Reject(one.reservation_id, self.chance.choice(("busy", "rejected", "unreachable"))),
             )
         elif kind < 0.82:
             self.later(15.0, c.Accept(one.reservation_id))  # at the very deadline
@@ -157,4 +158,9 @@ def test_a_day_balances(seed: int) -> None:
     assert count["offered"] == count["answered"] + count["customer-left"] + count["flowed-out"]
     assert count["answered after flow-out"] > 0
     assert count["answered"] > 0.3 * count["offered"]
-    assert min(count["not-ready no-answer"], count["not-ready rejected"], count["not-ready phone"], count["not-ready busy"]) > 0
+    assert (
+        min(
+            count["not-ready no-answer"], count["not-ready rejected"], count["not-ready phone"], count["not-ready busy"]
+        )
+        > 0
+    )
