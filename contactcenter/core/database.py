@@ -30,7 +30,7 @@ from contactcenter.core.clock import Clock
 from contactcenter.core.errors import ContactCenterError, Unavailable
 from contactcenter.core.events import Envelope, Event, encode_data, events_table, journal_table, to_microseconds
 from contactcenter.core.ids import SiteId
-from contactcenter.core.images import Image, ImageWriter
+from contactcenter.core.images import Image, ImageWriter, RowStatement
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -55,7 +55,7 @@ _REFUSALS: Final = frozenset(  # primary result codes, https://www.sqlite.org/re
         sqlite3.SQLITE_NOTADB,
     }
 )
-_INSERT_EVENT: Final = "INSERT INTO events (seq, site_id, at, kind, subject, actor, data) VALUES (?,?,?,?,?,?,?)"
+_INSERT_EVENT: Final = RowStatement("INSERT INTO events (seq, site_id, at, kind, subject, actor, data)", 7)
 
 
 class Transaction:
@@ -297,8 +297,8 @@ class SqliteDatabase:
                 unit.numbered[index] = Envelope(envelope.event, envelope.at, envelope.actor, seq)
                 rows.append(_row(self.site_id, unit.numbered[index]))
         if rows:
-            cursor = connection.connection.cursor()
-            cursor.executemany(_INSERT_EVENT, rows)
+            cursor: Any = connection.connection.cursor()
+            _INSERT_EVENT.run(cursor, rows)
         return seq
 
     def _refused(self, batch: list[_Unit], error: Exception) -> None:

@@ -1,16 +1,17 @@
 """Images: rows written whole, as they were when something happened; saving one is an upsert of its columns.
 
 A commit holds many images, several of the same row among them. Only the last state of each row counts: images of one
-row are laid over each other (later columns win, columns a later image does not name stay), then each table takes one
-``executemany`` of a statement prepared once. Written through the driver: building and running one SQLAlchemy statement
-per row costs ten times what the row costs.
+row are laid over each other (later columns win, columns a later image does not name stay), then each table takes a
+statement prepared once. Written through SQLite's driver: building and running one SQLAlchemy statement per row costs
+ten times what the row costs.
 """
 
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, Dialect, Table
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 Image = tuple[Table, Mapping[str, Any]]
 """A table and the values of some of its columns, its whole primary key among them."""
@@ -19,6 +20,27 @@ FIXED: Final[dict[Any, Any]] = {"fixed": True}
 """``Column(info=FIXED)``: set by a row's first image and never again, so its indexes are not written again either."""
 
 _Bind = Callable[[Any], Any]
+_CHUNKS: Final = (64, 32, 16, 8, 4, 2, 1)
+
+
+class RowStatement:
+    """An INSERT of ``width`` values a row, run for up to 64 rows at a time.
+
+    The driver gives up the interpreter's lock around each run and then waits for it; row by row, that makes the writer
+    slow and the event loop late.
+    """
+
+    def __init__(self, head: str, width: int, tail: str = "") -> None:
+        marks = f"({', '.join('?' * width)})"
+        self._sql = {size: f"{head} VALUES {', '.join([marks] * size)} {tail}" for size in _CHUNKS}
+
+    def run(self, cursor: sqlite3.Cursor, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert the rows in order. Raises what the driver raises."""
+        done = 0
+        for size in _CHUNKS:
+            while len(rows) - done >= size:
+                cursor.execute(self._sql[size], [value for row in rows[done : done + size] for value in row])
+                done += size
 
 
 class ImageWriter:
@@ -30,12 +52,12 @@ class ImageWriter:
 
     def write(self, connection: Connection, images: Iterable[Image]) -> None:
         """Upsert the images in the connection's transaction. Raises what the driver raises."""
-        cursor = connection.connection.cursor()
+        cursor: Any = connection.connection.cursor()
         for (table, columns), rows in _grouped(images).items():
             upsert = self._prepared.get((table, columns))
             if upsert is None:
                 upsert = self._prepared[table, columns] = _Upsert(self._dialect, table, columns)
-            cursor.executemany(upsert.sql, [upsert.values(row) for row in rows])
+            upsert.statement.run(cursor, [upsert.values(row) for row in rows])
 
 
 def _grouped(images: Iterable[Image]) -> dict[tuple[Table, tuple[str, ...]], list[dict[str, Any]]]:
@@ -58,9 +80,8 @@ class _Upsert:
     """One prepared statement for some columns of a table."""
 
     def __init__(self, dialect: Dialect, table: Table, columns: Sequence[str]) -> None:
-        maker = postgresql if dialect.name == "postgresql" else sqlite
         keys = [column.name for column in table.primary_key]
-        statement = maker.insert(table)
+        statement = sqlite.insert(table)
         fresh = {name: statement.excluded[name] for name in columns if name not in keys and not _is_fixed(table, name)}
         upsert = (
             statement.on_conflict_do_update(index_elements=keys, set_=fresh)
@@ -68,8 +89,9 @@ class _Upsert:
             else statement.on_conflict_do_nothing(index_elements=keys)
         )
         compiled = upsert.compile(dialect=dialect, column_keys=list(columns))
-        self.sql = str(compiled)
         names = [str(name) for name in compiled.positiontup or ()]
+        head, _, tail = str(compiled).partition(f" VALUES ({', '.join('?' * len(names))})")
+        self.statement = RowStatement(head, len(names), tail)
         self._binds = [(name, _default(table, name), _binder(dialect, table, name)) for name in names]
 
     def values(self, row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -104,6 +104,16 @@ async def test_a_fixed_column_keeps_what_the_rows_first_image_said(database):
     assert second["born_at"] == NOW
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 63, 64, 65, 200])
+async def test_any_number_of_rows_goes_in_in_order(database, busy, count):
+    for number in range(count):
+        database.write_behind((), images=[cat(number, name=f"cat {number}", chip=number)])
+    busy.set()
+    assert [(row["id"], row["name"], row["chip"]) for row in await rows(database)] == [
+        (number, f"cat {number}", number) for number in range(count)
+    ]
+
+
 async def test_a_column_no_image_named_has_its_default(database):
     database.write_behind((), images=[cat(1, is_fed=True)])
     assert (await rows(database))[0]["name"] == "unnamed"
