@@ -1,6 +1,7 @@
 """The command line: run, init, check, migrate, provision, user, token. Errors say what happened and what to do."""
 
 import asyncio
+import gc
 import json
 import os
 import secrets
@@ -163,6 +164,8 @@ async def _serve(settings: Settings, traffic: str) -> None:
     customers = None
     try:
         await center.start()
+        gc.collect()
+        gc.freeze()  # what start-up made stays: collecting it again and again would hold up calls
         customers = await demo.start_traffic(center, traffic)
         lines = [f"contactcenter is on http://{settings.http.host}:{center.port}", *demo.logins_told(settings)]
         print("\n".join(lines), flush=True)
