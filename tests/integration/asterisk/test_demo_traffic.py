@@ -115,7 +115,7 @@ async def test_customers_come_by_themselves_within_bounds(stage: Stage) -> None:
     def arrived() -> list[str]:
         return [event["CallerIDNum"] for event in stage.ami.events if event.get("UserEvent") == names.EVENT_ARRIVED]
 
-    await stage.ami.until(lambda: len(arrived()) == 2)
+    await stage.ami.until(lambda: len(arrived()) == 2, 30)
     await asyncio.sleep(0.5)
     assert sorted(arrived()) == ["+15550111", "+15550112"]  # nobody calls twice at a time
     assert stage.traffic.calls_up == 2

@@ -111,6 +111,7 @@ async def test_one_call_lets_exactly_the_wanted_events_through(ami: AmiLine, agi
     await ami.send("Hangup", Channel=caller)
     await ami.event("Hangup", Uniqueid="res-ev")
     await ami.event("Hangup", Uniqueid="far-res-ev")
+    await ami.until(lambda: sum(event["Event"] == "Hangup" for event in ami.events) >= 4)  # in whatever order
     lists = {"CoreShowChannel", "CoreShowChannelsComplete"}
     seen = Counter(event["Event"] for event in ami.events if event["Event"] not in lists)
     assert set(seen) <= set(names.AMI_EVENTS)
