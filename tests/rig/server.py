@@ -359,7 +359,8 @@ class Server:
     ) -> AsyncIterator[sipp.Sipp]:
         """SIPp customers who ring this server's Asterisk (see tests.rig.sipp.customers)."""
         port = free_ports(1)
-        options.setdefault("media_port", free_ports(8 + 4 * len(callers)))
+        if "media_port" not in options:
+            options["media_port"] = free_ports(8 + 4 * len(callers))
         async with sipp.customers(folder, self.sip_port, callers, port=port, leaves=leaves, **options) as started:
             yield started
 
