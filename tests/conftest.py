@@ -6,7 +6,7 @@ import os
 import structlog
 from hypothesis import settings
 
-pytest_plugins = ["tests.plugins.summary", "tests.plugins.compiled"]
+pytest_plugins = ["tests.plugins.summary", "tests.plugins.compiled", "tests.plugins.groups"]
 
 # No deadline: on a busy machine it fails tests that are right.
 settings.register_profile("default", deadline=None)
