@@ -1,8 +1,9 @@
 """The hub: keeps every open page's feed true.
 
-Desktops hear of their own agent's changes at the end of the loop turn in which they happened (the pop). Live pages are
-brought up to date twice a second, a slice of pages per loop turn, so wallboards never delay a call. Each page has a
-bounded outbox; one that does not read is closed, nobody waits for it.
+Desktops hear of their own agent's changes at the end of the loop turn in which they happened; only a pop waits a moment
+for its customer's card, so that the page lays out and paints once (``CARD_WAIT``). Live pages are brought up to date
+twice a second, a slice of pages per loop turn, so wallboards never delay a call. Each page has a bounded outbox; one
+that does not read is closed, nobody waits for it.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ OUTBOX: Final = 512
 LIVE_INTERVAL: Final = 0.5
 WAITING_INTERVAL: Final = 2.0
 SLICE: Final = 25
+CARD_WAIT: Final = 0.02  # seconds; the look-up takes 2 to 5 ms, a page that paints first without the card 30 ms
 FEED_KEPT: Final = 60.0
 DESKTOP, LIVE = "desktop", "live"
 
@@ -93,6 +95,7 @@ class Hub:
         self._dirty: set[str] = set()
         self._live_dirty = True
         self._shown: dict[InteractionId, set[AgentId]] = {}  # whose desktops may show it
+        self._late: dict[AgentId, tuple[set[str], asyncio.TimerHandle]] = {}  # pops that wait for their card
         self._waiting: desktop.Waiting = desktop.waiting_view(picture)
         picture.watch(self.touch)
 
@@ -181,7 +184,32 @@ class Hub:
         for agent_id, keys in news.items():
             page = self._desktops.get(agent_id)
             if page is not None:
-                self._push(page, self._slots(page, keys))
+                self._tell(page, agent_id, keys)
+
+    def _tell(self, page: Page, agent_id: AgentId, keys: set[str]) -> None:
+        before, timer = self._late.pop(agent_id, (set(), None))
+        keys |= before
+        if any(self._lacks_card(page, key) for key in keys):
+            timer = timer or asyncio.get_running_loop().call_later(CARD_WAIT, self._tell_late, agent_id)
+            self._late[agent_id] = keys, timer
+            return
+        if timer is not None:
+            timer.cancel()
+        self._push(page, self._slots(page, keys))
+
+    def _tell_late(self, agent_id: AgentId) -> None:
+        keys, _ = self._late.pop(agent_id)
+        page = self._desktops.get(agent_id)
+        if page is not None:
+            self._push(page, self._slots(page, keys))
+
+    def _lacks_card(self, page: Page, key: str) -> bool:
+        """Whether this is a new pop whose customer is still being looked up."""
+        kind, _, one = key.partition(":")
+        item = self.picture.interactions.get(InteractionId(one))
+        if kind != "work" or key in page.feed.slots or item is None or item.alert is None:
+            return False
+        return item.card is None and self._is_held(page, item)
 
     def _flush_work(self, interaction_id: InteractionId, news: dict[AgentId, set[str]]) -> None:
         item = self.picture.interactions.get(interaction_id)

@@ -67,7 +67,7 @@ class CustomerService:
 
     def card(self, connection: Connection, person_id: str) -> Card | None:
         """Return a person's card. For the program: the screen it goes to was checked for the interaction."""
-        person = store.find_person(connection, Scope.ALL, SYSTEM, person_id)
+        person = store.find_caller(connection, person_id)
         return None if person is None else _card(person)
 
     # ------------------------------------------------------------------ people

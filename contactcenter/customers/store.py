@@ -34,6 +34,7 @@ from contactcenter.core.events import Instant, metadata
 from contactcenter.core.ids import ContactPointId, OrganisationId, PersonId
 from contactcenter.core.paging import Page, Paging, cut
 from contactcenter.core.permissions import Principal, Scope
+from contactcenter.core.prepared import Prepared
 from contactcenter.customers.model import ContactKind, ContactPoint, Match, Organisation, Person, search_key
 
 MAX_CANDIDATES: Final = 12
@@ -89,16 +90,30 @@ _organisations = organisations_table.c
 _PEOPLE = select(people_table, _organisations.name.label("organisation_name")).select_from(
     people_table.outerjoin(organisations_table, _organisations.id == _people.organisation_id)
 )
-# On the path of a call: built once, because building a statement costs more than running it.
 _PERSON = _PEOPLE.where(_people.id == bindparam("person_id"))
 _POINTS_OF = (
     select(contact_points_table).where(_points.person_id.in_(bindparam("ids", expanding=True))).order_by(_points.id)
 )
+# On the path of a call.
+_CALLER = Prepared(_PERSON)
+_CALLERS_POINTS = Prepared(
+    select(contact_points_table).where(_points.person_id == bindparam("person_id")).order_by(_points.id)
+)
+_CONTACTED = (
+    update(contact_points_table)
+    .where(
+        _points.kind == ContactKind.PHONE.value,
+        _points.value == bindparam("number"),
+        _points.person_id == bindparam("person"),
+    )
+    .values(last_contact_at=bindparam("at"), contact_count=_points.contact_count + 1)
+)
 _PLAIN = ("name", "title", "is_vip", "heed", "language", "note", "since", "value_per_year", "currency")
 
 # One statement, two index walks: whose number it is, and whose company's number it is.
-_LOOK_UP = text(
-    """
+_LOOK_UP = Prepared(
+    text(
+        """
     SELECT p.id AS id, p.name AS name, o.name AS organisation, p.is_vip AS is_vip, p.language AS language,
            TRUE AS is_own, c.extension AS extension, c.last_contact_at AS last_contact_at, c.contact_count AS contacts
       FROM contact_points c JOIN people p ON p.id = c.person_id LEFT JOIN organisations o ON o.id = p.organisation_id
@@ -111,7 +126,8 @@ _LOOK_UP = text(
      ORDER BY is_own DESC, last_contact_at DESC, contacts DESC
      LIMIT :most
     """
-).columns(is_vip=Boolean, is_own=Boolean, last_contact_at=Instant)
+    ).columns(is_vip=Boolean, is_own=Boolean, last_contact_at=Instant)
+)
 
 
 def within(scope: Scope, principal: Principal) -> ColumnElement[bool]:
@@ -127,12 +143,12 @@ def within(scope: Scope, principal: Principal) -> ColumnElement[bool]:
 def find_matches(connection: Connection, e164: str) -> list[Match]:
     """Return everyone the number may lead to, each once, the program's own look-up before anybody is asked."""
     found: dict[str, Match] = {}
-    for row in connection.execute(_LOOK_UP, {"number": e164, "most": MAX_CANDIDATES}):
+    for row in _LOOK_UP.rows(connection, {"number": e164, "most": MAX_CANDIDATES}):
         found.setdefault(row.id, _match(row))
     return list(found.values())
 
 
-def _match(row: Row[Any]) -> Match:
+def _match(row: Any) -> Match:
     return Match(
         PersonId(row.id),
         row.name,
@@ -148,9 +164,7 @@ def _match(row: Row[Any]) -> Match:
 
 def record_contact(tx: Transaction, person_id: PersonId, e164: str, at: datetime) -> None:
     """Remember that this person was in contact by this number; ranks people who share it."""
-    where = (_points.kind == ContactKind.PHONE.value, _points.value == e164, _points.person_id == person_id)
-    values = {"last_contact_at": at, "contact_count": _points.contact_count + 1}
-    tx.execute(update(contact_points_table).where(*where).values(values))
+    tx.execute(_CONTACTED, {"number": e164, "person": person_id, "at": at})
 
 
 # ------------------------------------------------------------------ people
@@ -187,6 +201,14 @@ def find_person(connection: Connection, scope: Scope, principal: Principal, pers
     rows = connection.execute(query, {"person_id": person_id}).all()
     found = _persons(connection, rows)
     return found[0] if found else None
+
+
+def find_caller(connection: Connection, person_id: str) -> Person | None:
+    """Return one person, whoever asks: the program's own look-up on the path of a call."""
+    key = {"person_id": person_id}
+    for row in _CALLER.rows(connection, key):
+        return _person(row, [_point(point) for point in _CALLERS_POINTS.rows(connection, key)])
+    return None
 
 
 def names(
@@ -248,12 +270,15 @@ def _persons(connection: Connection, rows: Iterable[Row[Any]]) -> list[Person]:
 def _points_of(connection: Connection, person_ids: list[str]) -> Mapping[str, list[ContactPoint]]:
     points: dict[str, list[ContactPoint]] = {}
     for row in connection.execute(_POINTS_OF, {"ids": person_ids}):
-        point = ContactPoint(ContactPointId(row.id), ContactKind(row.kind), row.value, row.extension)
-        points.setdefault(row.person_id, []).append(point)
+        points.setdefault(row.person_id, []).append(_point(row))
     return points
 
 
-def _person(row: Row[Any], points: list[ContactPoint]) -> Person:
+def _point(row: Any) -> ContactPoint:
+    return ContactPoint(ContactPointId(row.id), ContactKind(row.kind), row.value, row.extension)
+
+
+def _person(row: Any, points: list[ContactPoint]) -> Person:
     organisation = None
     if row.organisation_id is not None:
         organisation = Organisation(OrganisationId(row.organisation_id), row.organisation_name)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from contactcenter.core.database import SqliteDatabase, Work
 from contactcenter.core.ids import AgentId, InteractionId, PersonId, QueueId
@@ -146,7 +146,7 @@ def person_view(card: Card) -> dict[str, Any]:
     }
 
 
-def history_view(row: Row[Any], picture: Picture) -> dict[str, Any]:
+def history_view(row: Any, picture: Picture) -> dict[str, Any]:
     """Return one past interaction as a line of the history."""
     agent = picture.agents.get(AgentId(row.agent_id)) if row.agent_id else None
     queue = picture.queues.get(QueueId(row.queue_id)) if row.queue_id else None

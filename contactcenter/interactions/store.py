@@ -37,6 +37,7 @@ from contactcenter.core.events import Instant, events_table, metadata
 from contactcenter.core.ids import AgentId, InteractionId, LegId, PersonId, ServerId
 from contactcenter.core.images import FIXED
 from contactcenter.core.permissions import Principal, Scope
+from contactcenter.core.prepared import Prepared
 from contactcenter.interactions.model import Alert, Interaction, Segment, Visit
 
 interactions = Table(
@@ -306,7 +307,7 @@ def find_by_leg(connection: Connection, server_id: ServerId, leg_id: LegId) -> R
     return connection.execute(select(interactions).where(key)).first()
 
 
-# On the path of a call: built once, because building a statement costs more than running it.
+# On the path of a call.
 _latest = segments.alias("latest")
 _OWN = and_(interactions.c.person_id == bindparam("person_id"), interactions.c.id != bindparam("but"))
 _LAST_SEGMENT = (
@@ -317,23 +318,23 @@ _LAST_SEGMENT = (
     .correlate(interactions)
     .scalar_subquery()
 )
-_HISTORY = (
+_HISTORY = Prepared(
     select(interactions, segments.c.agent_id, segments.c.talk_time, segments.c.disposition, segments.c.note)
     .select_from(interactions.outerjoin(segments, segments.c.id == _LAST_SEGMENT))
     .where(_OWN)
     .order_by(interactions.c.id.desc())
     .limit(bindparam("most", type_=Integer))
 )
-_HISTORY_IDS = select(interactions.c.id).where(_OWN).limit(1000)
+_HISTORY_IDS = Prepared(select(interactions.c.id).where(_OWN).limit(1000))
 
 
 def history(
     connection: Connection, person_id: PersonId, limit: int, but: InteractionId | None = None
-) -> tuple[Sequence[Row[Any]], int]:
+) -> tuple[Sequence[Any], int]:
     """Return a person's latest interactions with their last segment, and how many there are in all."""
     whose = {"person_id": person_id, "but": but or ""}
-    rows = connection.execute(_HISTORY, {**whose, "most": limit}).all()
-    total = len(connection.execute(_HISTORY_IDS, whose).all()) if len(rows) == limit else len(rows)
+    rows = _HISTORY.rows(connection, {**whose, "most": limit})
+    total = len(_HISTORY_IDS.rows(connection, whose)) if len(rows) == limit else len(rows)
     return rows, total
 
 

@@ -13,7 +13,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    Row,
     Select,
     String,
     Table,
@@ -34,6 +33,7 @@ from contactcenter.core.events import Instant, metadata, to_microseconds
 from contactcenter.core.ids import SiteId, TicketId
 from contactcenter.core.paging import Page, Paging, cut
 from contactcenter.core.permissions import Principal, Scope
+from contactcenter.core.prepared import Prepared
 from contactcenter.tickets.model import FIRST_NUMBER, SlaPolicy, Ticket, TicketNote, TicketState
 
 policies_table = Table(
@@ -206,26 +206,26 @@ def find_ticket(
     return _ticket(row) if row else None
 
 
-# On the path of a call: built once, because building a statement costs more than running it.
-_OPEN_OF = (
+# On the path of a call.
+_OPEN_OF = Prepared(
     select(tickets_table)
-    .where(_tickets.person_id == bindparam("person_id"), _tickets.state.in_(_LIVE))
+    .where(_tickets.person_id == bindparam("person_id"), or_(*(_tickets.state == state for state in _LIVE)))
     .order_by(_tickets.due_at.is_(None), _tickets.due_at, _tickets.id)
     .limit(bindparam("most", type_=Integer))
 )
-_OF_INTERACTION = (
+_OF_INTERACTION = Prepared(
     select(tickets_table).where(_tickets.interaction_id == bindparam("interaction_id")).order_by(_tickets.id)
 )
 
 
 def open_tickets_of(connection: Connection, person_id: str, most: int) -> list[Ticket]:
     """Return a person's live tickets, the most urgent first, for the card the program shows with his call."""
-    return [_ticket(row) for row in connection.execute(_OPEN_OF, {"person_id": person_id, "most": most})]
+    return [_ticket(row) for row in _OPEN_OF.rows(connection, {"person_id": person_id, "most": most})]
 
 
 def tickets_of_interaction(connection: Connection, interaction_id: str) -> list[Ticket]:
     """Return the tickets opened from an interaction, oldest first, for the screen that works on it."""
-    return [_ticket(row) for row in connection.execute(_OF_INTERACTION, {"interaction_id": interaction_id})]
+    return [_ticket(row) for row in _OF_INTERACTION.rows(connection, {"interaction_id": interaction_id})]
 
 
 def save_ticket(tx: Transaction, ticket: Ticket, *, is_new: bool) -> None:
@@ -258,7 +258,7 @@ def list_notes(connection: Connection, ticket_id: TicketId) -> list[TicketNote]:
     return [TicketNote(r.id, r.author_id, r.at, r.text, r.is_reply) for r in connection.execute(query)]
 
 
-def _ticket(row: Row[Any]) -> Ticket:
+def _ticket(row: Any) -> Ticket:
     plain = {name: getattr(row, name) for name in _PLAIN}
     return Ticket(TicketId(row.id), SiteId(row.site_id), state=TicketState(row.state), **plain)
 

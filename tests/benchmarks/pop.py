@@ -1,8 +1,8 @@
 """From a customer's INVITE to his card in the DOM of a real Chromium, at 20 calls/s with 500 desktops.
 
-Every third call dials a number whose queue only the browser's agent serves; his phone rings and the customer hangs up
-0.1 s after he hears music, so one page gets hundreds of pops. The other calls go to 499 agents, are answered after
-0.5 s and talk. Each flow is one enqueue node; every customer is known.
+A share of the calls dials a number whose queue only the browser's agent serves; his phone rings and the customer hangs
+up 0.05 s after he hears music, so one page gets hundreds of pops, each after the one before is over. The other calls go
+to 499 agents, are answered after 0.5 s and talk. Each flow is one enqueue node; every customer is known.
 
 All clocks are this machine's: SIPp's message log (microseconds), Asterisk's event timestamps, the server's trace
 (``traced.py``), the page's ``performance.timeOrigin + performance.now()`` (its offset is measured and told). The end is
@@ -33,17 +33,17 @@ from tests.rig.scenarios import Answers, Leaves, Rings
 from tests.rig.server import AgentSeed, QueueSeed, Server, running_server
 from tests.rig.sipp import Caller, Sipp, desk_phones
 
-SHARE = 3  # every third call goes to the browser
+SHARE = 0.27  # of the calls go to the browser
 WATCHED, CROWD = "2001", "2000"
 HOOK = Path(__file__).with_name("page.js")
-STATIONS = ("invite", "newchannel", "seen", "asked", "decided", "alerted", "frame", "hero", "card")
+STATIONS = ("invite", "newchannel", "seen", "asked", "decided", "alerted", "sent", "frame", "hero", "card")
 _FROM = re.compile(r"^From:.*?<sip:(\+?\d+)@", re.MULTILINE)
 
 
 def options(parser: ArgumentParser) -> None:
     """What may be set."""
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--rate", type=float, default=20.0, help="calls a second, a third of them to the browser")
+    parser.add_argument("--rate", type=float, default=20.0, help="calls a second")
     parser.add_argument("--desktops", type=int, default=499)
     parser.add_argument("--warm", type=float, default=5.0, help="seconds of calls before the measured ones")
 
@@ -85,13 +85,14 @@ async def _measure(given: Namespace, report: Report) -> None:
             await open_desk(server, window.page)
             report.settings["page_clock_offset_ms"] = await clock_offset(window.page)
             tell(f"pop: {given.desktops} desktops and a browser are open")
-            warm = round(given.warm * given.rate / SHARE)
-            async with calling(server, work / "warm", pops[:warm], others[: warm * (SHARE - 1)], given.rate):
+            calls = given.warm * given.rate
+            warm, warm_others = round(calls * SHARE), round(calls * (1 - SHARE))
+            async with calling(server, work / "warm", pops[:warm], others[:warm_others], given.rate):
                 pass
             await window.page.evaluate("seen.frames = []; seen.shown = []")
             spent = Spent({"server": [server.pid], "asterisk": [server.pbx_pid or 0], "desktops": [desktops.pid]})
             spent.add("chromium", browser_pids())
-            async with calling(server, work / "calls", pops[warm:], others[warm * (SHARE - 1) :], given.rate) as sent:
+            async with calling(server, work / "calls", pops[warm:], others[warm_others:], given.rate) as sent:
                 spent.tell(report)
             shown = await window.page.evaluate("({frames: seen.frames, shown: seen.shown})")
             report.notes += window.errors[:5]
@@ -110,7 +111,7 @@ async def _measure(given: Namespace, report: Report) -> None:
 def callers(given: Namespace) -> tuple[list[Caller], list[Caller]]:
     """Return those who call the browser's agent and the others; each call has a number of its own."""
     count = round((given.seconds + given.warm) * given.rate)
-    numbers = [(f"+4930{23_000_000 + n}", n % SHARE == 0) for n in range(count)]
+    numbers = [(f"+4930{23_000_000 + n}", int((n + 1) * SHARE) > int(n * SHARE)) for n in range(count)]
     pops = [Caller(number, WATCHED) for number, is_pop in numbers if is_pop]
     return pops, [Caller(number, CROWD) for number, is_pop in numbers if not is_pop]
 
@@ -129,11 +130,11 @@ async def calling(
     server: Server, folder: Path, pops: Sequence[Caller], others: Sequence[Caller], rate: float
 ) -> AsyncIterator[list[Sipp]]:
     """Let all of them call; the block is entered when every call is over."""
-    limit = len(pops) * SHARE / rate + 30
-    brief, long = {"leaves": Leaves(after=0.1)}, {"leaves": Leaves(after=2.5)}
+    limit = (len(pops) + len(others)) / rate + 30
+    brief, long = {"leaves": Leaves(after=0.05)}, {"leaves": Leaves(after=2.5)}
     async with (
-        server.customers(folder / "pops", pops, rate=rate / SHARE, media_port=33_000, **brief) as first,
-        server.customers(folder / "others", others, rate=rate * (1 - 1 / SHARE), media_port=40_000, **long) as second,
+        server.customers(folder / "pops", pops, rate=rate * SHARE, media_port=33_000, **brief) as first,
+        server.customers(folder / "others", others, rate=rate * (1 - SHARE), media_port=40_000, **long) as second,
     ):
         await asyncio.gather(first.wait_ended(limit), second.wait_ended(limit))
         await asyncio.sleep(1)
@@ -237,7 +238,8 @@ def samples(
     for number, invite in invites.items():
         interaction, leg = legs.get(number, ("", ""))
         mine = (interaction, names[number])
-        row = {"number": number, "interaction": interaction, "invite": invite, **traced.get(leg, {})}
+        server = traced.get(leg, {}) | traced.get(interaction, {})
+        row = {"number": number, "interaction": interaction, "invite": invite, **server}
         page = {"frame": frames.get(interaction), "hero": heroes.get(mine), "card": cards.get(mine)}
         rows.append(row | {name: at for name, at in page.items() if at is not None})
     return rows

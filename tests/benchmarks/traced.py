@@ -1,7 +1,8 @@
 """The server with a trace of when a call's stations were passed; the same command line as ``contactcenter``.
 
 The product knows nothing of it: its own functions are wrapped here before it starts. Each note is (station, leg of the
-caller, epoch seconds); they are kept in memory and written to ``$CONTACTCENTER_TRACE`` at the end, one JSON line each.
+caller or, for ``sent``, interaction, epoch seconds); they are kept in memory and written to ``$CONTACTCENTER_TRACE`` at
+the end, one JSON line each.
 """
 
 import atexit
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from agent_ui.hub import Page
 from contactcenter.cli import main
 from contactcenter.interactions.assignments import Assignments
 from cti.agi.server import AgiServer
@@ -64,12 +66,20 @@ def _decided(assignments: Any, decision: Any) -> str | None:
     return str(assignments.picture.interactions[decision.interaction_id].leg_id)
 
 
+def _sent(page: Any, message: Any) -> str | None:
+    for key, slot in (getattr(message, "slots", None) or {}).items():
+        if slot and key.startswith("work:") and slot["state"] == "alerting":
+            return str(key.removeprefix("work:"))
+    return None
+
+
 def install() -> None:
-    """Wrap the stations: event seen, the flow asked for, decision made, Originate written."""
+    """Wrap the stations: event seen, the flow asked for, decision made, Originate written, frame queued."""
     before(PbxTelephony, "on_message", "seen", _newchannel)
     before(PbxTelephony, "on_message", "", _newchannel_stamp)
     before(AgiServer, "_begin", "asked", lambda server, session, path, done: session.leg_id if path == "/ivr" else None)
     before(Assignments, "on_decision", "decided", _decided)
+    after(Page, "send", "sent", _sent)
     after(PbxTelephony, "alert", "alerted", lambda telephony, order: str(order.caller_leg))
 
 

@@ -15,7 +15,7 @@ from contactcenter.core.ids import AgentId, QueueId, ReservationId, SkillId, Tea
 from contactcenter.core.permissions import ROLES, Principal
 from contactcenter.interactions import ports
 from contactcenter.interactions.figures import DayFigures
-from contactcenter.interactions.model import Phase
+from contactcenter.interactions.model import Interaction, Phase
 from routing import commands as routing
 from tests.fakes.room import SERVER, Room, queue
 
@@ -55,6 +55,13 @@ class Screens:
         self.figures = DayFigures(self.room.time.now())
         self.degraded: list[dict[str, Any]] = []
         self.hub = Hub(self.room.picture, self.figures, self.room.time, self.room.ids, lambda: self.degraded)
+        self.room.assignments.lookup = lambda item: self.found(item, "")
+
+    def found(self, item: Interaction, name: str) -> None:
+        """The look-up answers; '' for nobody."""
+        person = {"name": name, "organisation": None, "vip": False} if name else None
+        card = {"person": person, "number": "+49 30", "loading": False}
+        self.room.assignments.customer_found(item, card, None, 0, vip=False, is_news=False)
 
     def open(
         self, name: str, page: str = DESKTOP, instance: str = "tab-1", credential: str = "session-1", **more: Any
@@ -100,6 +107,48 @@ async def test_the_pop_is_there_at_the_end_of_the_turn_and_only_on_that_screen()
     assert (work["state"], work["leg_id"]) == ("alerting", item.alert.reservation_id if item.alert else None)
     assert f"card:{item.interaction_id}" in ann.slots
     assert set(bob.slots) == {"settings", "me"}
+
+
+def ringing_without_card() -> tuple[Screens, Client, Interaction]:
+    """A call that rings at Ann's while its customer is still being looked up."""
+    screens = Screens()
+    screens.room.agent("ann", 1)
+    ann = screens.open("ann")
+    screens.room.assignments.lookup = lambda item: None
+    return screens, ann, screens.room.call()
+
+
+async def test_a_pop_waits_for_its_card_so_that_both_are_one_frame() -> None:
+    screens, ann, item = ringing_without_card()
+    await turn()
+    assert list(ann.page.outbox) == []
+    screens.found(item, "Ada")
+    await turn()
+    ann.read()
+    assert ann.kinds == ["snapshot", "changes"]
+    assert ann.slots[f"work:{item.interaction_id}"]["title"] == "Ada"
+    assert ann.slots["me"]["work"]["state"] == "reserved"
+
+
+async def test_a_card_that_does_not_come_holds_no_pop_up_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "CARD_WAIT", 0.0)
+    screens, ann, item = ringing_without_card()
+    await turn()
+    await turn()
+    assert ann.read().slots[f"card:{item.interaction_id}"]["loading"] is True
+    screens.room.fact(ports.DeviceChanged(SERVER, "agent-1001", False, "UNAVAILABLE", screens.room.time.now()))
+    await turn()
+    assert len(ann.read().kinds) == 3, "what is on the screen already waits for nothing"
+
+
+async def test_a_pop_that_waits_for_its_card_ends_without_a_trace() -> None:
+    screens, ann, item = ringing_without_card()
+    await turn()
+    screens.room.leg_ends(CALLER)
+    screens.room.alert_ends(screens.room.telephony.alerts[0].reservation_id, ports.AlertFailure.REVOKED)
+    await turn()
+    assert f"work:{item.interaction_id}" not in ann.read().slots
+    assert screens.hub._late == {}
 
 
 async def test_an_interaction_wanders_from_screen_to_screen() -> None:

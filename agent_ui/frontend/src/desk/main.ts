@@ -1,6 +1,7 @@
 /**
  * The agent's desk. One document that never reloads: slots come in by one socket, each part patches itself.
- * The path of a pop is popFirst(): a ringing call is on the screen before the message handler returns.
+ * The path of a pop is popFirst(): a ringing call and its customer's card are in the DOM before the message handler
+ * returns, so that the browser lays out and paints them together, once.
  */
 
 import { tick } from "../core/clock";
@@ -34,24 +35,25 @@ const html = document.documentElement;
 let link: Link;
 let scheduled = false;
 let rang = "";
-const channel = new MessageChannel();
 
-/** The rest of the painting comes as its own task right after; a hidden tab runs those, unlike animation frames. */
+/** The rest of the painting comes right after what runs now, before the browser lays anything out; hidden tabs, too. */
 function schedule(): void {
   if (scheduled) return;
   scheduled = true;
-  channel.port2.postMessage(0);
+  queueMicrotask(paint);
 }
 
 function popFirst(): void {
   const ringing = alerting();
   paintHero(ringing, me());
+  paintHeroDetails(ringing, ringing ? card(ringing.interaction_id) : null);
   const id = ringing?.interaction_id ?? "";
   if (id && id !== rang) {
     showDesk();
     showTab("current");
   }
   rang = id;
+  if (ringing) paintCard(ringing);
 }
 
 function paintStage(): void {
@@ -76,9 +78,7 @@ function paintStage(): void {
 
 function paint(): void {
   scheduled = false;
-  const ringing = alerting();
-  paintHeroDetails(ringing, ringing ? card(ringing.interaction_id) : null);
-  ring(ringing);
+  ring(alerting());
   paintPresence();
   paintStage();
   paintWork();
@@ -154,7 +154,6 @@ function build(): void {
   });
   onSelect(schedule);
   onFacts(schedule);
-  channel.port1.onmessage = paint;
 }
 
 function beat(): void {
@@ -166,7 +165,7 @@ function beat(): void {
 function startLink(): void {
   link = new Link("desktop", html.dataset["socket"] ?? "/socket", store, {
     slots(changed) {
-      if (changed.some((name) => name.startsWith("work:"))) popFirst();
+      if (changed.some((name) => name.startsWith("work:") || name.startsWith("card:"))) popFirst();
       schedule();
     },
     state: paintLink,
