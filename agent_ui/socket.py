@@ -154,7 +154,7 @@ async def _write(wire: web.WebSocketResponse, page: Page) -> None:
     with contextlib.suppress(ConnectionError, RuntimeError):
         while True:
             while page.outbox:
-                await wire.send_str(page.outbox.popleft().decode())
+                await wire.send_frame(page.outbox.popleft(), WSMsgType.TEXT)
             if page.goodbye:
                 await wire.close(code=_CLOSE_CODES.get(page.goodbye, 1001), message=page.goodbye.encode())
                 return

@@ -177,7 +177,6 @@ class Reloading:
         """Nothing rings until the PBX has told that the agent can be reached the new way."""
         self._devices.forget(old)
         self._picture.add_agent(agent)
-        agent.device_state = "UNKNOWN"
         self._router.submit(routing.SetDevice(agent.agent_id, usable=False, reason="device-changed"))
         self._moved.add(agent.agent_id)
 

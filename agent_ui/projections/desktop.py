@@ -27,7 +27,8 @@ def holder(item: Interaction) -> AgentId | None:
 
 def me_slot(agent: LiveAgent, picture: Picture, waiting: "Waiting") -> dict[str, Any]:
     """Return the agent's own three states; ``waiting`` is who stands in line (``waiting_view``)."""
-    link = picture.links.get(agent.device.server_id)
+    device = agent.device
+    link = picture.links.get(device.server_id)
     busy = agent.work != "idle"
     return {
         "agent_id": agent.agent_id,
@@ -42,10 +43,9 @@ def me_slot(agent: LiveAgent, picture: Picture, waiting: "Waiting") -> dict[str,
         },
         "device": {
             "usable": agent.device_usable,
-            "state": agent.device_state,
             "kind": agent.record.device.kind.value,
-            "endpoint": agent.device.endpoint,
-            "mode": agent.device.mode.value,
+            "endpoint": device.endpoint,
+            "mode": device.mode.value,
         },
         "capacity": {"voice": {"used": int(busy), "max": agent.record.voice_capacity}},
         "waiting": _waiting_for(agent, picture, waiting),

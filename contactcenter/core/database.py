@@ -35,7 +35,7 @@ from contactcenter.core.images import Image, ImageWriter, RowStatement
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
-LINGER: Final = 0.010  # seconds a batch of tail units waits for company: a commit costs more than what is in it
+LINGER: Final = 0.015  # seconds a batch of tail units waits for company: a commit costs more than what is in it
 COMPANY: Final = 32  # units: with so many there already nobody waits
 MAX_BATCH: Final = 500
 RETRY_PAUSE: Final = 0.5
@@ -231,9 +231,10 @@ class SqliteDatabase:
         try:
             with connection.begin():
                 # Read anew each time: the command line may have written beside us (``user add``).
-                first = connection.exec_driver_sql("SELECT max(seq) FROM events").scalar() or 0
+                cursor: Any = connection.connection.cursor()
+                first = cursor.execute("SELECT max(seq) FROM events").fetchone()[0] or 0
                 self._run_units(connection, batch)
-                seq = self._number(connection, batch, first)
+                seq = self._number(cursor, batch, first)
         except Exception as error:  # noqa: BLE001 - the writer must outlive whatever a commit raises
             self._refused(batch, error)
             return
@@ -260,10 +261,10 @@ class SqliteDatabase:
         images = [image for unit in units for image in unit.images]
         if not images:
             return
-        cursor = connection.connection.cursor()
+        cursor: Any = connection.connection.cursor()
         cursor.execute("SAVEPOINT images")
         try:
-            self._images.write(connection, images)
+            self._images.write(cursor, images)
         except BaseException as error:
             if _is_refusal(error):
                 raise
@@ -276,19 +277,20 @@ class SqliteDatabase:
 
     def _run_unit(self, connection: Connection, unit: _Unit, work: Callable[[Transaction], Any]) -> None:
         tx = Transaction(connection, self._clock)
-        connection.exec_driver_sql("SAVEPOINT unit")
+        cursor: Any = connection.connection.cursor()
+        cursor.execute("SAVEPOINT unit")
         try:
-            self._images.write(connection, unit.images)
+            self._images.write(cursor, unit.images)
             unit.result = work(tx)
         except BaseException as error:
             if _is_refusal(error):
                 raise
-            connection.exec_driver_sql("ROLLBACK TO unit")
+            cursor.execute("ROLLBACK TO unit")
             unit.error, tx.envelopes = error, []
-        connection.exec_driver_sql("RELEASE unit")
+        cursor.execute("RELEASE unit")
         unit.numbered = [*unit.envelopes, *tx.envelopes]
 
-    def _number(self, connection: Connection, batch: list[_Unit], seq: int) -> int:
+    def _number(self, cursor: sqlite3.Cursor, batch: list[_Unit], seq: int) -> int:
         """Number the batch's events after ``seq`` and write them; return the last number."""
         rows = []
         for unit in batch:
@@ -297,7 +299,6 @@ class SqliteDatabase:
                 unit.numbered[index] = Envelope(envelope.event, envelope.at, envelope.actor, seq)
                 rows.append(_row(self.site_id, unit.numbered[index]))
         if rows:
-            cursor: Any = connection.connection.cursor()
             _INSERT_EVENT.run(cursor, rows)
         return seq
 

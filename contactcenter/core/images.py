@@ -8,9 +8,10 @@ ten times what the row costs.
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, Table
+from sqlalchemy import Dialect, Table
 from sqlalchemy.dialects import sqlite
 
 Image = tuple[Table, Mapping[str, Any]]
@@ -50,9 +51,8 @@ class ImageWriter:
         self._dialect = dialect
         self._prepared: dict[tuple[Table, tuple[str, ...]], _Upsert] = {}
 
-    def write(self, connection: Connection, images: Iterable[Image]) -> None:
-        """Upsert the images in the connection's transaction. Raises what the driver raises."""
-        cursor: Any = connection.connection.cursor()
+    def write(self, cursor: sqlite3.Cursor, images: Iterable[Image]) -> None:
+        """Upsert the images in the cursor's transaction. Raises what the driver raises."""
         for (table, columns), rows in _grouped(images).items():
             upsert = self._prepared.get((table, columns))
             if upsert is None:
@@ -64,7 +64,7 @@ def _grouped(images: Iterable[Image]) -> dict[tuple[Table, tuple[str, ...]], lis
     """Lay the images of each row over each other; return the rows by table and columns, in order of appearance."""
     rows: dict[tuple[Table, tuple[Any, ...]], dict[str, Any]] = {}
     for table, image in images:
-        key = (table, tuple([image[column.name] for column in table.primary_key]))
+        key = (table, tuple([image[name] for name in _key_names(table)]))
         known = rows.get(key)
         if known is None:
             rows[key] = dict(image)
@@ -76,11 +76,16 @@ def _grouped(images: Iterable[Image]) -> dict[tuple[Table, tuple[str, ...]], lis
     return groups
 
 
+@cache
+def _key_names(table: Table) -> tuple[str, ...]:
+    return tuple(column.name for column in table.primary_key)
+
+
 class _Upsert:
     """One prepared statement for some columns of a table."""
 
     def __init__(self, dialect: Dialect, table: Table, columns: Sequence[str]) -> None:
-        keys = [column.name for column in table.primary_key]
+        keys = _key_names(table)
         statement = sqlite.insert(table)
         fresh = {name: statement.excluded[name] for name in columns if name not in keys and not _is_fixed(table, name)}
         upsert = (

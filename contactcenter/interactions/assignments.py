@@ -518,9 +518,7 @@ class Assignments:
         agent = self.picture.find_by_endpoint(fact.server_id, fact.endpoint)
         if agent is None:
             return
-        agent.device_state = fact.state
         self.router.submit(routing.SetDevice(agent.agent_id, fact.usable, "" if fact.usable else fact.state.lower()))
-        self.picture.touch(f"agent:{agent.agent_id}")
 
     def _link_changed(self, fact: ports.LinkChanged) -> None:
         self.picture.links[fact.server_id] = Link(fact.server_id, fact.up, fact.reason, fact.at)

@@ -29,7 +29,6 @@ class LiveAgent:
     until: datetime | None = None
     work_since: datetime | None = None
     device_usable: bool = False
-    device_state: str = "UNKNOWN"
     notice: str = ""  # why the router changed the presence by itself, until the agent chooses anew
 
     @classmethod
@@ -137,10 +136,12 @@ class Picture:
 
     def find_queue(self, name: str) -> Queue | None:
         """Return the active queue with this name (in any case) or id."""
+        by_id = self.queues.get(QueueId(name))
+        if by_id is not None and by_id.is_active:
+            return by_id
         wanted = name_key(name)
-        active = [queue for queue in self.queues.values() if queue.is_active]
-        by_id = next((queue for queue in active if queue.queue_id == name), None)
-        return by_id or next((queue for queue in active if name_key(queue.name) == wanted), None)
+        named = (queue for queue in self.queues.values() if queue.is_active and name_key(queue.name) == wanted)
+        return next(named, None)
 
     def waiting(self, queue_id: QueueId | None = None) -> Iterator[Interaction]:
         """Yield the interactions in line (alerting ones included), of one queue or of all."""

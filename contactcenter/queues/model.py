@@ -7,6 +7,7 @@ Durations are seconds. ``target_time`` is the service level's T and ``goal`` its
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from contactcenter.core.errors import Invalid
@@ -88,6 +89,7 @@ class DialedNumberChanged(Event):
     change: str
 
 
+@lru_cache(maxsize=4096)
 def name_key(name: str) -> str:
     """Return what makes two queue names the same."""
     return " ".join(name.casefold().split())

@@ -50,7 +50,7 @@ def me(state: str = "ready", reason: str = "", work: str = "idle", **more: Any) 
         "initials": "SP",
         "presence": {"state": state, "reason": reason, "since": ago(161)},
         "work": {"state": work, "interaction_id": None, "since": ago(6), "until": None},
-        "device": {"usable": True, "state": "NOT_INUSE", "kind": "desk", "endpoint": "agent-1001", "mode": "nailed"},
+        "device": {"usable": True, "kind": "desk", "endpoint": "agent-1001", "mode": "nailed"},
         "capacity": {"voice": {"used": 0 if work == "idle" else 1, "max": 1}},
         "waiting": {"count": 12, "longest_since": ago(187)},
         "link": {"pbx": "up", "reason": ""},
