@@ -103,7 +103,7 @@ async def test_200_calls_with_20_agents_are_told_as_asterisk_tells_them(tmp_path
     told = compare(interactions, judged.calls, endpoints, tolerance=TOLERANCE + lateness.forgiven)
     outcomes = Counter(call.outcome.value for call in judged.calls)
     alerts = Counter(alert.outcome.value for call in judged.calls for alert in call.alerts)
-    figures = {"outcomes": outcomes, "alerts": alerts, "put_back": put_back, "memory": round(memory),
+    figures = {"outcomes": dict(outcomes), "alerts": dict(alerts), "put_back": put_back, "memory": round(memory),
                "worst": told.worst(), "median": told.median(), "lateness": round(lateness.worst, 3)}  # fmt: skip
     record_property("figures", figures)
     print(json.dumps(figures), *told.differences, sep="\n")
