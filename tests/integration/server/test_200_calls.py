@@ -105,7 +105,7 @@ async def test_200_calls_with_20_agents_are_told_as_asterisk_tells_them(tmp_path
     alerts = Counter(alert.outcome.value for call in judged.calls for alert in call.alerts)
     figures = {"outcomes": dict(outcomes), "alerts": dict(alerts), "put_back": put_back, "memory": round(memory),
                "worst": told.worst(), "median": told.median(), "lateness": round(lateness.worst, 3)}  # fmt: skip
-    record_property("figures", figures)
+    record_property("figures", json.dumps(figures))
     print(json.dumps(figures), *told.differences, sep="\n")
     assert len(judged.calls) == len(interactions) == sum(count for _, count, _ in CUSTOMERS.values()) == 200
     assert told.differences == [], f"tolerance {TOLERANCE} + {lateness.forgiven}"

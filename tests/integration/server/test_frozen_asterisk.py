@@ -44,7 +44,7 @@ async def test_a_frozen_asterisk_is_shown_and_loses_nothing(tmp_path, record_pro
         endpoints, log = calls.endpoints(), server.log()
     told = compare(interactions, judged, endpoints, tolerance=TOLERANCE + lateness.forgiven)
     figures = {"seconds_until_seen": round(seen, 2), "seconds_until_back": round(back, 2)}
-    record_property("figures", figures)
+    record_property("figures", json.dumps(figures))
     print(json.dumps(figures))
     assert told.differences == []
     assert len(interactions) == 5

@@ -38,7 +38,7 @@ async def test_asterisk_is_killed_and_started_again(tmp_path, record_property):
         await desk.close()
         log = server.log()
     figures = {"seconds_down_seen": round(down, 2), "seconds_until_ready": round(up, 2)}
-    record_property("figures", figures)
+    record_property("figures", json.dumps(figures))
     print(json.dumps(figures))
     assert len(interactions) == 5
     assert sorted(row["outcome"] for row in interactions) == ["answered"] * 3 + ["lost"] * 2
