@@ -60,8 +60,10 @@ async def test_asterisk_is_stopped_in_the_middle_of_a_call(tmp_path):
         first = server.pbx_pid
         await server.console("core stop now")
         await until_over(server, 60)
+        async with asyncio.timeout(60):  # it hangs everybody up some time before its process ends
+            while server.pbx_pid in (None, first):
+                await asyncio.sleep(0.1)
         await until_answer(server, 200, 60)
-        assert server.pbx_pid not in (None, first)
         assert [row["outcome"] for row in await server.interactions()] in (
             ["answered", "abandoned"],
             ["answered", "lost"],
