@@ -24,6 +24,7 @@ from typing import Protocol
 import structlog
 
 from contactcenter.core.errors import Unavailable
+from contactcenter.core.tasks import run_all
 from ivr.flow import Flow, Prompt
 
 log = structlog.get_logger(__name__)
@@ -108,8 +109,8 @@ class PromptFiles:
             return len(texts)
         self.folder.mkdir(parents=True, exist_ok=True)
         turns = asyncio.Semaphore(AT_ONCE)
-        results = await asyncio.gather(*(self._make(self.speaker, *pair, turns) for pair in sorted(texts)))
-        return results.count(False)
+        made = await run_all(self._make(self.speaker, *pair, turns) for pair in sorted(texts))
+        return made.count(False)
 
     async def _make(self, speaker: Speaker, language: str, text: str, turns: asyncio.Semaphore) -> bool:
         path = self.folder / f"{self._key(speaker, language, text)}.wav"

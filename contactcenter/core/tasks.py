@@ -5,12 +5,13 @@ half-way and its exception is lost.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, TypeVar
 
 import structlog
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 
 class TaskSupervisor:
@@ -56,3 +57,14 @@ class TaskSupervisor:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def run_all(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Run all beside each other; return their answers in order.
+
+    Unlike ``asyncio.gather`` it ends only when every one has ended, also when it is cancelled or one fails: whoever has
+    a process to reap does so. Raises an ExceptionGroup of what failed.
+    """
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(coroutine) for coroutine in coroutines]
+    return [task.result() for task in tasks]

@@ -1,7 +1,7 @@
 """Who may run beside whom under xdist: tests with telephone calls one after the other, everything else file by file.
 
 Tests that compare instants with Asterisk's own record run alone: a machine that a browser keeps busy makes Asterisk's
-threads wait for tenths of a second, and no tolerance tells that from a fault of ours. ``scripts/test`` runs pytest twice,
+threads wait for tenths of a second, which no tolerance tells from a fault of ours. ``scripts/test`` runs pytest twice,
 ``--part=beside`` and ``--part=alone``; without the option all are run.
 """
 

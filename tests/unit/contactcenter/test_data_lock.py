@@ -40,7 +40,9 @@ def test_it_is_given_back_at_the_end(tmp_path):
 
 def test_a_child_does_not_keep_it(tmp_path):
     with DataLock(tmp_path):
-        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False)
+        waits = [sys.executable, "-c", "print(flush=True); input()"]
+        child = subprocess.Popen(waits, stdin=subprocess.PIPE, stdout=subprocess.PIPE, close_fds=False)
+        child.stdout.readline()  # between its fork and its first line it may still hold our files
     with DataLock(tmp_path):
         pass
     child.communicate(b"\n")

@@ -3,7 +3,7 @@ import gc
 
 import pytest
 
-from contactcenter.core.tasks import TaskSupervisor
+from contactcenter.core.tasks import TaskSupervisor, run_all
 
 
 @pytest.fixture
@@ -73,3 +73,30 @@ async def test_close_ends_every_task_and_counts_no_failure():
     await supervisor.close()
     assert sorted(ended) == ["a", "b", "c"]
     assert supervisor.failures == {}
+
+
+async def test_all_have_ended_before_a_cancelled_run_ends():
+    ended, begun = [], asyncio.Event()
+
+    async def reaps(name, turns_needed):
+        begun.set()
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            await turns(turns_needed)
+            ended.append(name)
+
+    run = asyncio.get_running_loop().create_task(run_all([reaps("quick", 0), reaps("slow", 5)]))
+    await begun.wait()
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert sorted(ended) == ["quick", "slow"]
+
+
+async def test_answers_come_in_order():
+    async def answers(number):
+        await turns(3 - number)
+        return number
+
+    assert await run_all(answers(number) for number in range(3)) == [0, 1, 2]
