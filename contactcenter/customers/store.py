@@ -94,10 +94,23 @@ _PERSON = _PEOPLE.where(_people.id == bindparam("person_id"))
 _POINTS_OF = (
     select(contact_points_table).where(_points.person_id.in_(bindparam("ids", expanding=True))).order_by(_points.id)
 )
-# On the path of a call.
-_CALLER = Prepared(_PERSON)
-_CALLERS_POINTS = Prepared(
-    select(contact_points_table).where(_points.person_id == bindparam("person_id")).order_by(_points.id)
+# On the path of a call: one row per contact point, one at least.
+_CALLER = Prepared(
+    select(
+        people_table,
+        _organisations.name.label("organisation_name"),
+        _points.id.label("point_id"),
+        _points.kind,
+        _points.value,
+        _points.extension,
+    )
+    .select_from(
+        people_table.outerjoin(organisations_table, _organisations.id == _people.organisation_id).outerjoin(
+            contact_points_table, _points.person_id == _people.id
+        )
+    )
+    .where(_people.id == bindparam("person_id"))
+    .order_by(_points.id)
 )
 _CONTACTED = (
     update(contact_points_table)
@@ -205,10 +218,9 @@ def find_person(connection: Connection, scope: Scope, principal: Principal, pers
 
 def find_caller(connection: Connection, person_id: str) -> Person | None:
     """Return one person, whoever asks: the program's own look-up on the path of a call."""
-    key = {"person_id": person_id}
-    for row in _CALLER.rows(connection, key):
-        return _person(row, [_point(point) for point in _CALLERS_POINTS.rows(connection, key)])
-    return None
+    rows = _CALLER.rows(connection, {"person_id": person_id})
+    points = [_point(row.point_id, row) for row in rows if row.point_id is not None]
+    return _person(rows[0], points) if rows else None
 
 
 def names(
@@ -270,12 +282,12 @@ def _persons(connection: Connection, rows: Iterable[Row[Any]]) -> list[Person]:
 def _points_of(connection: Connection, person_ids: list[str]) -> Mapping[str, list[ContactPoint]]:
     points: dict[str, list[ContactPoint]] = {}
     for row in connection.execute(_POINTS_OF, {"ids": person_ids}):
-        points.setdefault(row.person_id, []).append(_point(row))
+        points.setdefault(row.person_id, []).append(_point(row.id, row))
     return points
 
 
-def _point(row: Any) -> ContactPoint:
-    return ContactPoint(ContactPointId(row.id), ContactKind(row.kind), row.value, row.extension)
+def _point(point_id: str, row: Any) -> ContactPoint:
+    return ContactPoint(ContactPointId(point_id), ContactKind(row.kind), row.value, row.extension)
 
 
 def _person(row: Any, points: list[ContactPoint]) -> Person:

@@ -18,6 +18,8 @@ from contactcenter.core.migrations import migrate
 from contactcenter.core.permissions import SYSTEM, Principal, Right
 from contactcenter.interactions.live import LiveAgent
 from contactcenter.settings import Settings
+from contactcenter.users.passwords import Passwords
+from tests.rig.rooms import FAST
 
 PASSWORD = "correct horse"
 
@@ -58,6 +60,7 @@ class Floor:
 @pytest.fixture
 async def floor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Floor]:
     monkeypatch.setattr(bootstrap, "find_speaker", lambda: None)  # nobody listens to the prompts
+    monkeypatch.setattr(bootstrap, "Passwords", lambda: Passwords(FAST))
     center = ContactCenter(Settings(data=tmp_path))
     migrate(center.base.database.engine)
     await center.base.database.open()

@@ -9,7 +9,7 @@ import pytest
 
 from contactcenter.core.errors import Unavailable
 from ivr.flow import Flow, Prompt
-from ivr.prompts import RATE, EspeakSpeaker, PromptFiles, find_speaker, resample, telephone_wav
+from ivr.prompts import RATE, EspeakSpeaker, PromptFiles, resample, telephone_wav
 
 
 def tone(hertz: float, rate: int, seconds: float = 0.5) -> "array.array[int]":
@@ -103,19 +103,6 @@ async def test_a_broken_write_leaves_nothing_behind(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("ivr.prompts.os.replace", full)
     assert await PromptFiles(tmp_path, Voice()).prepare([flow(Prompt("p", {"en": "x"}))]) == 1
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.skipif(find_speaker() is None, reason="espeak-ng is not installed")
-async def test_a_real_voice_takes_text_as_text(tmp_path: Path) -> None:
-    speaker = find_speaker()
-    assert speaker is not None
-    trap = tmp_path / "trap"
-    sound = telephone_wav(await speaker.speak(f"-w {trap}; touch {trap} $(touch {trap}) `touch {trap}`", "en"))
-    assert not trap.exists()
-    with wave.open(io.BytesIO(sound)) as file:
-        assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (RATE, 1, 2)
-        assert file.getnframes() > RATE
-        assert max(map(abs, array.array("h", file.readframes(file.getnframes())))) > 3000
 
 
 async def test_a_program_that_fails_is_unavailable() -> None:
