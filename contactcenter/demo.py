@@ -16,6 +16,7 @@ from contactcenter.agents.model import DeviceKind, PresenceState
 from contactcenter.bootstrap import ContactCenter
 from contactcenter.core.clock import SystemClock
 from contactcenter.core.errors import ContactCenterError, Unavailable
+from contactcenter.core.ids import InteractionId
 from contactcenter.core.paging import Paging
 from contactcenter.core.permissions import SYSTEM, Scope
 from contactcenter.core.web.access import Services
@@ -129,7 +130,10 @@ async def smoke(settings: Settings, started_at: float | None) -> dict[str, Any]:
 
 
 async def _one_call(center: ContactCenter, traffic: DemoTraffic, began: float) -> dict[str, Any]:
-    agent = _desk_agents(center)[0]
+    # Whoever still wraps up what an earlier run left is not asked; the others must not take the call.
+    agent, *others = sorted(_desk_agents(center), key=lambda one: one.work != "idle")
+    for other in others:
+        await center.rooms.agents.set_presence(SYSTEM, other.agent_id, PresenceState.OFFLINE)
     base = f"http://127.0.0.1:{center.port}"
     async with aiohttp.ClientSession(base, cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:
         body = {"login": f"desk{agent.record.extension}", "password": DEMO_PASSWORD}
@@ -138,11 +142,14 @@ async def _one_call(center: ContactCenter, traffic: DemoTraffic, began: float) -
         async with browser.ws_connect("/socket", headers={"Origin": base}) as wire:
             await wire.send_json({"type": "hello", "page": "desktop", "instance": "smoke"})
             await wire.send_json({"type": "command", "id": "1", "name": "set-presence", "data": {"state": "ready"}})
-            await _until(lambda: agent.device_usable and agent.presence == "ready" and traffic.is_live)
+            await _until(lambda: _is_free(agent) and traffic.is_live)
             await traffic.call(DemoCall(traffic.settings.callers[0], "2", 1, 30, 1))
             popped = await _popped(wire)
             seconds = SystemClock().timestamp() - began
-    logged = await _logged(center, popped)
+            logged = await _logged(center, popped)
+            done = {"interaction_id": popped, "disposition": _disposition(center, popped)}
+            await wire.send_json({"type": "command", "id": "2", "name": "finish-wrap-up", "data": done})
+            await _until(lambda: _is_free(agent))
     pbx = center.telephony.servers[center.server_id]
     return {
         "ok": True,
@@ -153,6 +160,17 @@ async def _one_call(center: ContactCenter, traffic: DemoTraffic, began: float) -
         "linkedid": logged,
         "cel_file": str(center.cel_file),
     }
+
+
+def _is_free(agent: LiveAgent) -> bool:
+    return agent.device_usable and agent.presence == "ready" and agent.work == "idle"
+
+
+def _disposition(center: ContactCenter, interaction_id: str) -> str:
+    """Return a disposition the interaction's queue knows; '' when it needs none."""
+    item = center.picture.interactions.get(InteractionId(interaction_id))
+    queue = center.picture.queues.get(item.visit.queue_id) if item is not None and item.visit is not None else None
+    return next((one.code for one in queue.dispositions if one.is_active), "") if queue is not None else ""
 
 
 async def _popped(wire: aiohttp.ClientWebSocketResponse) -> str:

@@ -73,10 +73,11 @@ async def test_start_end_and_start_again(data):
     await asyncio.to_thread(process.communicate)
     assert len(processes_of(data)) == 1, "Asterisk goes on without us"
 
-    process = start(data, port, "--smoke")
-    out, errors = await asyncio.to_thread(process.communicate, None, LIMIT)
-    smoke = json.loads(out.splitlines()[-1])
-    assert (process.returncode, smoke["ok"]) == (0, True), errors
+    for _ in range(2):  # the second finds nothing that the first left undone
+        process = start(data, port, "--smoke")
+        out, errors = await asyncio.to_thread(process.communicate, None, LIMIT)
+        smoke = json.loads(out.splitlines()[-1])
+        assert (process.returncode, smoke["ok"]) == (0, True), errors
     assert smoke["pbx"] == "asterisk"
     assert smoke["pbx_version"].startswith("22.") or "22." in smoke["pbx_version"]
     assert smoke["linkedid"] in Path(smoke["cel_file"]).read_text()
