@@ -4,8 +4,12 @@
 compared within ``tolerance`` seconds. Ours of connecting, parting and hanging up come from the same Asterisk events,
 stamped when Asterisk wrote them to the manager, a little after it wrote CEL; entering the queue is our own clock's,
 before the dialplan reaches the waiting place. So what the tolerance holds is Asterisk's own way from the one to the
-other: half a millisecond, and 10 to 20 for the queue, in the median even of a busy machine; a thread of Asterisk that
-the machine lets wait shows as a gap of its wait, which ``lateness`` measures and callers add.
+other: half a millisecond, and 10 to 20 for the queue, in the median even of a busy machine.
+
+The first calls after a start take longer to the waiting place: of a burst of 20, our answer to FastAGI left within
+25 ms of entering the queue, Asterisk confirmed it 20 to 80 ms later (it originates the agents' first legs meanwhile) and
+was at the waiting place another 10 to 40 ms later. Therefore a wait of ours may be longer by ``ENTRY``, never shorter;
+its end is compared as strictly as everything else, as ``answered`` or ``ended``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +20,8 @@ from typing import Any
 from tests.oracle.calls import AlertOutcome, Call, Outcome
 from tests.oracle.channels import End
 
-TOLERANCE = 0.05  # seconds: the entry into the queue is one FastAGI answer apart; everything else is within 5 ms
+TOLERANCE = 0.05  # seconds; everything but the entry into the queue is within 5 ms
+ENTRY = 0.25  # seconds from our entry into the queue to the waiting place of the dialplan, at most
 OUTCOMES = {
     Outcome.ANSWERED: {"answered"},
     Outcome.ABANDONED: {"abandoned"},
@@ -128,7 +133,7 @@ class _Row:
         if bool(visits) != self.call.queued:
             self._differ("queued", len(visits), self.call.queued)
         elif visits and self.call.wait_time is not None:
-            self._near("wait", sum(one["wait_time"] or 0.0 for one in visits), self.call.wait_time)
+            self._near("wait", sum(one["wait_time"] or 0.0 for one in visits), self.call.wait_time, longer=ENTRY)
 
     def _talk(self) -> None:
         segments, call = self.row["segments"], self.call
@@ -158,12 +163,12 @@ class _Row:
         if ours != theirs:
             self._differ(name, ours, theirs)
 
-    def _near(self, name: str, ours: float | None, theirs: float | None) -> None:
+    def _near(self, name: str, ours: float | None, theirs: float | None, longer: float = 0.0) -> None:
         if ours is None or theirs is None:
             self._same(name, ours, theirs)
             return
         self.result.gaps.append((name, abs(ours - theirs)))
-        if abs(ours - theirs) > self.tolerance:
+        if not -self.tolerance <= ours - theirs <= self.tolerance + longer:
             self._differ(name, f"{ours:.3f}", f"{theirs:.3f} ({ours - theirs:+.3f})")
 
     def _differ(self, name: str, ours: Any, theirs: Any) -> None:
