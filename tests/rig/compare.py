@@ -7,9 +7,9 @@ before the dialplan reaches the waiting place. So what the tolerance holds is As
 other: half a millisecond, and 10 to 20 for the queue, in the median even of a busy machine.
 
 The first calls after a start take longer to the waiting place: of a burst of 20, our answer to FastAGI left within
-25 ms of entering the queue, Asterisk confirmed it 20 to 80 ms later (it originates the agents' first legs meanwhile) and
-was at the waiting place another 10 to 40 ms later. Therefore a wait of ours may be longer by ``ENTRY``, never shorter;
-its end is compared as strictly as everything else, as ``answered`` or ``ended``.
+25 ms of entering the queue, Asterisk confirmed it 20 to 80 ms later (it originates the agents' first legs meanwhile)
+and was at the waiting place another 10 to 40 ms later. Therefore a wait of ours may be longer by ``ENTRY``, never
+shorter; its end is compared as strictly as everything else, as ``answered`` or ``ended``.
 """
 
 from collections.abc import Mapping, Sequence
