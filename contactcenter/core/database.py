@@ -36,7 +36,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 LINGER: Final = 0.015  # seconds a batch of tail units waits for company: a commit costs more than what is in it
-COMPANY: Final = 32  # units: with so many there already nobody waits
+COMPANY: Final = 32  # units: with so many there nobody waits any longer
 MAX_BATCH: Final = 500
 RETRY_PAUSE: Final = 0.5
 MAX_BACKLOG: Final = 200_000
@@ -177,6 +177,8 @@ class SqliteDatabase:
         Kept while the disk refuses. The images must not change any more.
         """
         self._queue.put(_Unit(work, envelopes, None, images=images))
+        if self._queue.qsize() >= COMPANY and not self._hurry.is_set():
+            self._hurry.set()
 
     async def flush(self) -> None:
         """Return when all that was queued before is committed."""
