@@ -329,7 +329,7 @@ async def test_a_ticket_is_created_with_its_due_time(open_page: Open, server: De
 
 async def test_a_desk_phone_is_picked_up_by_hand(open_page: Open, server: DeskServer) -> None:
     hold(server, "alerting")
-    device = {"usable": True, "state": "RINGING", "kind": "desk", "endpoint": "agent-1001", "mode": "ring"}
+    device = {"usable": True, "kind": "desk", "endpoint": "agent-1001", "mode": "ring"}
     server.slots["desktop"]["me"] = me(work="reserved", device=device)
     async with open_page("/desk", ready="[data-testid=hero]") as watched:
         await expect(watched.page.get_by_test_id("hero").get_by_text("Pick up your phone")).to_be_visible()
@@ -338,7 +338,7 @@ async def test_a_desk_phone_is_picked_up_by_hand(open_page: Open, server: DeskSe
 
 
 async def test_a_dead_phone_and_a_dead_pbx_are_named(open_page: Open, server: DeskServer) -> None:
-    device = {"usable": False, "state": "UNAVAILABLE", "kind": "desk", "endpoint": "agent-1001", "mode": "ring"}
+    device = {"usable": False, "kind": "desk", "endpoint": "agent-1001", "mode": "ring"}
     notice = {"code": "no-answer", "at": ahead(-60)}
     server.slots["desktop"]["me"] = me(
         "not-ready", "no-answer", device=device, link={"pbx": "down", "reason": "x"}, notice=notice
@@ -348,6 +348,25 @@ async def test_a_dead_phone_and_a_dead_pbx_are_named(open_page: Open, server: De
             await expect(watched.page.get_by_test_id(bar)).to_be_visible()
         await watched.page.get_by_test_id("bar-notice").get_by_role("button", name="Ready again").click()
         await until(lambda: named(server, "set-presence") == [{"state": "ready", "reason": ""}])
+
+
+async def test_a_browser_phone_that_cannot_start_is_not_asked_for_without_pause(
+    open_page: Open, server: DeskServer
+) -> None:
+    device = {"usable": False, "kind": "browser", "endpoint": "agent-1001", "mode": "ring"}
+    server.slots["desktop"]["me"] = me(device=device)
+    async with open_page("/desk", broken=True) as watched:  # this server has no phone settings: 404
+        page = watched.page
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/phone") else None)
+        await expect(page.get_by_test_id("bar-phone")).to_be_visible()
+        for minute in range(5):
+            await server.push_slots("desktop", {"me": me(device=device, since=ahead(-minute))})
+            await page.wait_for_timeout(100)
+        assert len(asked) <= 1
+        before = len(asked)
+        await page.get_by_test_id("bar-phone").get_by_role("button", name="Connect again").click()
+        await until(lambda: len(asked) > before)
 
 
 async def test_theme_is_kept_in_the_browser(open_page: Open) -> None:

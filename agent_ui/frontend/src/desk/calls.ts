@@ -66,10 +66,13 @@ function changed(): void {
   repaint();
 }
 
-/** Start the browser phone once the slots say that this agent has one. */
+const RETRY_AFTER = 5000;
+let retry = 0;
+
+/** Start the browser phone once the slots say that this agent has one. Every painting asks; a failure waits its time. */
 export async function startPhone(paint: () => void): Promise<void> {
   repaint = paint;
-  if (made || starting || left || !usesBrowser()) return;
+  if (made || starting || retry || left || !usesBrowser()) return;
   starting = true;
   try {
     const [{ Phone: Made }, config] = await Promise.all([import("../phone"), api.get<PhoneConfig>("/api/v1/phone")]);
@@ -78,10 +81,17 @@ export async function startPhone(paint: () => void): Promise<void> {
     made.start();
   } catch (error) {
     startFailed = errorText(error);
+    retry = window.setTimeout(startAgain, RETRY_AFTER);
   } finally {
     starting = false;
     changed();
   }
+}
+
+function startAgain(): void {
+  clearTimeout(retry);
+  retry = 0;
+  void startPhone(repaint);
 }
 
 /** What the phone's sign says; null for an agent without any device. */
@@ -100,7 +110,7 @@ export function phoneSign(): { ok: boolean; waiting: boolean; text: string } | n
 
 function connectAgain(): void {
   if (made) made.connectAgain();
-  else void startPhone(repaint);
+  else startAgain();
 }
 
 export function paintPhoneBars(): void {
