@@ -18,7 +18,6 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from aiohttp import web
-from sqlalchemy import Connection
 
 from agent_ui.hub import Hub
 from agent_ui.pages import DIST, Desk, error_page, page_routes
@@ -34,6 +33,7 @@ from contactcenter.core.errors import Conflict, TelephonyError, Unavailable
 from contactcenter.core.events import Envelope, Event
 from contactcenter.core.ids import AgentId, InteractionId, PersonId, ServerId, SiteId, TimeOrderedIds, UserId
 from contactcenter.core.migrations import require_current
+from contactcenter.core.prepared import Query
 from contactcenter.core.publisher import Publisher
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.core.texts import Texts, text_routes
@@ -47,7 +47,7 @@ from contactcenter.flow_files import FlowFiles
 from contactcenter.interactions import store as interactions_store
 from contactcenter.interactions.api import routes as interaction_routes
 from contactcenter.interactions.assignments import Assignments
-from contactcenter.interactions.callers import Callers, CardTickets
+from contactcenter.interactions.callers import Callers
 from contactcenter.interactions.figures import DayFigures
 from contactcenter.interactions.live import Picture
 from contactcenter.interactions.model import (
@@ -64,6 +64,7 @@ from contactcenter.queues.service import QueueService
 from contactcenter.reloading import Reloading
 from contactcenter.settings import Settings
 from contactcenter.tickets.api import routes as ticket_routes
+from contactcenter.tickets.model import Ticket
 from contactcenter.tickets.service import TicketService
 from contactcenter.users.api import routes as user_routes
 from contactcenter.users.attempts import SignInAttempts
@@ -213,12 +214,10 @@ class ContactCenter:
         return explain_waiting(self.router.engine, interaction_id, self.base.clock.timestamp())
 
     def _tickets_for_card(
-        self, connection: Connection, person_id: PersonId | None, interaction_id: InteractionId
-    ) -> CardTickets:
-        tickets = self.rooms.tickets
-        own = tickets.open_tickets_of(connection, person_id) if person_id else []
-        of_call = tickets.tickets_of_interaction(connection, interaction_id)
-        return CardTickets([_ticket_view(one) for one in own], [_ticket_view(one) for one in of_call])
+        self, person_id: PersonId | None, interaction_id: InteractionId
+    ) -> tuple[Query[list[dict[str, Any]]], Query[list[dict[str, Any]]]]:
+        own, of_call = self.rooms.tickets.card_queries(person_id or "", interaction_id)
+        return own.then(_ticket_views), of_call.then(_ticket_views)
 
     async def _load(self) -> None:
         """Read agents, queues, flows, today's figures and what was going on; give it all to the router."""
@@ -466,7 +465,11 @@ def endpoint_settings(devices: Iterable[Device]) -> list[EndpointSettings]:
     ]
 
 
-def _ticket_view(ticket: Any) -> dict[str, Any]:
+def _ticket_views(tickets: Iterable[Ticket]) -> list[dict[str, Any]]:
+    return [_ticket_view(one) for one in tickets]
+
+
+def _ticket_view(ticket: Ticket) -> dict[str, Any]:
     return {
         "id": ticket.ticket_id,
         "number": ticket.number,

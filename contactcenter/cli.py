@@ -1,7 +1,6 @@
 """The command line: run, init, check, migrate, provision, user, token. Errors say what happened and what to do."""
 
 import asyncio
-import gc
 import json
 import os
 import secrets
@@ -18,6 +17,7 @@ from pydantic import ValidationError
 
 from contactcenter.bootstrap import ContactCenter
 from contactcenter.core.errors import ContactCenterError
+from contactcenter.core.garbage import Collector
 from contactcenter.core.migrations import migrate as run_migrations
 from contactcenter.core.paging import Paging
 from contactcenter.core.permissions import SYSTEM, Right
@@ -164,8 +164,7 @@ async def _serve(settings: Settings, traffic: str) -> None:
     customers = None
     try:
         await center.start()
-        gc.collect()
-        gc.freeze()  # what start-up made stays: collecting it again and again would hold up calls
+        center.base.tasks.keep("garbage", Collector(lambda: not center.picture.interactions).keep)
         customers = await demo.start_traffic(center, traffic)
         lines = [f"contactcenter is on http://{settings.http.host}:{center.port}", *demo.logins_told(settings)]
         print("\n".join(lines), flush=True)

@@ -3,7 +3,7 @@
 A commit holds many images, several of the same row among them. Only the last state of each row counts: images of one
 row are laid over each other (later columns win, columns a later image does not name stay), then each table takes a
 statement prepared once. Written through SQLite's driver: building and running one SQLAlchemy statement per row costs
-ten times what the row costs.
+ten times what the row costs. What an image cannot say (count one up) is a ``Change``, run after the images.
 """
 
 import sqlite3
@@ -11,37 +11,63 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Dialect, Table
+from sqlalchemy import Dialect, Table, Update
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.types import TypeEngine
 
-Image = tuple[Table, Mapping[str, Any]]
-"""A table and the values of some of its columns, its whole primary key among them."""
+_Bind = Callable[[Any], Any]
+
+
+class Change:
+    """One UPDATE with named parameters, compiled once; it may read no row that an image of its unit writes."""
+
+    def __init__(self, statement: Update) -> None:
+        self._statement = statement
+        self._plan: tuple[str, list[tuple[bool, str, Any, _Bind | None]]] | None = None
+
+    def run(self, cursor: sqlite3.Cursor, dialect: Dialect, parameters: Mapping[str, Any]) -> None:
+        """Run it once. Raises what the driver raises."""
+        if self._plan is None:
+            compiled: Any = self._statement.compile(dialect=dialect)
+            binds = [compiled.binds[name] for name in compiled.positiontup]
+            self._plan = str(compiled), [(b.required, b.key, b.value, _processor(dialect, b.type)) for b in binds]
+        sql, binds = self._plan
+        values = [(parameters[name] if asked else constant, bind) for asked, name, constant, bind in binds]
+        cursor.execute(sql, [bind(value) if bind is not None else value for value, bind in values])
+
+
+Image = tuple[Table | Change, Mapping[str, Any]]
+"""A table and the values of some of its columns, its whole primary key among them; or a change and its parameters."""
 
 FIXED: Final[dict[Any, Any]] = {"fixed": True}
 """``Column(info=FIXED)``: set by a row's first image and never again, so its indexes are not written again either."""
 
-_Bind = Callable[[Any], Any]
-_CHUNKS: Final = (64, 32, 16, 8, 4, 2, 1)
+MOST_ROWS: Final = 32  # rows a statement: a usual commit has fewer, and each number is a statement of its own
 
 
 class RowStatement:
-    """An INSERT of ``width`` values a row, run for up to 64 rows at a time.
+    """An INSERT of ``width`` values a row, run for up to 32 rows at a time.
 
     The driver gives up the interpreter's lock around each run and then waits for it; row by row, that makes the writer
     slow and the event loop late.
     """
 
     def __init__(self, head: str, width: int, tail: str = "") -> None:
-        marks = f"({', '.join('?' * width)})"
-        self._sql = {size: f"{head} VALUES {', '.join([marks] * size)} {tail}" for size in _CHUNKS}
+        self._head, self._tail = head, tail
+        self._marks = f"({', '.join('?' * width)})"
+        self._sql: dict[int, str] = {}
 
     def run(self, cursor: sqlite3.Cursor, rows: Sequence[Sequence[Any]]) -> None:
         """Insert the rows in order. Raises what the driver raises."""
-        done = 0
-        for size in _CHUNKS:
-            while len(rows) - done >= size:
-                cursor.execute(self._sql[size], [value for row in rows[done : done + size] for value in row])
-                done += size
+        for first in range(0, len(rows), MOST_ROWS):
+            some = rows[first : first + MOST_ROWS]
+            cursor.execute(self._statement(len(some)), [value for row in some for value in row])
+
+    def _statement(self, size: int) -> str:
+        sql = self._sql.get(size)
+        if sql is None:
+            sql = self._sql[size] = f"{self._head} VALUES {', '.join([self._marks] * size)} {self._tail}"
+        return sql
 
 
 class ImageWriter:
@@ -51,16 +77,22 @@ class ImageWriter:
         self._dialect = dialect
         self._prepared: dict[tuple[Table, tuple[str, ...]], _Upsert] = {}
 
-    def write(self, cursor: sqlite3.Cursor, images: Iterable[Image]) -> None:
-        """Upsert the images in the cursor's transaction. Raises what the driver raises."""
-        for (table, columns), rows in _grouped(images).items():
+    def write(self, cursor: sqlite3.Cursor, images: Sequence[Image]) -> None:
+        """Upsert the images in the cursor's transaction, then make the changes. Raises what the driver raises."""
+        rows_whole = [(target, values) for target, values in images if isinstance(target, Table)]
+        for (table, columns), rows in _grouped(rows_whole).items():
             upsert = self._prepared.get((table, columns))
             if upsert is None:
                 upsert = self._prepared[table, columns] = _Upsert(self._dialect, table, columns)
             upsert.statement.run(cursor, [upsert.values(row) for row in rows])
+        for target, parameters in images:
+            if isinstance(target, Change):
+                target.run(cursor, self._dialect, parameters)
 
 
-def _grouped(images: Iterable[Image]) -> dict[tuple[Table, tuple[str, ...]], list[dict[str, Any]]]:
+def _grouped(
+    images: Iterable[tuple[Table, Mapping[str, Any]]],
+) -> dict[tuple[Table, tuple[str, ...]], list[dict[str, Any]]]:
     """Lay the images of each row over each other; return the rows by table and columns, in order of appearance."""
     rows: dict[tuple[Table, tuple[Any, ...]], dict[str, Any]] = {}
     for table, image in images:
@@ -116,4 +148,8 @@ def _default(table: Table, name: str) -> Any:
 
 
 def _binder(dialect: Dialect, table: Table, name: str) -> _Bind | None:
-    return table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
+    return _processor(dialect, table.c[name].type)
+
+
+def _processor(dialect: Dialect, kind: TypeEngine[Any]) -> _Bind | None:
+    return kind.dialect_impl(dialect).bind_processor(dialect)

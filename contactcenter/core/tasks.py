@@ -21,6 +21,11 @@ class TaskSupervisor:
         self._tasks: set[asyncio.Task[Any]] = set()
         self.failures: dict[str, int] = {}
 
+    @property
+    def under_way(self) -> list[asyncio.Task[Any]]:
+        """The tasks that have not ended."""
+        return list(self._tasks)
+
     def spawn(self, name: str, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run ``coroutine`` once in the background; a failure is logged and counted under ``name``."""
         task = asyncio.get_running_loop().create_task(coroutine, name=name)
@@ -53,7 +58,7 @@ class TaskSupervisor:
 
     async def close(self) -> None:
         """Cancel every task and wait until all have ended."""
-        tasks = list(self._tasks)
+        tasks = self.under_way
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

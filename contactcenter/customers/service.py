@@ -11,8 +11,10 @@ from contactcenter.core.clock import Clock
 from contactcenter.core.database import SqliteDatabase, Transaction
 from contactcenter.core.errors import Invalid, NotFound
 from contactcenter.core.ids import ContactPointId, Ids, OrganisationId, PersonId
+from contactcenter.core.images import Image
 from contactcenter.core.paging import Page, Paging
 from contactcenter.core.permissions import SYSTEM, Principal, Right, Scope, require
+from contactcenter.core.prepared import Query
 from contactcenter.customers import store
 from contactcenter.customers.model import (
     Candidates,
@@ -27,7 +29,6 @@ from contactcenter.customers.model import (
     with_points,
 )
 from contactcenter.customers.numbers import NumberReading, Reading, formatted, read_number
-from contactcenter.customers.store import record_contact as record_contact  # the interactions room's commits use it
 
 _PLAIN: Final = frozenset(
     {"name", "title", "is_vip", "heed", "language", "note", "since", "value_per_year", "currency"}
@@ -65,10 +66,12 @@ class CustomerService:
             return Candidates()
         return Candidates(tuple(rank(store.find_matches(connection, reading.e164), reading.extension)))
 
-    def card(self, connection: Connection, person_id: str) -> Card | None:
-        """Return a person's card. For the program: the screen it goes to was checked for the interaction."""
-        person = store.find_caller(connection, person_id)
-        return None if person is None else _card(person)
+    def card_query(self, person_id: str) -> Query[Card | None]:
+        """Return the question for a person's card; ``''`` is nobody's id.
+
+        For the program: the screen it goes to was checked for the interaction.
+        """
+        return store.caller_query(person_id).then(_card)
 
     # ------------------------------------------------------------------ people
 
@@ -198,13 +201,14 @@ class CustomerService:
         return organisation
 
 
-def note_contact(tx: Transaction, person_id: PersonId, reading: NumberReading, at: datetime) -> None:
-    """Remember a contact by this number, within the commit of the interaction; ranks people who share a number."""
-    if reading.e164 is not None:
-        record_contact(tx, person_id, reading.e164, at)
+def contacted(person_id: PersonId, reading: NumberReading, at: datetime) -> list[Image]:
+    """Return what remembers a contact by this number, for the commit of its interaction; ranks who share a number."""
+    return [] if reading.e164 is None else [store.contacted(person_id, reading.e164, at)]
 
 
-def _card(person: Person) -> Card:
+def _card(person: Person | None) -> Card | None:
+    if person is None:
+        return None
     numbers = [formatted(p.value) + (f" ext. {p.extension}" if p.extension else "") for p in person.numbers]
     return Card(person, numbers)
 

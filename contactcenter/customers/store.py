@@ -32,9 +32,10 @@ from sqlalchemy import (
 from contactcenter.core.database import Transaction
 from contactcenter.core.events import Instant, metadata
 from contactcenter.core.ids import ContactPointId, OrganisationId, PersonId
+from contactcenter.core.images import Change, Image
 from contactcenter.core.paging import Page, Paging, cut
 from contactcenter.core.permissions import Principal, Scope
-from contactcenter.core.prepared import Prepared
+from contactcenter.core.prepared import Prepared, Query
 from contactcenter.customers.model import ContactKind, ContactPoint, Match, Organisation, Person, search_key
 
 MAX_CANDIDATES: Final = 12
@@ -112,7 +113,7 @@ _CALLER = Prepared(
     .where(_people.id == bindparam("person_id"))
     .order_by(_points.id)
 )
-_CONTACTED = (
+_CONTACTED = Change(
     update(contact_points_table)
     .where(
         _points.kind == ContactKind.PHONE.value,
@@ -175,9 +176,9 @@ def _match(row: Any) -> Match:
     )
 
 
-def record_contact(tx: Transaction, person_id: PersonId, e164: str, at: datetime) -> None:
-    """Remember that this person was in contact by this number; ranks people who share it."""
-    tx.execute(_CONTACTED, {"number": e164, "person": person_id, "at": at})
+def contacted(person_id: PersonId, e164: str, at: datetime) -> Image:
+    """Return the change that remembers that this person was in contact by this number; it ranks people who share it."""
+    return _CONTACTED, {"number": e164, "person": person_id, "at": at}
 
 
 # ------------------------------------------------------------------ people
@@ -216,9 +217,12 @@ def find_person(connection: Connection, scope: Scope, principal: Principal, pers
     return found[0] if found else None
 
 
-def find_caller(connection: Connection, person_id: str) -> Person | None:
-    """Return one person, whoever asks: the program's own look-up on the path of a call."""
-    rows = _CALLER.rows(connection, {"person_id": person_id})
+def caller_query(person_id: str) -> Query[Person | None]:
+    """Return the question for one person, whoever asks: the program's own look-up on the path of a call."""
+    return Query(_CALLER, {"person_id": person_id}, _caller)
+
+
+def _caller(rows: list[Any]) -> Person | None:
     points = [_point(row.point_id, row) for row in rows if row.point_id is not None]
     return _person(rows[0], points) if rows else None
 

@@ -5,16 +5,15 @@ It owns the live picture. Everything runs in the event loop, synchronously and i
 handled whole before the next. The Originate goes out before anything else of a decision is done.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
 import structlog
-from sqlalchemy import Table
 
 from contactcenter.agents.model import PresenceState
 from contactcenter.core.clock import Clock, from_timestamp
-from contactcenter.core.database import Transaction, Work
+from contactcenter.core.database import Transaction
 from contactcenter.core.errors import NotFound
 from contactcenter.core.events import Event
 from contactcenter.core.ids import (
@@ -29,6 +28,7 @@ from contactcenter.core.ids import (
     VisitId,
     is_id,
 )
+from contactcenter.core.images import Image
 from contactcenter.core.publisher import Publisher
 from contactcenter.interactions import model, ports, store
 from contactcenter.interactions.live import Link, LiveAgent, Picture
@@ -179,7 +179,7 @@ class Assignments:
         self.picture.touch(f"queue:{queue.queue_id}")
         self.submit_visit(item)
 
-    def _leave_queue(self, item: Interaction, at: datetime) -> list[tuple[Table, dict[str, Any]]]:
+    def _leave_queue(self, item: Interaction, at: datetime) -> list[Image]:
         """End a visit that still runs because the flow moves the call to another queue."""
         visit = item.visit
         if visit is None or visit.ended_at is not None:
@@ -264,7 +264,7 @@ class Assignments:
         over = model.ReservationEnded(
             item.interaction_id, decision.reservation_id, decision.agent_id, decision.state.value, decision.failure
         )
-        rows: list[tuple[Table, dict[str, Any]]] = []
+        rows: list[Image] = []
         if decision.state is not routing.ReservationState.ACCEPTED:
             item.advance(Step.ALERT_OVER)
             if alert is not None:
@@ -484,9 +484,7 @@ class Assignments:
         was, outcome = item.phase, model.outcome_of(item, reason)
         item.advance(Step.CALLER_LEFT)
         item.ended_at, item.outcome, item.end_reason = at, outcome, reason or item.end_reason
-        rows: list[tuple[Table, dict[str, Any]]] = [
-            (store.legs, {**store.customer_leg_row(item), "ended_at": at, "cause": cause})
-        ]
+        rows: list[Image] = [(store.legs, {**store.customer_leg_row(item), "ended_at": at, "cause": cause})]
         events: list[Event] = []
         if was in (Phase.WAITING, Phase.ALERTING) and item.visit is not None:
             item.visit.ended_at, item.visit.end = at, VisitEnd.ABANDONED
@@ -545,11 +543,11 @@ class Assignments:
         vip: bool,
         *,
         is_news: bool,
-        work: Work[None] | None = None,
+        rows: Sequence[Image] = (),
     ) -> None:
         """The look-up (or an agent's choice) says who it is; ``card`` is what screens show.
 
-        ``work`` writes what belongs to the news, in its commit.
+        ``rows`` are what belongs to the news, in its commit.
         """
         item.card, item.person_id = card, person_id
         if vip and not item.vip:
@@ -557,7 +555,7 @@ class Assignments:
             if item.phase is Phase.WAITING:
                 self.submit_visit(item)  # ranked anew at the same place
         if is_news and person_id is not None:
-            self._tell(item, model.CustomerRecognised(item.interaction_id, person_id, confidence), work=work)
+            self._tell(item, model.CustomerRecognised(item.interaction_id, person_id, confidence), rows=rows)
         self.picture.touch(f"card:{item.interaction_id}")
 
     # ------------------------------------------------------------ writing
@@ -566,11 +564,10 @@ class Assignments:
         self,
         item: Interaction,
         *events: Event,
-        rows: list[tuple[Table, dict[str, Any]]] | None = None,
-        work: Work[None] | None = None,
+        rows: Sequence[Image] = (),
     ) -> None:
-        images = [(store.interactions, store.interaction_row(item)), *(rows or [])]
-        self._publisher.announce(*events, images=images, work=work)
+        images: list[Image] = [(store.interactions, store.interaction_row(item)), *rows]
+        self._publisher.announce(*events, images=images)
         self.picture.touch(f"work:{item.interaction_id}")
         self._drop_if_over(item)
 
@@ -578,7 +575,7 @@ class Assignments:
         """Write an interaction as it is; one that is over leaves the picture."""
         self._save(item, [])
 
-    def _save(self, item: Interaction, rows: list[tuple[Table, dict[str, Any]]]) -> None:
+    def _save(self, item: Interaction, rows: Sequence[Image]) -> None:
         self._tell(item, rows=rows)
 
     def _drop_if_over(self, item: Interaction) -> None:

@@ -1,20 +1,21 @@
 """Who is calling: the look-up that starts with the first channel event, and the card it makes for the screens.
 
-One read per call, on a reading thread: candidates by number, the person's card, history, open tickets. The card is a
+One read per call, on a reading thread: candidates by number; then the person's card, history and tickets. The card is a
 JSON-able dict (slot ``card:<interaction>``). Nobody is merged: several equal candidates are left to the agent.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from contactcenter.core.database import SqliteDatabase, Work
+from contactcenter.core.database import SqliteDatabase
 from contactcenter.core.ids import AgentId, InteractionId, PersonId, QueueId
+from contactcenter.core.images import Image
+from contactcenter.core.prepared import Query, run_together
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.customers.model import Because, Candidate, Candidates
-from contactcenter.customers.service import Card, CustomerService, note_contact
+from contactcenter.customers.service import Card, CustomerService, contacted
 from contactcenter.interactions import store
 from contactcenter.interactions.assignments import Assignments
 from contactcenter.interactions.live import Picture
@@ -23,15 +24,9 @@ from contactcenter.interactions.model import Interaction
 HISTORY: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class CardTickets:
-    """What the tickets room adds to a card: the person's open tickets by due time, and those opened in this call."""
-
-    open: Sequence[dict[str, Any]]
-    of_call: Sequence[dict[str, Any]]
-
-
-ReadTickets = Callable[[Connection, PersonId | None, InteractionId], CardTickets]
+Rows = list[dict[str, Any]]
+TicketQueries = Callable[[PersonId | None, InteractionId], tuple[Query[Rows], Query[Rows]]]
+"""What the tickets room adds to a card: the person's open tickets by due time, and those opened in this call."""
 
 
 class Callers:
@@ -43,13 +38,13 @@ class Callers:
         customers: CustomerService,
         assignments: Assignments,
         tasks: TaskSupervisor,
-        read_tickets: ReadTickets,
+        ticket_queries: TicketQueries,
     ) -> None:
         self._database = database
         self._customers = customers
         self._assignments = assignments
         self._tasks = tasks
-        self._read_tickets = read_tickets
+        self._ticket_queries = ticket_queries
         assignments.lookup = self.look_up
 
     def look_up(self, item: Interaction) -> None:
@@ -69,30 +64,32 @@ class Callers:
             return
         vip = bool(card["person"] and card["person"]["vip"])
         news = found is not None and found != item.person_id
-        contact = None if found is None else self._contact(found, item)
-        self._assignments.customer_found(item, card, found, best, vip, is_news=news, work=contact)
+        contact = [] if found is None else self._contact(found, item)
+        self._assignments.customer_found(item, card, found, best, vip, is_news=news, rows=contact)
 
-    def _contact(self, person_id: PersonId, item: Interaction) -> Work[None]:
+    def _contact(self, person_id: PersonId, item: Interaction) -> list[Image]:
         """Return what remembers the contact; whoever was in contact last comes first where a number is shared."""
-        reading = self._customers.read_number(item.caller_number)
-        return lambda tx: note_contact(tx, person_id, reading, tx.now)
+        return contacted(person_id, self._customers.read_number(item.caller_number), item.arrived_at)
 
     def _read(self, connection: Connection, item: Interaction, known: PersonId | None) -> tuple[dict[str, Any], int]:
         reading = self._customers.read_number(item.caller_number)
         candidates = self._customers.find_by_number(connection, reading)
         person_id, confidence, because = _choose(candidates, known)
-        person = self._customers.card(connection, person_id) if person_id else None
-        rows, total = (
-            store.history(connection, person.person.person_id, HISTORY, item.interaction_id) if person else ([], 0)
+        person, rows, total, open_tickets, call_tickets = run_together(
+            connection,
+            [
+                self._customers.card_query(person_id or ""),
+                *store.history_queries(person_id, HISTORY, item.interaction_id),
+                *self._ticket_queries(person_id, item.interaction_id),
+            ],
         )
-        tickets = self._read_tickets(connection, person.person.person_id if person else None, item.interaction_id)
         card = {
             "person": person_view(person) if person else None,
             "confidence": confidence,
             "because": because,
             "candidates": [_candidate(one) for one in candidates.items[:10]],
-            "open_tickets": tickets.open,
-            "call_tickets": tickets.of_call,
+            "open_tickets": open_tickets,
+            "call_tickets": call_tickets,
             "history": [history_view(row, self._assignments.picture) for row in rows],
             "history_total": total,
             "number": reading.display,

@@ -26,6 +26,7 @@ from sqlalchemy import (
     bindparam,
     exists,
     false,
+    func,
     or_,
     select,
     true,
@@ -37,7 +38,7 @@ from contactcenter.core.events import Instant, events_table, metadata
 from contactcenter.core.ids import AgentId, InteractionId, LegId, PersonId, ServerId
 from contactcenter.core.images import FIXED
 from contactcenter.core.permissions import Principal, Scope
-from contactcenter.core.prepared import Prepared
+from contactcenter.core.prepared import Prepared, Query
 from contactcenter.interactions.model import Alert, Interaction, Segment, Visit
 
 interactions = Table(
@@ -319,23 +320,25 @@ _LAST_SEGMENT = (
     .scalar_subquery()
 )
 _HISTORY = Prepared(
-    select(interactions, segments.c.agent_id, segments.c.talk_time, segments.c.disposition, segments.c.note)
+    select(
+        *(interactions.c[name] for name in ("id", "arrived_at", "medium", "direction", "outcome", "queue_id")),
+        *(segments.c[name] for name in ("agent_id", "talk_time", "disposition", "note")),
+    )
     .select_from(interactions.outerjoin(segments, segments.c.id == _LAST_SEGMENT))
     .where(_OWN)
     .order_by(interactions.c.id.desc())
     .limit(bindparam("most", type_=Integer))
 )
-_HISTORY_IDS = Prepared(select(interactions.c.id).where(_OWN).limit(1000))
+_HISTORY_TOTAL = Prepared(
+    select(func.count().label("total")).select_from(select(interactions.c.id).where(_OWN).limit(1000).subquery())
+)
 
 
-def history(
-    connection: Connection, person_id: PersonId, limit: int, but: InteractionId | None = None
-) -> tuple[Sequence[Any], int]:
-    """Return a person's latest interactions with their last segment, and how many there are in all."""
-    whose = {"person_id": person_id, "but": but or ""}
-    rows = _HISTORY.rows(connection, {**whose, "most": limit})
-    total = len(_HISTORY_IDS.rows(connection, whose)) if len(rows) == limit else len(rows)
-    return rows, total
+def history_queries(person_id: PersonId | None, limit: int, but: InteractionId) -> tuple[Query[list[Any]], Query[int]]:
+    """Return the questions for a person's latest interactions with their last segment, and for their number."""
+    whose = {"person_id": person_id or "", "but": but}
+    latest: Query[list[Any]] = Query(_HISTORY, {**whose, "most": limit}, list)
+    return latest, Query(_HISTORY_TOTAL, whose, lambda rows: int(rows[0].total))
 
 
 def decisions(connection: Connection, interaction_id: InteractionId) -> list[dict[str, Any]]:

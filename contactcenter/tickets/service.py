@@ -12,6 +12,7 @@ from contactcenter.core.errors import Conflict, Invalid, NotFound
 from contactcenter.core.ids import Ids, InteractionId, PersonId, TeamId, TicketId
 from contactcenter.core.paging import Page, Paging
 from contactcenter.core.permissions import Principal, Right, require
+from contactcenter.core.prepared import Query
 from contactcenter.customers.service import CustomerService
 from contactcenter.tickets import store
 from contactcenter.tickets.model import (
@@ -55,13 +56,14 @@ class TicketService:
 
     # ------------------------------------------------------------------ for the program itself
 
-    def open_tickets_of(self, connection: Connection, person_id: str, most: int = 5) -> list[Ticket]:
-        """Return a person's live tickets, the most urgent first; for the card, within ``database.read``."""
-        return store.open_tickets_of(connection, person_id, most)
+    def card_queries(
+        self, person_id: str, interaction_id: str, most: int = 5
+    ) -> tuple[Query[list[Ticket]], Query[list[Ticket]]]:
+        """Return the questions for a person's live tickets, the most urgent first, and those opened from a call.
 
-    def tickets_of_interaction(self, connection: Connection, interaction_id: str) -> list[Ticket]:
-        """Return the tickets opened from an interaction; for the desktop, within ``database.read``."""
-        return store.tickets_of_interaction(connection, interaction_id)
+        For the program: the card's screen was checked for the interaction. ``''`` is nobody's id.
+        """
+        return store.open_tickets_query(person_id, most), store.call_tickets_query(interaction_id)
 
     # ------------------------------------------------------------------ tickets
 

@@ -33,7 +33,7 @@ from contactcenter.core.events import Instant, metadata, to_microseconds
 from contactcenter.core.ids import SiteId, TicketId
 from contactcenter.core.paging import Page, Paging, cut
 from contactcenter.core.permissions import Principal, Scope
-from contactcenter.core.prepared import Prepared
+from contactcenter.core.prepared import Prepared, Query
 from contactcenter.tickets.model import FIRST_NUMBER, SlaPolicy, Ticket, TicketNote, TicketState
 
 policies_table = Table(
@@ -218,14 +218,18 @@ _OF_INTERACTION = Prepared(
 )
 
 
-def open_tickets_of(connection: Connection, person_id: str, most: int) -> list[Ticket]:
-    """Return a person's live tickets, the most urgent first, for the card the program shows with his call."""
-    return [_ticket(row) for row in _OPEN_OF.rows(connection, {"person_id": person_id, "most": most})]
+def open_tickets_query(person_id: str, most: int) -> Query[list[Ticket]]:
+    """Return the question for a person's live tickets, the most urgent first."""
+    return Query(_OPEN_OF, {"person_id": person_id, "most": most}, _listed)
 
 
-def tickets_of_interaction(connection: Connection, interaction_id: str) -> list[Ticket]:
-    """Return the tickets opened from an interaction, oldest first, for the screen that works on it."""
-    return [_ticket(row) for row in _OF_INTERACTION.rows(connection, {"interaction_id": interaction_id})]
+def call_tickets_query(interaction_id: str) -> Query[list[Ticket]]:
+    """Return the question for the tickets opened from an interaction, oldest first."""
+    return Query(_OF_INTERACTION, {"interaction_id": interaction_id}, _listed)
+
+
+def _listed(rows: list[Any]) -> list[Ticket]:
+    return [_ticket(row) for row in rows]
 
 
 def save_ticket(tx: Transaction, ticket: Ticket, *, is_new: bool) -> None:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from contactcenter.core.ids import LegId, ServerId, TeamId
+from contactcenter.core.ids import InteractionId, LegId, PersonId, ServerId, TeamId
 from contactcenter.core.permissions import Principal
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.interactions import ports, store
-from contactcenter.interactions.callers import Callers, CardTickets
+from contactcenter.interactions.callers import Callers
 from contactcenter.interactions.live import LiveAgent
 from contactcenter.interactions.model import Interaction
 from contactcenter.interactions.recovery import Recovery
@@ -37,7 +37,7 @@ class Desk:
         room = self.room = Room(time=self.time, publisher=self.rooms.publisher, queues=self.queues, seed=self.seed)
         self.recovery = Recovery(room.assignments, room.time)
         self.callers = Callers(
-            self.rooms.database, self.rooms.customers, room.assignments, self.tasks, lambda *_: CardTickets([], [])
+            self.rooms.database, self.rooms.customers, room.assignments, self.tasks, self._ticket_queries
         )
         room.assignments.lookup = lambda item: None  # tests look up when they want to
         self.service = InteractionService(
@@ -50,6 +50,10 @@ class Desk:
             lambda one: explain_waiting(room.engine, one, room.time.timestamp()),
         )
         self.rooms.tickets.reach = self.service.check_reach
+
+    def _ticket_queries(self, person_id: PersonId | None, interaction_id: InteractionId) -> Any:
+        own, of_call = self.rooms.tickets.card_queries(person_id or "", interaction_id)
+        return own.then(lambda tickets: []), of_call.then(lambda tickets: [])
 
     async def agent(self, login: str, extension: str, team: TeamId | None = None, **more: Any) -> Principal:
         """A signed-in agent with a row, ready at his phone."""

@@ -1,5 +1,6 @@
 """What reaches across rooms, in the program as it is put together; only the PBX and the pages' server are missing."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -52,9 +53,9 @@ class Floor:
 
     async def settle(self) -> None:
         """Until the tasks that events began are done."""
-        for _ in range(3):
-            await self.center.base.database.read(lambda c: None)
-            await self.center.base.database.flush()
+        while under_way := self.center.base.tasks.under_way:
+            await asyncio.wait(under_way)
+        await self.center.base.database.flush()
 
 
 @pytest.fixture

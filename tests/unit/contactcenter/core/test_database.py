@@ -142,6 +142,22 @@ async def test_a_broken_constraint_is_the_units_own_error(database):
     assert await journal(database) == []
 
 
+async def test_each_read_sees_what_is_committed_by_then_also_after_one_that_failed(database):
+    """Reading connections stay open; a read half done must not leave its snapshot to the next."""
+
+    def fail_half_way(connection):
+        rows = connection.exec_driver_sql("SELECT name FROM things")
+        raise LookupError(rows.fetchone()[0])
+
+    count, kept = "SELECT count(*) FROM things", []
+    for number in range(1, 3 * database_module.READERS + 1):
+        await database.write(add(f"thing {number}"))
+        assert await database.read(lambda c: c.exec_driver_sql(count).scalar()) == number
+        with pytest.raises(LookupError, match="thing 1") as caught:
+            await database.read(fail_half_way)
+        kept.append(caught.value)  # and its frames, and their cursor
+
+
 async def test_readers_cannot_write(database):
     with pytest.raises(Exception, match="readonly"):
         await database.read(lambda c: c.exec_driver_sql("INSERT INTO things VALUES ('x')"))

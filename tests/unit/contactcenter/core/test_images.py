@@ -3,7 +3,20 @@ import threading
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import JSON, Boolean, Column, Integer, MetaData, String, Table, UniqueConstraint, select
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    bindparam,
+    create_engine,
+    select,
+    update,
+)
 
 from contactcenter.core import database as database_module
 from contactcenter.core.clock import ManualClock
@@ -11,7 +24,7 @@ from contactcenter.core.database import SqliteDatabase
 from contactcenter.core.events import Instant, events_table, journal_table
 from contactcenter.core.events import metadata as core_metadata
 from contactcenter.core.ids import SiteId
-from contactcenter.core.images import FIXED
+from contactcenter.core.images import FIXED, Change
 
 NOW = ManualClock().now()
 
@@ -136,3 +149,40 @@ async def test_an_image_that_cannot_be_written_costs_its_own_unit_only(database,
     busy.set()
     assert [row["id"] for row in await rows(database)] == [1, 4]
     assert database.failed_units == 2
+
+
+FED = Change(
+    update(cats)
+    .where(cats.c.name == bindparam("who"))
+    .values(fed_at=bindparam("at"), chip=cats.c.chip + 1, is_fed=True)
+)
+
+
+async def test_a_change_is_made_after_the_images_before_it_and_counts_each_time(database, busy):
+    database.write_behind((), images=[cat(1, name="Tom", chip=5)])
+    database.write_behind((), images=[(FED, {"who": "Tom", "at": NOW})])
+    database.write_behind((), images=[cat(2, name="Kitty"), (FED, {"who": "Tom", "at": NOW + timedelta(minutes=1)})])
+    seen = asyncio.ensure_future(
+        database.write(lambda tx: tx.execute(select(cats.c.chip).order_by(cats.c.id)).scalars().first())
+    )
+    await asyncio.sleep(0)
+    busy.set()
+    first, second = await rows(database)
+    assert (first["chip"], first["is_fed"], first["fed_at"]) == (7, True, NOW + timedelta(minutes=1))
+    assert (second["name"], second["is_fed"]) == ("Kitty", None)
+    assert await seen == 7
+
+
+async def test_a_change_that_cannot_be_made_costs_its_own_unit_only(database, busy):
+    database.write_behind((), images=[cat(1, name="Tom", chip=5), cat(2, name="Kitty", chip=6)])
+    database.write_behind((), images=[cat(3, name="Mimi"), (FED, {"who": "Tom", "at": NOW})])  # chip 6 is Kitty's
+    database.write_behind((), images=[cat(4, name="Minou")])
+    busy.set()
+    assert [(row["id"], row["chip"]) for row in await rows(database)] == [(1, 5), (2, 6), (4, None)]
+    assert database.failed_units == 1
+
+
+def test_a_parameter_that_is_missing_is_named():
+    engine = create_engine("sqlite://")
+    with engine.begin() as connection, pytest.raises(KeyError, match="who"):
+        FED.run(connection.connection.cursor(), connection.dialect, {"at": NOW})

@@ -16,13 +16,14 @@ from sqlalchemy import (
     bindparam,
     create_engine,
     insert,
+    literal,
     or_,
     select,
     text,
 )
 
 from contactcenter.core.events import Instant
-from contactcenter.core.prepared import Prepared
+from contactcenter.core.prepared import Prepared, Query, run_together
 
 metadata = MetaData()
 calls = Table(
@@ -89,3 +90,45 @@ def test_a_parameter_that_is_missing_is_named(connection: Connection) -> None:
     prepared = Prepared(select(calls).where(calls.c.id == bindparam("id")))
     with pytest.raises(KeyError, match="id"):
         prepared.rows(connection, {"queue": "sales"})
+
+
+def test_together_they_give_what_each_gives_alone(connection: Connection) -> None:
+    queries = [
+        Query(Prepared(statement), parameters, list)
+        for name, (statement, parameters) in SELECTS.items()
+        if name != "text with declared columns, one parameter twice"
+    ]
+    for _ in range(2):
+        assert run_together(connection, queries) == [query.run(connection) for query in queries]
+
+
+def test_texts_come_through_as_they_are(connection: Connection) -> None:
+    texts = [
+        '"quoted"',
+        "line\nbreak",
+        "tab\t",
+        "\u202eright to left",
+        "\x01",
+        "",
+        "emoji \U0001f600",
+        "[1, 2]",
+        "null",
+    ]
+    connection.execute(insert(calls), [{"id": 100 + place, "queue": one} for place, one in enumerate(texts)])
+    queue = Prepared(select(calls.c.queue).where(calls.c.id >= bindparam("first")).order_by(calls.c.id))
+    (found,) = run_together(connection, [Query(queue, {"first": 100}, lambda rows: [row.queue for row in rows])])
+    assert found == texts
+
+
+def test_numbers_come_through_exactly(connection: Connection) -> None:
+    """An instant is a whole number of microseconds; a duration keeps the digits a clock gives."""
+    values = select(literal(2**62).label("big"), literal(12.0).label("whole"), literal(3.125069).label("duration"))
+    assert run_together(connection, [Query(Prepared(values), {}, lambda rows: tuple(rows[0]))]) == [
+        (2**62, 12.0, 3.125069)
+    ]
+
+
+def test_an_answer_can_be_made_into_something_else(connection: Connection) -> None:
+    ids = Query(Prepared(select(calls.c.id)), {}, lambda rows: [row.id for row in rows]).then(sum)
+    assert ids.run(connection) == 6
+    assert run_together(connection, [ids, ids]) == [6, 6]

@@ -8,7 +8,7 @@ from contactcenter.core.ids import TeamId
 from contactcenter.core.paging import Paging
 from contactcenter.core.permissions import SYSTEM, Right, Scope
 from contactcenter.customers.model import Because, PersonChanged
-from contactcenter.customers.service import note_contact
+from contactcenter.customers.service import contacted
 from tests.rig.rooms import as_role
 
 MARTA = {
@@ -50,10 +50,12 @@ async def test_people_who_share_a_number_are_ranked_by_contact_and_never_merged(
     assert [c for _, c, _ in await candidates(rooms, "030901820")] == [68, 68]
 
     reading = rooms.customers.read_number("030901820")
-    await rooms.database.write(lambda tx: note_contact(tx, second.person_id, reading, tx.now))
+    rooms.database.write_behind((), images=contacted(second.person_id, reading, rooms.clock.now()))
+    await rooms.database.flush()
     assert [n for n, *_ in await candidates(rooms, "030901820")] == ["Jonas Köhler", "Marta Köhler"]
     rooms.clock.advance(60)
-    await rooms.database.write(lambda tx: note_contact(tx, first.person_id, reading, tx.now))
+    rooms.database.write_behind((), images=contacted(first.person_id, reading, rooms.clock.now()))
+    await rooms.database.flush()
     assert [n for n, *_ in await candidates(rooms, "030901820")] == ["Marta Köhler", "Jonas Köhler"]
     assert len(await names(rooms, "köhler")) == 2
 
@@ -101,7 +103,8 @@ async def test_kept_numbers_keep_their_history(rooms):
     person = await marta(rooms)
     other = await marta(rooms, name="Jonas")
     reading = rooms.customers.read_number("030901820")
-    await rooms.database.write(lambda tx: note_contact(tx, person.person_id, reading, tx.now))
+    rooms.database.write_behind((), images=contacted(person.person_id, reading, rooms.clock.now()))
+    await rooms.database.flush()
     await rooms.customers.update_person(SYSTEM, person.person_id, {"numbers": ["030 901820 ext. 7"], "emails": []})
     after = await rooms.customers.get_person(SYSTEM, person.person_id)
     assert [(p.value, p.extension) for p in after.contact_points] == [("+4930901820", "7")]
@@ -224,8 +227,8 @@ async def test_without_the_right_nothing_is_read_or_written(rooms):
 
 async def test_the_card_has_numbers_for_people(rooms):
     person = await marta(rooms, numbers=["030901820 ext. 5"], since=rooms.clock.now() - timedelta(days=30))
-    card = await rooms.database.read(lambda c: rooms.customers.card(c, person.person_id))
+    card = await rooms.database.read(rooms.customers.card_query(person.person_id).run)
     assert card is not None
     assert card.numbers == ["+49 30 901820 ext. 5"]
     assert card.person == person
-    assert await rooms.database.read(lambda c: rooms.customers.card(c, "nobody")) is None
+    assert await rooms.database.read(rooms.customers.card_query("nobody").run) is None

@@ -6,6 +6,7 @@ import pytest
 from contactcenter.core.errors import Conflict, Forbidden, Invalid, NotFound
 from contactcenter.core.paging import Paging
 from contactcenter.core.permissions import SYSTEM, Right, Scope
+from contactcenter.core.prepared import run_together
 from contactcenter.tickets.model import TicketChanged, TicketOpened, TicketState
 from contactcenter.tickets.service import TicketFilter
 from tests.rig.rooms import as_role
@@ -44,9 +45,9 @@ async def test_a_ticket_from_a_call_belongs_to_the_agent_and_has_a_due_time(desk
     assert (await desk.events("ticket-opened")) == [
         (TicketOpened(ticket.ticket_id, desk.person, "call1", desk.standard.policy_id), desk.ines.user_id)
     ]
-    of_call = await desk.database.read(lambda c: desk.tickets.tickets_of_interaction(c, "call1"))
-    of_person = await desk.database.read(lambda c: desk.tickets.open_tickets_of(c, desk.person))
-    assert of_call == of_person == [ticket]
+    queries = desk.tickets.card_queries(desk.person, "call1")
+    assert await desk.database.read(lambda c: run_together(c, queries)) == [[ticket], [ticket]]
+    assert await desk.database.read(lambda c: [query.run(c) for query in queries]) == [[ticket], [ticket]]
 
 
 async def test_numbers_go_on_also_after_a_refused_ticket(desk):
