@@ -13,11 +13,14 @@ PACKAGES = ("contactcenter", "cti", "routing", "ivr", "agent_ui")
 
 @dataclass
 class Module:
-    """One source file, walked once. ``path`` is relative to the root, with slashes."""
+    """One source file, parsed and walked once, when first asked. ``path`` is relative to the root, with slashes."""
 
     path: str
     text: str
-    tree: ast.Module
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text)
 
     @property
     def name(self) -> str:
@@ -57,8 +60,7 @@ def modules() -> tuple[Module, ...]:
 
 
 def _read(path: Path) -> Module:
-    text = path.read_text(encoding="utf-8")
-    return Module(path.relative_to(ROOT).as_posix(), text, ast.parse(text))
+    return Module(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8"))
 
 
 def line_count(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

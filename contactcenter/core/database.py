@@ -30,7 +30,7 @@ from contactcenter.core.clock import Clock
 from contactcenter.core.errors import ContactCenterError, Unavailable
 from contactcenter.core.events import Envelope, Event, encode_data, events_table, journal_table, to_microseconds
 from contactcenter.core.ids import SiteId
-from contactcenter.core.images import Image, ImageWriter, RowStatement
+from contactcenter.core.images import Image, RowStatement, write_images
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -113,7 +113,6 @@ class SqliteDatabase:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._engine = _engine(path, readonly=False)
-        self._images = ImageWriter(self._engine.dialect)
         self._read_engine = _engine(path, readonly=True)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._reading: dict[int, Connection] = {}  # by thread
@@ -280,7 +279,7 @@ class SqliteDatabase:
         cursor: Any = connection.connection.cursor()
         cursor.execute("SAVEPOINT images")
         try:
-            self._images.write(cursor, images)
+            write_images(cursor, images)
         except BaseException as error:
             if _is_refusal(error):
                 raise
@@ -296,7 +295,7 @@ class SqliteDatabase:
         cursor: Any = connection.connection.cursor()
         cursor.execute("SAVEPOINT unit")
         try:
-            self._images.write(cursor, unit.images)
+            write_images(cursor, unit.images)
             unit.result = work(tx)
         except BaseException as error:
             if _is_refusal(error):

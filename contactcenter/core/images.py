@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Dialect, Table, Update
+from sqlalchemy import Table, Update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.types import TypeEngine
 
@@ -25,12 +25,12 @@ class Change:
         self._statement = statement
         self._plan: tuple[str, list[tuple[bool, str, Any, _Bind | None]]] | None = None
 
-    def run(self, cursor: sqlite3.Cursor, dialect: Dialect, parameters: Mapping[str, Any]) -> None:
+    def run(self, cursor: sqlite3.Cursor, parameters: Mapping[str, Any]) -> None:
         """Run it once. Raises what the driver raises."""
         if self._plan is None:
-            compiled: Any = self._statement.compile(dialect=dialect)
+            compiled: Any = self._statement.compile(dialect=_SQLITE)
             binds = [compiled.binds[name] for name in compiled.positiontup]
-            self._plan = str(compiled), [(b.required, b.key, b.value, _processor(dialect, b.type)) for b in binds]
+            self._plan = str(compiled), [(b.required, b.key, b.value, _processor(b.type)) for b in binds]
         sql, binds = self._plan
         values = [(parameters[name] if asked else constant, bind) for asked, name, constant, bind in binds]
         cursor.execute(sql, [bind(value) if bind is not None else value for value, bind in values])
@@ -42,6 +42,7 @@ Image = tuple[Table | Change, Mapping[str, Any]]
 FIXED: Final[dict[Any, Any]] = {"fixed": True}
 """``Column(info=FIXED)``: set by a row's first image and never again, so its indexes are not written again either."""
 
+_SQLITE: Final = sqlite.dialect(paramstyle="qmark")
 MOST_ROWS: Final = 32  # rows a statement: a usual commit has fewer, and each number is a statement of its own
 
 
@@ -70,24 +71,15 @@ class RowStatement:
         return sql
 
 
-class ImageWriter:
-    """Writes images by statements it keeps. Owned by one writer, used in its thread only."""
-
-    def __init__(self, dialect: Dialect) -> None:
-        self._dialect = dialect
-        self._prepared: dict[tuple[Table, tuple[str, ...]], _Upsert] = {}
-
-    def write(self, cursor: sqlite3.Cursor, images: Sequence[Image]) -> None:
-        """Upsert the images in the cursor's transaction, then make the changes. Raises what the driver raises."""
-        rows_whole = [(target, values) for target, values in images if isinstance(target, Table)]
-        for (table, columns), rows in _grouped(rows_whole).items():
-            upsert = self._prepared.get((table, columns))
-            if upsert is None:
-                upsert = self._prepared[table, columns] = _Upsert(self._dialect, table, columns)
-            upsert.statement.run(cursor, [upsert.values(row) for row in rows])
-        for target, parameters in images:
-            if isinstance(target, Change):
-                target.run(cursor, self._dialect, parameters)
+def write_images(cursor: sqlite3.Cursor, images: Sequence[Image]) -> None:
+    """Upsert the images in the cursor's transaction, then make the changes. Raises what the driver raises."""
+    rows_whole = [(target, values) for target, values in images if isinstance(target, Table)]
+    for (table, columns), rows in _grouped(rows_whole).items():
+        upsert = _upsert(table, columns)
+        upsert.statement.run(cursor, [upsert.values(row) for row in rows])
+    for target, parameters in images:
+        if isinstance(target, Change):
+            target.run(cursor, parameters)
 
 
 def _grouped(
@@ -116,7 +108,7 @@ def _key_names(table: Table) -> tuple[str, ...]:
 class _Upsert:
     """One prepared statement for some columns of a table."""
 
-    def __init__(self, dialect: Dialect, table: Table, columns: Sequence[str]) -> None:
+    def __init__(self, table: Table, columns: Sequence[str]) -> None:
         keys = _key_names(table)
         statement = sqlite.insert(table)
         fresh = {name: statement.excluded[name] for name in columns if name not in keys and not _is_fixed(table, name)}
@@ -125,16 +117,19 @@ class _Upsert:
             if fresh
             else statement.on_conflict_do_nothing(index_elements=keys)
         )
-        compiled = upsert.compile(dialect=dialect, column_keys=list(columns))
+        compiled = upsert.compile(dialect=_SQLITE, column_keys=list(columns))
         names = [str(name) for name in compiled.positiontup or ()]
         head, _, tail = str(compiled).partition(f" VALUES ({', '.join('?' * len(names))})")
         self.statement = RowStatement(head, len(names), tail)
-        self._binds = [(name, _default(table, name), _binder(dialect, table, name)) for name in names]
+        self._binds = [(name, _default(table, name), _processor(table.c[name].type)) for name in names]
 
     def values(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return the driver's parameters of one row, in the statement's order."""
         found = [(row.get(name, default), bind) for name, default, bind in self._binds]
         return tuple([bind(value) if bind is not None else value for value, bind in found])
+
+
+_upsert = cache(_Upsert)
 
 
 def _is_fixed(table: Table, name: str) -> bool:
@@ -147,9 +142,5 @@ def _default(table: Table, name: str) -> Any:
     return getattr(default, "arg", None)
 
 
-def _binder(dialect: Dialect, table: Table, name: str) -> _Bind | None:
-    return _processor(dialect, table.c[name].type)
-
-
-def _processor(dialect: Dialect, kind: TypeEngine[Any]) -> _Bind | None:
-    return kind.dialect_impl(dialect).bind_processor(dialect)
+def _processor(kind: TypeEngine[Any]) -> _Bind | None:
+    return kind.dialect_impl(_SQLITE).bind_processor(_SQLITE)

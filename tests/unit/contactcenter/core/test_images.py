@@ -185,4 +185,4 @@ async def test_a_change_that_cannot_be_made_costs_its_own_unit_only(database, bu
 def test_a_parameter_that_is_missing_is_named():
     engine = create_engine("sqlite://")
     with engine.begin() as connection, pytest.raises(KeyError, match="who"):
-        FED.run(connection.connection.cursor(), connection.dialect, {"at": NOW})
+        FED.run(connection.connection.cursor(), {"at": NOW})
