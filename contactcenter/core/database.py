@@ -11,6 +11,7 @@ it is committed within a few milliseconds and kept and tried again while the dis
 """
 
 import asyncio
+import resource
 import sqlite3
 import threading
 from collections import deque
@@ -41,6 +42,8 @@ MAX_BATCH: Final = 500
 RETRY_PAUSE: Final = 0.5
 MAX_BACKLOG: Final = 200_000
 READERS: Final = 3
+QUICK: Final = 0.005  # seconds: a look-up from memory takes 0.2 to 1 ms
+SLOW_FOR: Final = 30.0  # seconds
 _REFUSALS: Final = frozenset(  # primary result codes, https://www.sqlite.org/rescode.html
     {
         sqlite3.SQLITE_BUSY,
@@ -116,6 +119,8 @@ class SqliteDatabase:
         self._read_engine = _engine(path, readonly=True)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._reading: dict[int, Connection] = {}  # by thread
+        self._here: Connection | None = None  # for look-ups in the event loop
+        self._slow_until = 0.0
 
     @property
     def engine(self) -> Engine:
@@ -160,6 +165,9 @@ class SqliteDatabase:
         self._readers.shutdown(wait=True)
         for connection in self._reading.values():
             connection.close()
+        if self._here is not None:
+            self._here.close()
+            self._here.engine.dispose()
         self._engine.dispose()
         self._read_engine.dispose()
 
@@ -196,13 +204,30 @@ class SqliteDatabase:
         connection = self._reading.get(thread)
         if connection is None:
             connection = self._reading[thread] = self._read_engine.connect()
+        return _asked(connection, work)
+
+    async def look_up(self, work: Callable[[Connection], T]) -> T:
+        """Run a query of a few rows by their keys right here, in the event loop, for as long as memory answers.
+
+        On the path of a call a thread's turns cost more than what it reads (docs/decisions/0007). After one that went
+        to a disk and took longer than ``QUICK``, look-ups are ``read`` for ``SLOW_FOR`` seconds. None waits for a lock.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        if began < self._slow_until:
+            return await self.read(work)
+        if self._here is None:
+            self._here = _engine(self.path, readonly=True, busy_time=0.0).connect()
+        reads = disk_reads()
         try:
-            answer = work(connection)
-        except BaseException:
-            connection.invalidate()  # a cursor that somebody still holds would keep its snapshot
-            raise
-        finally:
-            connection.rollback()
+            answer = _asked(self._here, work)
+        except OperationalError as error:
+            if not _is_refusal(error):
+                raise
+            self._slow_until = began + SLOW_FOR
+            return await self.read(work)
+        if loop.time() - began > QUICK and disk_reads() > reads:
+            self._slow_until = loop.time() + SLOW_FOR
         return answer
 
     # ---------------------------------------------------------------- writer thread
@@ -345,6 +370,21 @@ class SqliteDatabase:
                 log.error("tail-unit-failed", exc_info=unit.error)
 
 
+def disk_reads() -> int:
+    """Return how often this thread has waited for a disk to read."""
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_inblock
+
+
+def _asked(connection: Connection, work: Callable[[Connection], T]) -> T:
+    try:
+        return work(connection)
+    except BaseException:
+        connection.invalidate()  # a cursor that somebody still holds would keep its snapshot
+        raise
+    finally:
+        connection.rollback()
+
+
 def _is_refusal(error: BaseException) -> bool:
     """Whether the store cannot take anything now (full, locked, unreadable); any other fault is the unit's own."""
     cause = error.orig if isinstance(error, OperationalError) else error
@@ -367,18 +407,24 @@ def _row(site_id: SiteId, envelope: Envelope) -> tuple[Any, ...]:
     return (envelope.seq, site_id, at, fact.kind, fact.subject, envelope.actor, encode_data(fact))
 
 
-def _engine(path: Path, *, readonly: bool) -> Engine:
+def _engine(path: Path, *, readonly: bool, busy_time: float = 10.0) -> Engine:
+    """``busy_time``: seconds a statement may wait for another program's lock."""
     engine = create_engine(
         f"sqlite:///{path}",
         pool_size=READERS if readonly else 1,
         max_overflow=0,
         hide_parameters=True,  # a failed statement is logged, a customer's number or a password's hash is not
-        connect_args={"check_same_thread": False, "timeout": 10, "isolation_level": None, "cached_statements": 512},
+        connect_args={
+            "check_same_thread": False,
+            "timeout": busy_time,
+            "isolation_level": None,
+            "cached_statements": 512,
+        },
     )
 
     @sqlalchemy_event.listens_for(engine, "connect")
     def _on_connect(connection: sqlite3.Connection, record: Any) -> None:
-        pragmas = ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"]
+        pragmas = ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"]
         for pragma in [*pragmas, *(["query_only=ON"] if readonly else [])]:
             connection.execute(f"PRAGMA {pragma}")
 

@@ -1,6 +1,6 @@
 """Who is calling: the look-up that starts with the first channel event, and the card it makes for the screens.
 
-One read per call, on a reading thread: candidates by number; then the person's card, history and tickets. The card is a
+One look-up per call: candidates by number; then the person's card, history and tickets. The card is a
 JSON-able dict (slot ``card:<interaction>``). Nobody is merged: several equal candidates are left to the agent.
 """
 
@@ -58,7 +58,7 @@ class Callers:
         """
         before = item.person_id
         person_id = chosen or before
-        card, best = await self._database.read(lambda connection: self._read(connection, item, person_id))
+        card, best = await self._database.look_up(lambda connection: self._read(connection, item, person_id))
         found = PersonId(card["person"]["person_id"]) if card["person"] else None
         if found is None if chosen is not None else item.person_id != before:
             return

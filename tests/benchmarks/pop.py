@@ -25,6 +25,7 @@ from typing import Any
 from playwright.async_api import Page
 
 from tests.benchmarks.desktops import open_desktops
+from tests.benchmarks.lateness import lateness_beside
 from tests.benchmarks.report import Report, cpu_seconds, tell
 from tests.rig.browser import browser_pids, opened_page, running_browser
 from tests.rig.messages import SipMessage
@@ -92,7 +93,10 @@ async def _measure(given: Namespace, report: Report) -> None:
             await window.page.evaluate("seen.frames = []; seen.shown = []")
             spent = Spent({"server": [server.pid], "asterisk": [server.pbx_pid or 0], "desktops": [desktops.pid]})
             spent.add("chromium", browser_pids())
-            async with calling(server, work / "calls", pops[warm:], others[warm_others:], given.rate) as sent:
+            async with (
+                lateness_beside() as late,
+                calling(server, work / "calls", pops[warm:], others[warm_others:], given.rate) as sent,
+            ):
                 spent.tell(report)
             shown = await window.page.evaluate("({frames: seen.frames, shown: seen.shown})")
             report.notes += window.errors[:5]
@@ -103,6 +107,8 @@ async def _measure(given: Namespace, report: Report) -> None:
         report.settings["desktops_seen"] = desktops.counts
     tell_pops(report, samples(invites[0], names, legs, traced, shown))
     tell_decisions(report, invites[0] | invites[1], legs, traced)
+    report.add("late", [{"ms": one} for one in late])
+    report.percentiles("idle_process_woken_late", late, "ms")
 
 
 # ------------------------------------------------------------------ calls

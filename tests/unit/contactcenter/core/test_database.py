@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 from sqlalchemy import event as sqlalchemy_event
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from contactcenter.core import database as database_module
 from contactcenter.core.clock import ManualClock
@@ -156,6 +156,66 @@ async def test_each_read_sees_what_is_committed_by_then_also_after_one_that_fail
         with pytest.raises(LookupError, match="thing 1") as caught:
             await database.read(fail_half_way)
         kept.append(caught.value)  # and its frames, and their cursor
+
+
+def thread_of(connection):
+    connection.exec_driver_sql("SELECT name FROM things").all()
+    return threading.current_thread().name
+
+
+async def test_a_look_up_is_answered_in_the_loop_and_sees_what_is_committed_by_then(database):
+    names = "SELECT name FROM things ORDER BY name"
+    for number in range(3):
+        await database.write(add(f"thing {number}"))
+        found = await database.look_up(lambda c: c.exec_driver_sql(names).scalars().all())
+        assert found == [f"thing {one}" for one in range(number + 1)]
+    assert await database.look_up(thread_of) == threading.current_thread().name
+
+
+@pytest.mark.parametrize(
+    ("took", "went_to_disk", "place"),
+    [(1.0, True, "reader"), (1.0, False, "Main"), (0.004, True, "Main")],
+    ids=["slow disk", "no processor", "quick disk"],
+)
+async def test_after_a_look_up_that_waited_for_a_disk_the_next_ones_leave_the_loop(
+    database, monkeypatch, took, went_to_disk, place
+):
+    loop = asyncio.get_running_loop()
+    now, reads = loop.time(), 0
+
+    def slow(connection):
+        nonlocal now, reads
+        now, reads = now + took, reads + went_to_disk
+        return thread_of(connection)
+
+    monkeypatch.setattr(database_module, "disk_reads", lambda: reads)
+    monkeypatch.setattr(loop, "time", lambda: now)
+    assert (await database.look_up(slow)).startswith("Main")
+    assert (await database.look_up(thread_of)).startswith(place)
+    now += database_module.SLOW_FOR
+    assert (await database.look_up(thread_of)).startswith("Main")
+
+
+async def test_a_look_up_waits_for_no_lock_in_the_loop(database):
+    """Another program may hold the file for itself: the thread waits for it, the loop goes on."""
+    locked = sqlite3.OperationalError("database is locked")
+    locked.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    refusals = [OperationalError("SELECT", {}, locked)]
+
+    def refused_once(connection):
+        if refusals:
+            raise refusals.pop()
+        return thread_of(connection)
+
+    assert await database.look_up(lambda c: c.exec_driver_sql("PRAGMA busy_timeout").scalar()) == 0
+    assert (await database.look_up(refused_once)).startswith("reader")
+    assert (await database.look_up(thread_of)).startswith("reader"), "for a while"
+
+
+async def test_a_look_up_that_cannot_work_says_so(database):
+    with pytest.raises(OperationalError, match="no such table"):
+        await database.look_up(lambda c: c.exec_driver_sql("SELECT * FROM no_such_things").all())
+    assert await database.look_up(thread_of) == threading.current_thread().name
 
 
 async def test_readers_cannot_write(database):
