@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import AsyncExitStack
 
 import pytest
 from playwright.async_api import expect
@@ -18,8 +19,11 @@ async def test_a_waiting_call_and_why(floor: Floor, open_as: Open) -> None:
         await ines.phone("registered")
         await expect(sofia["queue"]).to_have_count(3)
         await expect(sofia["agent"].filter(has_text="Ben Okafor")).to_have_attribute("data-state", "ready")
-        async with floor.call() as line, floor.call("+4940669691 31".replace(" ", "")):
-            rows = sofia["waiting-row"]
+        rows = sofia["waiting-row"]
+        async with AsyncExitStack() as calls:
+            line = await calls.enter_async_context(floor.call())
+            await expect(rows).to_have_count(1, timeout=15000)
+            await calls.enter_async_context(floor.call("+494066969131"))
             await expect(rows).to_have_count(2, timeout=15000)
             await expect(rows.first).to_contain_text("Marta Köhler")
             await sofia.picture("live-waiting")
