@@ -269,7 +269,7 @@ class ContactCenter:
             ami = AmiSettings(host, int(port), settings.pbx.ami_user, settings.pbx.ami_secret.get_secret_value())
             self.cel_file = settings.pbx.cel_file
         cel = CelFile(self.cel_file)
-        server = PbxTelephony(self.server_id, base.clock, base.tasks, self.assignments.on_fact, cel.ended, base.ids.new)
+        server = PbxTelephony(self.server_id, base.clock, base.tasks, self.assignments.on_fact, cel.news, base.ids.new)
         self.telephony.add(server)
         self.client = AmiClient(
             ami,

@@ -7,7 +7,7 @@ The instant of a fact is the event's own Timestamp, so it agrees with the PBX's 
 What does not belong here: alerts and their answers (``cti.alerts``), sending anything (``cti.telephony``).
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -52,6 +52,14 @@ class Channel:
     def is_agent(self) -> bool:
         """True for a leg of one of our agents' devices."""
         return self.endpoint.startswith(AGENT_PREFIX)
+
+
+@dataclass(frozen=True, slots=True)
+class LegTimes:
+    """When a leg that is still up began, and when it entered the bridge it entered last; None for what is not told."""
+
+    started_at: datetime | None
+    bridged_at: datetime | None
 
 
 def endpoint_of(channel_name: str) -> str:
@@ -183,14 +191,19 @@ class Calls:
 
     # ------------------------------------------------------------ the whole picture
 
-    def adopt(self, shown: Iterable[Message], now: datetime) -> list[ports.LiveLeg]:
-        """Replace all state by what CoreShowChannels listed; return the legs with the peer each is bridged to."""
+    def adopt(
+        self, shown: Iterable[Message], now: datetime, times: Mapping[LegId, LegTimes] | None = None
+    ) -> list[ports.LiveLeg]:
+        """Replace all state by what CoreShowChannels listed; return the legs with the peer each is bridged to.
+
+        ``times`` is what the PBX's records tell, to the microsecond; the list tells a leg's age in whole seconds.
+        """
         self.channels.clear()
         self._bridges.clear()
         rows = list(shown)
         for row in rows:
             self._adopt_channel(row)
-        return [self._live_leg(row, now) for row in rows]
+        return [self._live_leg(row, now, (times or {}).get(LegId(row.get("Uniqueid")))) for row in rows]
 
     def _adopt_channel(self, row: Message) -> None:
         leg_id, name = LegId(row.get("Uniqueid")), row.get("Channel")
@@ -209,7 +222,7 @@ class Calls:
         if channel.bridge_id:
             self._bridges.setdefault(channel.bridge_id, []).append(leg_id)
 
-    def _live_leg(self, row: Message, now: datetime) -> ports.LiveLeg:
+    def _live_leg(self, row: Message, now: datetime, times: LegTimes | None) -> ports.LiveLeg:
         channel = self.channels[LegId(row.get("Uniqueid"))]
         inside = [self.channels[leg] for leg in self._bridges.get(channel.bridge_id, []) if leg != channel.leg_id]
         peer = next((self.leg_alias(other.leg_id) for other in inside if other.is_agent != channel.is_agent), None)
@@ -225,7 +238,8 @@ class Calls:
             caller_name=_known(from_events(row.get("CallerIDName"))),
             dialed=row.get("Exten"),
             peer=peer,
-            started_at=now - _duration(row.get("Duration")),
+            started_at=(times.started_at if times else None) or now - _duration(row.get("Duration")),
+            bridged_at=times.bridged_at if times and channel.bridge_id else None,
         )
 
 

@@ -1,8 +1,9 @@
-"""Reads the PBX's own records (cel_custom, one CSV line per event) for what ended while nobody listened."""
+"""Reads the PBX's own records (cel_custom, one CSV line per event) for what happened while nobody listened."""
 
 import asyncio
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -12,10 +13,19 @@ import msgspec
 from contactcenter.core.clock import from_timestamp
 from contactcenter.core.ids import LegId
 from contactcenter.interactions.ports import EndedLeg
+from cti.calls import LegTimes
 from cti.dialplan_names import CEL_FIELDS
 
 TAIL_BYTES: Final = 8 * 1024 * 1024
 """How far back to look on the first read; about 15,000 calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class CelNews:
+    """What the records tell since they were read last: legs that ended, and times of those that did not."""
+
+    ended: Sequence[EndedLeg] = ()
+    up: Mapping[LegId, LegTimes] = field(default_factory=dict)
 
 
 class CelFile:
@@ -25,13 +35,13 @@ class CelFile:
         self.path = path
         self._offset: int | None = None
 
-    async def ended(self) -> Sequence[EndedLeg]:
-        """Return the legs whose HANGUP was written since the last call; none when the file cannot be read."""
+    async def news(self) -> CelNews:
+        """Return what was written since the last call; nothing when the file cannot be read."""
         return await asyncio.to_thread(self._read)
 
-    def _read(self) -> list[EndedLeg]:
+    def _read(self) -> CelNews:
         if self.path is None:
-            return []
+            return CelNews()
         try:
             with self.path.open("rb") as file:
                 size = file.seek(0, 2)
@@ -40,19 +50,25 @@ class CelFile:
                 file.seek(begin)
                 data = file.read()
         except OSError:
-            return []
+            return CelNews()
         complete = data.rfind(b"\n") + 1
         self._offset = begin + complete
-        return ended_legs(data[:complete].decode(errors="replace"))
+        return read_news(data[:complete].decode(errors="replace"))
 
 
-def ended_legs(text: str) -> list[EndedLeg]:
-    """Return the ended legs of complete CEL lines; a torn or foreign line is passed over."""
+def read_news(text: str) -> CelNews:
+    """Read complete CEL lines; a torn or foreign line is passed over."""
     rows = [_row(line) for line in text.split("\n")]  # not splitlines: a caller's number may hold U+2028
     found = [dict(zip(CEL_FIELDS, row, strict=True)) for row in rows if len(row) == len(CEL_FIELDS)]
-    entered = {line["uniqueid"]: line["time"] for line in reversed(found) if line["event"] == "BRIDGE_ENTER"}
+    first_entered = {line["uniqueid"]: line["time"] for line in reversed(found) if line["event"] == "BRIDGE_ENTER"}
     hangups = [line for line in found if line["event"] == "HANGUP"]
-    return [leg for line in hangups if (leg := _ended(line, entered.get(line["uniqueid"]))) is not None]
+    ended = [leg for line in hangups if (leg := _ended(line, first_entered.get(line["uniqueid"]))) is not None]
+    over = {line["uniqueid"] for line in hangups}
+    started = {line["uniqueid"]: line["time"] for line in found if line["event"] == "CHAN_START"}
+    entered = {line["uniqueid"]: line["time"] for line in found if line["event"] == "BRIDGE_ENTER"}
+    legs = (started.keys() | entered.keys()) - over
+    up = {LegId(leg): LegTimes(_told_instant(started.get(leg)), _told_instant(entered.get(leg))) for leg in legs}
+    return CelNews(ended, up)
 
 
 def _row(line: str) -> list[str]:
@@ -75,6 +91,13 @@ def _ended(line: dict[str, str], entered: str | None) -> EndedLeg | None:
             _instant(entered) if entered else None,
         )
     except (ValueError, TypeError, OverflowError, msgspec.DecodeError):
+        return None
+
+
+def _told_instant(seconds: str | None) -> datetime | None:
+    try:
+        return None if seconds is None else _instant(seconds)
+    except (ValueError, OverflowError, OSError):
         return None
 
 

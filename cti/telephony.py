@@ -27,6 +27,7 @@ from cti import dialplan_names as names
 from cti.alerts import REVOKING, Act, AlertLeg, Signal, State
 from cti.ami import AmiClient, LinkState, Message
 from cti.calls import AGENT_PREFIX, Calls, number, stamp
+from cti.cel import CelNews
 from cti.nailed import NailedLegs
 
 log = structlog.get_logger(__name__)
@@ -39,7 +40,7 @@ _UNSAFE_NAME = re.compile(
 _UNSAFE_NUMBER = re.compile(r"[^0-9+*#A-Za-z]")
 
 T = TypeVar("T")
-CelReader = Callable[[], Awaitable[Sequence[ports.EndedLeg]]]
+CelReader = Callable[[], Awaitable[CelNews]]
 
 
 class PbxTelephony:
@@ -166,7 +167,7 @@ class PbxTelephony:
                 await asyncio.sleep(RESYNC_PAUSE)
 
     async def _take_picture(self) -> None:
-        ended = await self._read_cel()
+        news = await self._read_cel()
         status = self._client.send("CoreStatus", {})
         settings = self._client.send("CoreSettings", {})
         endpoints = self._client.collect("PJSIPShowEndpoints", {}, "EndpointListComplete")
@@ -174,7 +175,7 @@ class PbxTelephony:
             "CoreShowChannels",
             {},
             "CoreShowChannelsComplete",
-            on_complete=lambda shown: self._adopt(shown, ended, status, endpoints),
+            on_complete=lambda shown: self._adopt(shown, news, status, endpoints),
         )
         await status
         if not _refused(endpoints):
@@ -187,7 +188,7 @@ class PbxTelephony:
     def _adopt(
         self,
         shown: Sequence[Message],
-        ended: Sequence[ports.EndedLeg],
+        news: CelNews,
         status: "asyncio.Future[Message]",
         endpoints: "asyncio.Future[list[Message]]",
     ) -> None:
@@ -197,12 +198,12 @@ class PbxTelephony:
             return
         now = self._clock.now()
         is_restarted = self._began(" ".join(started.get(name) for name in ("CoreStartupDate", "CoreStartupTime")))
-        legs = self.calls.adopt(shown, now)
+        legs = self.calls.adopt(shown, now, news.up)
         registered = {**self._devices(rows, now), **self._device_news}
         self.nailed.adopt(legs, registered)
         devices = {endpoint: self.nailed.usable(endpoint, usable) for endpoint, usable in registered.items()}
         self._reconcile_alerts({leg.leg_id: leg for leg in legs})
-        self._on_fact(ports.Resynced(self.server_id, legs, devices, ended, is_restarted, now, self._lost_at))
+        self._on_fact(ports.Resynced(self.server_id, legs, devices, news.ended, is_restarted, now, self._lost_at))
         self._tell_link(up=True, reason="")
 
     def _began(self, started: str) -> bool:

@@ -184,6 +184,7 @@ class LiveLeg:
     dialed: str
     peer: LegId | None
     started_at: datetime
+    bridged_at: datetime | None = None  # since when in its present bridge, where the PBX's records tell
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,13 +165,13 @@ class Recovery:
             self._assignments.telephony.serve(item.server_id, agent_leg.leg_id, segment.segment_id)
             return
         if item.alert is not None and item.alert.reservation_id == ReservationId(peer):
-            self._assignments.connected(item, item.alert, at)
+            self._assignments.connected(item, item.alert, _began(agent_leg, item, at))
             return
         if agent is None or item.visit is None or item.phase not in _IN_LINE:
             log.warning("bridged-to-unknown", interaction=item.interaction_id, endpoint=agent_leg.endpoint)
             return
         self.adopted += 1
-        self._assignments.adopt_talk(item, ReservationId(peer), agent.agent_id, at)
+        self._assignments.adopt_talk(item, ReservationId(peer), agent.agent_id, _began(agent_leg, item, at))
         assert item.segment is not None
         self._adopt_work(item, item.segment, routing.Work.HANDLING)
 
@@ -211,6 +211,12 @@ class Recovery:
                 vip=item.vip,
             )
         )
+
+
+def _began(agent_leg: ports.LiveLeg, item: Interaction, at: datetime) -> datetime:
+    """Return when the conversation on this leg began: as the PBX's records tell it, else now."""
+    entered = item.visit.entered_at if item.visit is not None else item.arrived_at
+    return max(agent_leg.bridged_at, entered) if agent_leg.bridged_at is not None else at
 
 
 def _arrival(server_id: ServerId, leg: ports.LiveLeg) -> ports.CallArrived:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ from contactcenter.core.ids import AgentId, LegId, ReservationId, ServerId, Time
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.interactions import ports
 from cti.ami import AmiClient, AmiSettings
-from cti.cel import CelFile
+from cti.cel import CelFile, CelNews
 from cti.dialplan_names import AMI_EVENTS
 from cti.telephony import AsteriskTelephony, PbxTelephony
 from tests.integration.asterisk.conftest import Pbx
@@ -48,7 +48,7 @@ class TelephonyLine:
         self.ids = TimeOrderedIds(SystemClock())
         self._news = asyncio.Event()
         self.cel_file = CelFile(pbx.run_folder.cel_file)
-        read = self.cel_file.ended if cel else _nothing
+        read = self.cel_file.news if cel else _nothing
         clock = SystemClock()
         self.pbx = PbxTelephony(self.server_id, clock, self.tasks, self._take, read, self.ids.new)
         self.site.add(self.pbx)
@@ -94,8 +94,8 @@ class TelephonyLine:
         return ended.failure
 
 
-async def _nothing() -> Sequence[ports.EndedLeg]:
-    return ()
+async def _nothing() -> CelNews:
+    return CelNews()
 
 
 @contextlib.asynccontextmanager

@@ -10,7 +10,7 @@ from contactcenter.core.ids import LegId, ServerId
 from contactcenter.interactions import ports
 from contactcenter.interactions.ports import CallerPlace
 from cti.ami import Decoder, Message
-from cti.calls import Calls, endpoint_of, number
+from cti.calls import Calls, LegTimes, endpoint_of, number
 from tests.fakes import ami_events as e
 
 SERVER = ServerId("pbx-1")
@@ -254,6 +254,20 @@ def test_adopted_customer_stands_where_his_context_says(context: str, place: Cal
     assert (leg.caller_number, leg.caller_name, leg.dialed) == ("+4930901820", "Ada", "1000")
     assert leg.started_at == NOW - timedelta(seconds=65)
     assert set(calls.channels) == {"1780000000.1"}, "what is not shown is gone"
+
+
+def test_the_records_tell_better_when_an_adopted_leg_began() -> None:
+    began, met = NOW - timedelta(seconds=9.25), NOW - timedelta(seconds=3.5)
+    rows = [
+        shown({**CALLER, "Context": "cc-hold"}, BridgeId="b", Duration="00:00:09"),
+        shown({**AGENT, "ChannelState": "6"}, BridgeId="", Duration="00:00:04"),
+    ]
+    caller, agent = (LegId(row.get("Uniqueid")) for row in rows)
+    legs = Calls(SERVER).adopt(rows, NOW, {caller: LegTimes(began, met), agent: LegTimes(None, met)})
+    assert [(leg.started_at, leg.bridged_at) for leg in legs] == [
+        (began, met),
+        (NOW - timedelta(seconds=4), None),  # in no bridge any more
+    ]
 
 
 def test_adopted_bridge_goes_on() -> None:

@@ -1,15 +1,23 @@
 """What ended while nobody listened, read from the PBX's own records."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from contactcenter.core.clock import from_timestamp
+from contactcenter.interactions.ports import EndedLeg
 from cti import cel
-from cti.cel import CelFile, ended_legs
+from cti.calls import LegTimes
+from cti.cel import CelFile, CelNews, read_news
 from cti.dialplan_names import CEL_FIELDS
 
 AT = 1_780_000_000.123456
+
+
+def ended_legs(text: str) -> Sequence[EndedLeg]:
+    return read_news(text).ended
 
 
 def line(uniqueid: str = "1780000000.1", event: str = "HANGUP", *, time: str = f"{AT:.6f}", **fields: str) -> str:
@@ -72,34 +80,49 @@ def test_a_hangup_without_details_counts() -> None:
 async def test_read_on_from_where_it_ended(tmp_path: Path) -> None:
     path = tmp_path / "cel.csv"
     file = CelFile(path)
-    assert await file.ended() == []
+    assert list((await file.news()).ended) == []
     path.write_text(line("a.1"))
-    assert [leg.leg_id for leg in await file.ended()] == ["a.1"]
-    assert await file.ended() == []
+    assert [leg.leg_id for leg in (await file.news()).ended] == ["a.1"]
+    assert list((await file.news()).ended) == []
     half = line("a.2")
     with path.open("a") as writer:
         writer.write(half[:40])
-    assert await file.ended() == [], "half a line waits for its other half"
+    assert list((await file.news()).ended) == [], "half a line waits for its other half"
     with path.open("a") as writer:
         writer.write(half[40:] + line("a.3"))
-    assert [leg.leg_id for leg in await file.ended()] == ["a.2", "a.3"]
+    assert [leg.leg_id for leg in (await file.news()).ended] == ["a.2", "a.3"]
 
 
 async def test_a_rotated_file_is_read_from_its_start(tmp_path: Path) -> None:
     path = tmp_path / "cel.csv"
     path.write_text(line("a.1") * 3)
     file = CelFile(path)
-    await file.ended()
+    await file.news()
     path.write_text(line("a.9"))
-    assert [leg.leg_id for leg in await file.ended()] == ["a.9"]
+    assert [leg.leg_id for leg in (await file.news()).ended] == ["a.9"]
 
 
 async def test_a_first_read_of_a_huge_file_looks_at_its_tail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "cel.csv"
     path.write_text(line("a.1") + line("a.2"))
     monkeypatch.setattr(cel, "TAIL_BYTES", len(line("a.2")) + 10)
-    assert [leg.leg_id for leg in await CelFile(path).ended()] == ["a.2"]
+    assert [leg.leg_id for leg in (await CelFile(path).news()).ended] == ["a.2"]
 
 
 async def test_no_file_is_no_record() -> None:
-    assert await CelFile(None).ended() == []
+    assert await CelFile(None).news() == CelNews()
+
+
+def test_a_leg_that_is_up_says_when_it_began_and_when_it_entered_its_last_bridge() -> None:
+    news = read_news(
+        line("a.1", "CHAN_START", time="1780000001.5")
+        + line("a.1", "BRIDGE_ENTER", time="1780000002.25")
+        + line("a.1", "BRIDGE_ENTER", time="1780000003.75")
+        + line("a.2", "CHAN_START", time="never")
+        + line("a.3", "CHAN_START")
+        + line("a.3")
+    )
+    assert news.up == {
+        "a.1": LegTimes(from_timestamp(1780000001.5), from_timestamp(1780000003.75)),
+        "a.2": LegTimes(None, None),
+    }

@@ -17,6 +17,7 @@ from contactcenter.interactions.ports import AlertFailure, LegMode
 from cti import telephony
 from cti.alerts import State
 from cti.ami import AmiClient, LinkState
+from cti.cel import CelNews
 from cti.telephony import AsteriskTelephony, PbxTelephony, caller_id
 from tests.fakes import ami_events as e
 from tests.fakes.ami_client import FakeAmiClient, Sent
@@ -46,13 +47,13 @@ class Line:
         self.client = FakeAmiClient()
         self.clock = ManualClock(datetime(2026, 6, 1, tzinfo=UTC))
         self.facts: list[ports.Fact] = []
-        self.ended: Sequence[ports.EndedLeg] = ()
+        self.news = CelNews()
         self.tasks = TaskSupervisor()
         self.pbx = PbxTelephony(SERVER, self.clock, self.tasks, self.facts.append, self.read_cel, lambda: "nailed-leg")
         self.pbx.bind(self.client)  # type: ignore[arg-type]
 
-    async def read_cel(self) -> Sequence[ports.EndedLeg]:
-        return self.ended
+    async def read_cel(self) -> CelNews:
+        return self.news
 
     def told(self, kind: type[Fact]) -> list[Fact]:
         return [fact for fact in self.facts if isinstance(fact, kind)]
@@ -443,14 +444,14 @@ async def test_the_picture_comes_before_up(line: Line) -> None:
     endpoint = e.event("EndpointList", ObjectName="agent-1001", DeviceState="Not in use")
     dead = e.event("EndpointList", ObjectName="agent-1002", DeviceState="Unavailable")
     trunk = e.event("EndpointList", ObjectName="carrier", DeviceState="Not in use")
-    line.ended = [ports.EndedLeg(LegId("1780000000.9"), 16, line.clock.now())]
+    line.news = CelNews([ports.EndedLeg(LegId("1780000000.9"), 16, line.clock.now())])
     row = shown({**CALLER, "Context": "cc-hold"})
     await line.come_up(row, endpoints=[endpoint, dead, trunk])
     picture, up = line.facts
     assert isinstance(picture, ports.Resynced)
     assert picture.devices == {"agent-1001": True, "agent-1002": False}
     assert [leg.leg_id for leg in picture.legs] == [CALLER["Uniqueid"]]
-    assert picture.ended == line.ended
+    assert picture.ended == line.news.ended
     assert not picture.pbx_restarted
     assert up == ports.LinkChanged(SERVER, up=True, reason="", at=line.clock.now())
     assert line.pbx.version == "22.10.0"

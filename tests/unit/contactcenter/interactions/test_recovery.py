@@ -1,5 +1,6 @@
 """After a restart of ours, or a gap on the link: what goes on, what has ended, who is where."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -138,6 +139,25 @@ async def test_answered_while_we_were_away(desk: Any) -> None:
     assert desk.room.work_of("ann") == "wrap-up"
     await desk.check_rows(found)
     desk.room.check_clean()
+
+
+@pytest.mark.parametrize(
+    ("bridged", "begins"), [(3.5, 3.5), (-60.0, 0.0), (None, 20.0)], ids=["told", "older", "untold"]
+)
+async def test_a_conversation_found_began_when_the_pbx_recorded_it(
+    desk: Any, bridged: float | None, begins: float
+) -> None:
+    desk.take(record("ann", 1))
+    item = desk.room.call()
+    leg, entered = item.alert.reservation_id, item.visit.entered_at
+    found = await again(desk, item)
+    desk.time.advance(20)
+    at = None if bridged is None else entered + timedelta(seconds=bridged)
+    agent = replace(agent_leg(leg, "agent-1001", peer=CALLER), bridged_at=at)
+    desk.resync(customer(found, CallerPlace.BRIDGED, leg), agent)
+    assert (found.segment.answered_at - entered).total_seconds() == begins
+    assert found.visit.ended_at == found.segment.answered_at
+    await desk.check_rows(found)
 
 
 async def test_taken_by_the_native_queue_while_nobody_steered(desk: Any) -> None:
