@@ -184,7 +184,9 @@ class ContactCenter:
         self.assignments.router, self.assignments.telephony = self.router, self.telephony
         self.rooms.presence.router, self.rooms.presence.assignments = self.router, self.assignments
         self.recovery = Recovery(self.assignments, base.clock)
-        callers = Callers(base.database, self.rooms.customers, self.assignments, base.tasks, self._tickets_for_card)
+        callers = Callers(
+            base.database, self.rooms.customers, self.assignments, base.tasks, self._tickets_for_card, base.clock
+        )
         self.interactions = InteractionService(
             base.database, base.clock, self.assignments, callers, self.rooms.agents, self.rooms.customers, self._explain
         )

@@ -10,7 +10,7 @@ pytest_plugins = ["tests.plugins.summary", "tests.plugins.compiled", "tests.plug
 
 # No deadline: on a busy machine it fails tests that are right.
 settings.register_profile("default", deadline=None)
-settings.register_profile("quick", deadline=None, max_examples=10)
+settings.register_profile("quick", deadline=None, max_examples=25)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 structlog.configure(

@@ -121,6 +121,7 @@ class SqliteDatabase:
         self._reading: dict[int, Connection] = {}  # by thread
         self._here: Connection | None = None  # for look-ups in the event loop
         self._slow_until = 0.0
+        self._turn = asyncio.Lock()
 
     @property
     def engine(self) -> Engine:
@@ -209,25 +210,31 @@ class SqliteDatabase:
     async def look_up(self, work: Callable[[Connection], T]) -> T:
         """Run a query of a few rows by their keys right here, in the event loop, for as long as memory answers.
 
-        On the path of a call a thread's turns cost more than what it reads (docs/decisions/0007). After one that went
-        to a disk and took longer than ``QUICK``, look-ups are ``read`` for ``SLOW_FOR`` seconds. None waits for a lock.
+        On the path of a call a thread's turns cost more than what it reads (docs/decisions/0007). After one that took
+        longer than ``QUICK``, by a disk or by its own work, look-ups are ``read`` for ``SLOW_FOR`` seconds. None waits
+        for a lock.
         """
         loop = asyncio.get_running_loop()
         began = loop.time()
         if began < self._slow_until:
             return await self.read(work)
-        if self._here is None:
-            self._here = _engine(self.path, readonly=True, busy_time=0.0).connect()
-        reads = disk_reads()
+        await self._turn.acquire()
+        loop.call_soon(self._turn.release)  # one a loop turn: after a restart there are hundreds at once
+        reads, seconds = thread_spent()
+        began = loop.time()
         try:
+            if self._here is None:
+                self._here = _engine(self.path, readonly=True, busy_time=0.0).connect()
             answer = _asked(self._here, work)
-        except OperationalError as error:
+        except (OperationalError, sqlite3.OperationalError) as error:
             if not _is_refusal(error):
                 raise
             self._slow_until = began + SLOW_FOR
             return await self.read(work)
-        if loop.time() - began > QUICK and disk_reads() > reads:
-            self._slow_until = loop.time() + SLOW_FOR
+        if loop.time() - began > QUICK:
+            reads_now, seconds_now = thread_spent()
+            if reads_now > reads or seconds_now - seconds > QUICK:
+                self._slow_until = loop.time() + SLOW_FOR
         return answer
 
     # ---------------------------------------------------------------- writer thread
@@ -370,9 +377,10 @@ class SqliteDatabase:
                 log.error("tail-unit-failed", exc_info=unit.error)
 
 
-def disk_reads() -> int:
-    """Return how often this thread has waited for a disk to read."""
-    return resource.getrusage(resource.RUSAGE_THREAD).ru_inblock
+def thread_spent() -> tuple[int, float]:
+    """Return what this thread has had read from disks (blocks of 512 bytes) and its seconds of processor."""
+    used = resource.getrusage(resource.RUSAGE_THREAD)
+    return used.ru_inblock, used.ru_utime + used.ru_stime
 
 
 def _asked(connection: Connection, work: Callable[[Connection], T]) -> T:

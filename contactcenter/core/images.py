@@ -19,7 +19,7 @@ _Bind = Callable[[Any], Any]
 
 
 class Change:
-    """One UPDATE with named parameters, compiled once; it may read no row that an image of its unit writes."""
+    """One UPDATE with named parameters, compiled once, of a table no image writes: a commit's images go first."""
 
     def __init__(self, statement: Update) -> None:
         self._statement = statement

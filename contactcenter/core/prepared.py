@@ -85,6 +85,9 @@ class _Plan:
         asked = {name for name, bind in compiled.binds.items() if bind.required}
         self._parameters = [(name in asked, name, compiled.params[name]) for name in compiled.positiontup]
         self._types = {column.name: column.type for column in statement.selected_columns}
+        self._width = (
+            len(statement.selected_columns) if isinstance(statement, Select) else 0
+        )  # 0: only the driver knows
         self._dialect = dialect
         self._row: Any = None
         self._processes: list[tuple[int, _Process]] = []
@@ -92,6 +95,8 @@ class _Plan:
     @property
     def as_json(self) -> str:
         """The rows as one JSON text, an array of arrays. The LIMIT keeps their order: without one it may be dropped."""
+        if self._width != len(self._types):
+            raise ValueError(f"columns without a name of their own: {self._sql}")
         names = list(self._types)
         self._describe(names)
         quoted = ", ".join(f'"{name}"' for name in names)

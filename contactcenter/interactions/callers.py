@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from contactcenter.core.clock import Clock
 from contactcenter.core.database import SqliteDatabase
 from contactcenter.core.ids import AgentId, InteractionId, PersonId, QueueId
 from contactcenter.core.images import Image
@@ -39,12 +40,14 @@ class Callers:
         assignments: Assignments,
         tasks: TaskSupervisor,
         ticket_queries: TicketQueries,
+        clock: Clock,
     ) -> None:
         self._database = database
         self._customers = customers
         self._assignments = assignments
         self._tasks = tasks
         self._ticket_queries = ticket_queries
+        self._clock = clock
         assignments.lookup = self.look_up
 
     def look_up(self, item: Interaction) -> None:
@@ -69,7 +72,7 @@ class Callers:
 
     def _contact(self, person_id: PersonId, item: Interaction) -> list[Image]:
         """Return what remembers the contact; whoever was in contact last comes first where a number is shared."""
-        return contacted(person_id, self._customers.read_number(item.caller_number), item.arrived_at)
+        return contacted(person_id, self._customers.read_number(item.caller_number), self._clock.now())
 
     def _read(self, connection: Connection, item: Interaction, known: PersonId | None) -> tuple[dict[str, Any], int]:
         reading = self._customers.read_number(item.caller_number)

@@ -319,15 +319,20 @@ _LAST_SEGMENT = (
     .correlate(interactions)
     .scalar_subquery()
 )
+_LATEST_IDS = (
+    select(interactions.c.id)
+    .where(_OWN)
+    .order_by(interactions.c.arrived_at.desc())
+    .limit(bindparam("most", type_=Integer))
+)
 _HISTORY = Prepared(
     select(
         *(interactions.c[name] for name in ("id", "arrived_at", "medium", "direction", "outcome", "queue_id")),
         *(segments.c[name] for name in ("agent_id", "talk_time", "disposition", "note")),
     )
     .select_from(interactions.outerjoin(segments, segments.c.id == _LAST_SEGMENT))
-    .where(_OWN)
+    .where(interactions.c.id.in_(_LATEST_IDS))
     .order_by(interactions.c.id.desc())
-    .limit(bindparam("most", type_=Integer))
 )
 _HISTORY_TOTAL = Prepared(
     select(func.count().label("total")).select_from(select(interactions.c.id).where(_OWN).limit(1000).subquery())

@@ -93,11 +93,12 @@ class TicketService:
         """Return one ticket with its notes. Raises NotFound when out of reach."""
         scope, site = require(principal, Right.TICKETS_READ), self._database.site_id
 
-        def look(connection: Connection) -> tuple[Ticket, Sequence[TicketNote]]:
-            ticket = _found(store.find_ticket(connection, scope, principal, site, ticket_id))
-            return ticket, store.list_notes(connection, ticket.ticket_id)
+        def look(connection: Connection) -> tuple[Ticket | None, Sequence[TicketNote]]:
+            ticket = store.find_ticket(connection, scope, principal, site, ticket_id)
+            return ticket, store.list_notes(connection, ticket.ticket_id) if ticket else ()
 
-        return await self._database.read(look)
+        ticket, notes = await self._database.read(look)
+        return _found(ticket), notes
 
     async def open_ticket(
         self,

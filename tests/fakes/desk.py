@@ -37,7 +37,7 @@ class Desk:
         room = self.room = Room(time=self.time, publisher=self.rooms.publisher, queues=self.queues, seed=self.seed)
         self.recovery = Recovery(room.assignments, room.time)
         self.callers = Callers(
-            self.rooms.database, self.rooms.customers, room.assignments, self.tasks, self._ticket_queries
+            self.rooms.database, self.rooms.customers, room.assignments, self.tasks, self._ticket_queries, room.time
         )
         room.assignments.lookup = lambda item: None  # tests look up when they want to
         self.service = InteractionService(

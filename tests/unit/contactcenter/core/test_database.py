@@ -173,22 +173,22 @@ async def test_a_look_up_is_answered_in_the_loop_and_sees_what_is_committed_by_t
 
 
 @pytest.mark.parametrize(
-    ("took", "went_to_disk", "place"),
-    [(1.0, True, "reader"), (1.0, False, "Main"), (0.004, True, "Main")],
-    ids=["slow disk", "no processor", "quick disk"],
+    ("took", "read", "worked", "place"),
+    [(1.0, 8, 0.0, "reader"), (1.0, 0, 0.0, "Main"), (0.004, 8, 0.0, "Main"), (1.0, 0, 0.006, "reader")],
+    ids=["slow disk", "no processor", "quick disk", "much work"],
 )
-async def test_after_a_look_up_that_waited_for_a_disk_the_next_ones_leave_the_loop(
-    database, monkeypatch, took, went_to_disk, place
+async def test_after_a_look_up_that_took_long_the_next_ones_leave_the_loop(
+    database, monkeypatch, took, read, worked, place
 ):
     loop = asyncio.get_running_loop()
-    now, reads = loop.time(), 0
+    now, spent = loop.time(), (0, 0.0)
 
     def slow(connection):
-        nonlocal now, reads
-        now, reads = now + took, reads + went_to_disk
+        nonlocal now, spent
+        now, spent = now + took, (read, worked)
         return thread_of(connection)
 
-    monkeypatch.setattr(database_module, "disk_reads", lambda: reads)
+    monkeypatch.setattr(database_module, "thread_spent", lambda: spent)
     monkeypatch.setattr(loop, "time", lambda: now)
     assert (await database.look_up(slow)).startswith("Main")
     assert (await database.look_up(thread_of)).startswith(place)
@@ -196,11 +196,18 @@ async def test_after_a_look_up_that_waited_for_a_disk_the_next_ones_leave_the_lo
     assert (await database.look_up(thread_of)).startswith("Main")
 
 
-async def test_a_look_up_waits_for_no_lock_in_the_loop(database):
+def busy_error():
+    error = sqlite3.OperationalError("database is locked")
+    error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    return error
+
+
+@pytest.mark.parametrize(
+    "refusal", [busy_error(), OperationalError("SELECT", {}, busy_error())], ids=["driver's", "SQLAlchemy's"]
+)
+async def test_a_look_up_waits_for_no_lock_in_the_loop(database, refusal):
     """Another program may hold the file for itself: the thread waits for it, the loop goes on."""
-    locked = sqlite3.OperationalError("database is locked")
-    locked.sqlite_errorcode = sqlite3.SQLITE_BUSY
-    refusals = [OperationalError("SELECT", {}, locked)]
+    refusals = [refusal]
 
     def refused_once(connection):
         if refusals:
@@ -210,6 +217,27 @@ async def test_a_look_up_waits_for_no_lock_in_the_loop(database):
     assert await database.look_up(lambda c: c.exec_driver_sql("PRAGMA busy_timeout").scalar()) == 0
     assert (await database.look_up(refused_once)).startswith("reader")
     assert (await database.look_up(thread_of)).startswith("reader"), "for a while"
+
+
+async def test_a_file_that_cannot_be_opened_at_once_is_the_threads_business(database, monkeypatch):
+    def refused(*given, **named):
+        raise busy_error()
+
+    monkeypatch.setattr(database_module, "_engine", refused)
+    assert (await database.look_up(thread_of)).startswith("reader")
+
+
+async def test_of_many_look_ups_one_is_made_in_a_loop_turn(database):
+    turn, turns = 0, []
+
+    def count():
+        nonlocal turn
+        turn += 1
+        asyncio.get_running_loop().call_soon(count)
+
+    asyncio.get_running_loop().call_soon(count)
+    await asyncio.gather(*[database.look_up(lambda c: turns.append(turn)) for _ in range(10)])
+    assert len(set(turns)) == 10
 
 
 async def test_a_look_up_that_cannot_work_says_so(database):

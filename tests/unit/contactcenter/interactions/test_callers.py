@@ -80,18 +80,18 @@ async def test_a_choice_overtakes_a_slow_look_up(desk: Any) -> None:
     await person(desk, "Ada", "+4930901820")
     bea = await person(desk, "Bea")
     item = desk.room.arrive()
-    read = desk.rooms.database.read
+    look_up = desk.rooms.database.look_up
     gate = asyncio.Event()
 
     async def slow(work: Any) -> Any:
-        result = await read(work)
+        result = await look_up(work)
         await gate.wait()
         return result
 
-    desk.rooms.database.read = slow
+    desk.rooms.database.look_up = slow
     looking = asyncio.gather(desk.callers.refresh(item))
     await asyncio.sleep(0)
-    desk.rooms.database.read = read
+    desk.rooms.database.look_up = look_up
     await desk.callers.refresh(item, bea)
     assert item.person_id == bea
     gate.set()
@@ -114,6 +114,17 @@ async def test_hostile_numbers_find_nobody_and_break_nothing(desk: Any, number: 
     await person(desk, "Ada", "+4930901820")
     card = await card_of(desk, desk.room.arrive(number=number))
     assert card["person"] is None
+
+
+async def test_a_choice_that_was_put_right_in_the_same_call_counts(desk: Any) -> None:
+    ada, bea = await person(desk, "Ada", "+4930901820"), await person(desk, "Bea", "+4930901820")
+    item = desk.room.arrive()
+    for chosen in (ada, bea):
+        desk.time.advance(5)
+        await desk.callers.refresh(item, chosen)
+    await desk.rooms.database.flush()
+    card = await card_of(desk, desk.room.arrive("1780000009.1"))
+    assert card["person"]["name"] == "Bea"
 
 
 async def test_who_called_last_by_a_shared_number_comes_first(desk: Any) -> None:
