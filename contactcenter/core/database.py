@@ -43,7 +43,8 @@ RETRY_PAUSE: Final = 0.5
 MAX_BACKLOG: Final = 200_000
 READERS: Final = 3
 QUICK: Final = 0.005  # seconds: a look-up from memory takes 0.2 to 1 ms
-SLOW_FOR: Final = 30.0  # seconds
+LABORIOUS: Final = 0.02  # seconds of processor: ten times what a card takes on a busy machine
+SLOW_FOR: Final = 10.0  # seconds
 _REFUSALS: Final = frozenset(  # primary result codes, https://www.sqlite.org/rescode.html
     {
         sqlite3.SQLITE_BUSY,
@@ -233,7 +234,7 @@ class SqliteDatabase:
             return await self.read(work)
         if loop.time() - began > QUICK:
             reads_now, seconds_now = thread_spent()
-            if reads_now > reads or seconds_now - seconds > QUICK:
+            if reads_now > reads or seconds_now - seconds > LABORIOUS:
                 self._slow_until = loop.time() + SLOW_FOR
         return answer
 

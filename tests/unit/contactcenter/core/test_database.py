@@ -174,8 +174,14 @@ async def test_a_look_up_is_answered_in_the_loop_and_sees_what_is_committed_by_t
 
 @pytest.mark.parametrize(
     ("took", "read", "worked", "place"),
-    [(1.0, 8, 0.0, "reader"), (1.0, 0, 0.0, "Main"), (0.004, 8, 0.0, "Main"), (1.0, 0, 0.006, "reader")],
-    ids=["slow disk", "no processor", "quick disk", "much work"],
+    [
+        (1.0, 8, 0.0, "reader"),
+        (1.0, 0, 0.0, "Main"),
+        (0.004, 8, 0.0, "Main"),
+        (1.0, 0, 0.021, "reader"),
+        (1.0, 0, 0.019, "Main"),
+    ],
+    ids=["slow disk", "no processor", "quick disk", "much work", "some work"],
 )
 async def test_after_a_look_up_that_took_long_the_next_ones_leave_the_loop(
     database, monkeypatch, took, read, worked, place
