@@ -229,12 +229,15 @@ def _is_ours(pid: int, main_config: Path) -> bool:
 
 
 def _is_alive(pid: int) -> bool:
-    """Whether ``pid`` still runs; on its way out it loses its command line before its sockets."""
+    """Whether ``pid`` still runs; on its way out it loses its command line before its sockets.
+
+    Its first thread may be dead (a zombie) while others still end, and the sockets are theirs, too.
+    """
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state not in {"Z", "X"} or len(os.listdir(f"/proc/{pid}/task")) > 1
     except OSError:
         return False
-    return state not in {"Z", "X"}
 
 
 async def _until(condition: Callable[[], bool], seconds: float) -> bool:
