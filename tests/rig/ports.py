@@ -1,9 +1,16 @@
-"""Ports for servers under test: free now, below the range the system hands out by itself (32768 up)."""
+"""Ports for servers under test: free now, below the range the system hands out by itself (32768 up).
 
+Nobody holds a port between its choice and its use, so each worker of a test run has a part of the range of its own.
+"""
+
+import os
 import random
 import socket
 
-_FIRST, _BEYOND = 20_000, 32_000
+_WORKERS, _EACH = 4, 3_000
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
+_FIRST = 20_000 + _WORKER * _EACH
+_BEYOND = _FIRST + _EACH
 
 
 def free_ports(count: int = 1, *, step: int = 1, tries: int = 200) -> int:
