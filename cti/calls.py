@@ -55,11 +55,16 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
-class LegTimes:
-    """When a leg that is still up began, and when it entered the bridge it entered last; None for what is not told."""
+class LegRecord:
+    """What the PBX's records tell of a leg that is still up; None for what they do not.
 
-    started_at: datetime | None
-    bridged_at: datetime | None
+    When it began, when it entered the bridge it entered last, the line it was put into last, and when that was.
+    """
+
+    started_at: datetime | None = None
+    bridged_at: datetime | None = None
+    in_line: ports.PlaceInLine | None = None
+    in_line_at: datetime | None = None
 
 
 def endpoint_of(channel_name: str) -> str:
@@ -192,18 +197,18 @@ class Calls:
     # ------------------------------------------------------------ the whole picture
 
     def adopt(
-        self, shown: Iterable[Message], now: datetime, times: Mapping[LegId, LegTimes] | None = None
+        self, shown: Iterable[Message], now: datetime, records: Mapping[LegId, LegRecord] | None = None
     ) -> list[ports.LiveLeg]:
         """Replace all state by what CoreShowChannels listed; return the legs with the peer each is bridged to.
 
-        ``times`` is what the PBX's records tell, to the microsecond; the list tells a leg's age in whole seconds.
+        ``records`` tell instants to the microsecond; the list tells a leg's age in whole seconds.
         """
         self.channels.clear()
         self._bridges.clear()
         rows = list(shown)
         for row in rows:
             self._adopt_channel(row)
-        return [self._live_leg(row, now, (times or {}).get(LegId(row.get("Uniqueid")))) for row in rows]
+        return [self._live_leg(row, now, (records or {}).get(LegId(row.get("Uniqueid")), LegRecord())) for row in rows]
 
     def _adopt_channel(self, row: Message) -> None:
         leg_id, name = LegId(row.get("Uniqueid")), row.get("Channel")
@@ -222,7 +227,7 @@ class Calls:
         if channel.bridge_id:
             self._bridges.setdefault(channel.bridge_id, []).append(leg_id)
 
-    def _live_leg(self, row: Message, now: datetime, times: LegTimes | None) -> ports.LiveLeg:
+    def _live_leg(self, row: Message, now: datetime, record: LegRecord) -> ports.LiveLeg:
         channel = self.channels[LegId(row.get("Uniqueid"))]
         inside = [self.channels[leg] for leg in self._bridges.get(channel.bridge_id, []) if leg != channel.leg_id]
         peer = next((self.leg_alias(other.leg_id) for other in inside if other.is_agent != channel.is_agent), None)
@@ -238,8 +243,10 @@ class Calls:
             caller_name=_known(from_events(row.get("CallerIDName"))),
             dialed=row.get("Exten"),
             peer=peer,
-            started_at=(times.started_at if times else None) or now - _duration(row.get("Duration")),
-            bridged_at=times.bridged_at if times and channel.bridge_id else None,
+            started_at=record.started_at or now - _duration(row.get("Duration")),
+            bridged_at=record.bridged_at if channel.bridge_id else None,
+            in_line=record.in_line,
+            in_line_at=record.in_line_at,
         )
 
 

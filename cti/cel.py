@@ -12,9 +12,9 @@ import msgspec
 
 from contactcenter.core.clock import from_timestamp
 from contactcenter.core.ids import LegId
-from contactcenter.interactions.ports import EndedLeg
-from cti.calls import LegTimes
-from cti.dialplan_names import CEL_FIELDS
+from contactcenter.interactions.ports import EndedLeg, PlaceInLine
+from cti.calls import LegRecord
+from cti.dialplan_names import CEL_FIELDS, CEL_HOLD
 
 TAIL_BYTES: Final = 8 * 1024 * 1024
 """How far back to look on the first read; about 15,000 calls."""
@@ -22,10 +22,10 @@ TAIL_BYTES: Final = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class CelNews:
-    """What the records tell since they were read last: legs that ended, and times of those that did not."""
+    """What the records tell since they were read last: legs that ended, and what there is of those that did not."""
 
     ended: Sequence[EndedLeg] = ()
-    up: Mapping[LegId, LegTimes] = field(default_factory=dict)
+    up: Mapping[LegId, LegRecord] = field(default_factory=dict)
 
 
 class CelFile:
@@ -66,9 +66,34 @@ def read_news(text: str) -> CelNews:
     over = {line["uniqueid"] for line in hangups}
     started = {line["uniqueid"]: line["time"] for line in found if line["event"] == "CHAN_START"}
     entered = {line["uniqueid"]: line["time"] for line in found if line["event"] == "BRIDGE_ENTER"}
-    legs = (started.keys() | entered.keys()) - over
-    up = {LegId(leg): LegTimes(_told_instant(started.get(leg)), _told_instant(entered.get(leg))) for leg in legs}
+    lines = _lines(found)
+    nowhere = None, None
+    up = {
+        LegId(leg): LegRecord(
+            _told_instant(started.get(leg)), _told_instant(entered.get(leg)), *lines.get(leg, nowhere)
+        )
+        for leg in (started.keys() | entered.keys() | lines.keys()) - over
+    }
     return CelNews(ended, up)
+
+
+def _lines(found: Sequence[dict[str, str]]) -> dict[str, tuple[PlaceInLine, datetime | None]]:
+    """Return the line each caller was put into last, and when; one who comes back to the music keeps his instant."""
+    lines: dict[str, tuple[PlaceInLine, datetime | None]] = {}
+    for line in found:
+        place = PlaceInLine.decode(_extra(line)) if line["user_event"] == CEL_HOLD else None
+        before = lines.get(line["uniqueid"])
+        if place is not None and (before is None or before[0].visit_id != place.visit_id):
+            lines[line["uniqueid"]] = place, _told_instant(line["time"])
+    return lines
+
+
+def _extra(line: dict[str, str]) -> str:
+    """Return what CELGenUserEvent was given beside its name."""
+    try:
+        return str(msgspec.json.decode(line["extra"] or "{}", type=dict[str, Any]).get("extra", ""))
+    except msgspec.DecodeError:
+        return ""
 
 
 def _row(line: str) -> list[str]:

@@ -4,7 +4,8 @@ Contract of a caller's way through the dialplan (config/asterisk/extensions.conf
 
     cc-inbound   UserEvent(CCArrived) before Answer, then cc-ivr. EXTEN of every later context = the dialed number,
                  reduced to [+*#0-9A-Za-z] ("s" when nothing is left).
-    cc-ivr       AGI agi://HOST:PORT/ivr; the flow sets CC_NEXT to hold, hangup or noservice before it ends.
+    cc-ivr       AGI agi://HOST:PORT/ivr; the flow sets CC_NEXT to hold:PLACE, hangup or noservice before it ends.
+                 PLACE (``ports.PlaceInLine``) goes into CEL with CCHold, from where a restarted server reads it.
     cc-hold      answer, music for MUSIC_SECONDS, AGI agi://HOST:PORT/next sets CC_NEXT to hold, ivr or hangup; repeat.
     cc-fallback  native queue while nobody steers; asks /next after every round; voicemail after the last.
 
@@ -54,7 +55,7 @@ VAR_SERVED = "CC_SERVED"  # the claim (SHARED_CLAIM) the caller was last asked a
 SHARED_CLAIM = "CC_BRIDGED"
 """SHARED(CC_BRIDGED) on the caller: the reservation whose leg passed the guard and bridges, or bridged, him."""
 
-NEXT_HOLD = "hold"
+NEXT_HOLD = "hold"  # from a flow "hold:PLACE"
 NEXT_HANGUP = "hangup"
 NEXT_NO_SERVICE = "noservice"
 NEXT_IVR = "ivr"

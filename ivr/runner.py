@@ -1,7 +1,8 @@
 """Runs flows on calls: the pure interpreter on one side, the call session and the interactions room on the other.
 
 ``run_flow`` serves a call that enters (AGI path /ivr), ``run_next`` one whose hold music or conversation ended (/next).
-Both end by setting CC_NEXT, on which the dialplan branches: hold, hangup, noservice or fallback.
+Both end by setting CC_NEXT, on which the dialplan branches: hold, hangup, noservice or fallback. A flow's ``hold`` has
+the place in line behind it, which the PBX keeps in its own records (``PlaceInLine``).
 """
 
 from collections.abc import Callable
@@ -110,11 +111,11 @@ class FlowRunner:
 
     def _enqueue(self, session: CallSession, flow: Flow, order: EnqueueOrder) -> str:
         try:
-            self._desk.enqueue(session.server_id, session.leg_id, order)
+            place = self._desk.enqueue(session.server_id, session.leg_id, order)
         except NotFound:
             log.error("flow-queue-missing", flow=flow.name, queue=order.queue)
             return FALLBACK
-        return HOLD
+        return f"{HOLD}:{place.encode()}"
 
 
 def _arrived(session: CallSession, dialed: str, now: datetime) -> CallArrived:

@@ -162,7 +162,7 @@ class Assignments:
         """Return the flow's name for a dialed number."""
         return self.picture.flows.get(dialed)
 
-    def enqueue(self, server_id: ServerId, leg_id: LegId, order: ports.EnqueueOrder) -> None:
+    def enqueue(self, server_id: ServerId, leg_id: LegId, order: ports.EnqueueOrder) -> ports.PlaceInLine:
         """Begin a visit. Raises NotFound for an unknown queue or a call that is gone."""
         item = self.picture.find_by_leg(server_id, leg_id)
         queue = self.picture.find_queue(order.queue)
@@ -171,13 +171,22 @@ class Assignments:
         item.advance(Step.ENQUEUED)
         item.in_fallback = False
         item.choices = tuple(order.choices)
-        now = self._clock.now()
-        rows = self._leave_queue(item, now)
         skills = {str(self._skill(name)): level for name, level in order.skills.items()}
-        item.visit = Visit(VisitId(self._ids.new()), queue.queue_id, now, order.priority, skills)
-        self._tell(item, model.queued(item), rows=[*rows, (store.visits, store.visit_row(item, item.visit))])
-        self.picture.touch(f"queue:{queue.queue_id}")
+        place = ports.PlaceInLine(VisitId(self._ids.new()), queue.queue_id, order.priority, skills)
+        self._begin_visit(item, place, self._clock.now())
         self.submit_visit(item)
+        return place
+
+    def adopt_visit(self, item: Interaction, place: ports.PlaceInLine, at: datetime) -> None:
+        """The caller was put into this line at ``at``, and the row of it was lost with the process that did it."""
+        item.advance(Step.ENQUEUED)
+        self._begin_visit(item, place, at)
+
+    def _begin_visit(self, item: Interaction, place: ports.PlaceInLine, at: datetime) -> None:
+        rows = self._leave_queue(item, at)
+        item.visit = Visit(place.visit_id, place.queue_id, at, place.priority, place.skills)
+        self._tell(item, model.queued(item), rows=[*rows, (store.visits, store.visit_row(item, item.visit))])
+        self.picture.touch(f"queue:{place.queue_id}")
 
     def _leave_queue(self, item: Interaction, at: datetime) -> list[Image]:
         """End a visit that still runs because the flow moves the call to another queue."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
+from urllib.parse import parse_qs, urlencode
 
-from contactcenter.core.ids import AgentId, LegId, ReservationId, ServerId
+from contactcenter.core.ids import AgentId, LegId, QueueId, ReservationId, ServerId, VisitId
 
 
 class LegMode(StrEnum):
@@ -159,6 +160,35 @@ class LinkChanged:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class PlaceInLine:
+    """What a caller waits for, as it goes along with his channel: enough to wait on should our own rows be lost.
+
+    ``skills`` are those the flow asked for: skill's id (or the name of one we do not know) -> least level.
+    """
+
+    visit_id: VisitId
+    queue_id: QueueId
+    priority: int = 0
+    skills: Mapping[str, int] = field(default_factory=dict)
+
+    def encode(self) -> str:
+        """Return it as one word of letters, digits and ``=&%._~-+``, which no dialplan reads as anything else."""
+        skills = [("skill", f"{level} {skill}") for skill, level in self.skills.items()]
+        return urlencode([("visit", self.visit_id), ("queue", self.queue_id), ("priority", self.priority), *skills])
+
+    @classmethod
+    def decode(cls, text: str) -> "PlaceInLine | None":
+        """Read what ``encode`` wrote; None for anything else."""
+        try:
+            told = parse_qs(text, strict_parsing=True, max_num_fields=100)
+            levels = [one.partition(" ") for one in told.get("skill", [])]
+            skills = {skill: int(level) for level, _, skill in levels}
+            return cls(VisitId(told["visit"][0]), QueueId(told["queue"][0]), int(told["priority"][0]), skills)
+        except (ValueError, KeyError):
+            return None
+
+
 class CallerPlace(StrEnum):
     """Where a caller's channel stands in our dialplan."""
 
@@ -185,6 +215,8 @@ class LiveLeg:
     peer: LegId | None
     started_at: datetime
     bridged_at: datetime | None = None  # since when in its present bridge, where the PBX's records tell
+    in_line: PlaceInLine | None = None  # the last line a customer was put into, where the PBX's records tell
+    in_line_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,7 +385,7 @@ class FlowDesk(Protocol):
         """Make sure the interaction exists; idempotent per (server, leg), whichever of AMI and AGI comes first."""
         ...
 
-    def enqueue(self, server_id: ServerId, leg_id: LegId, order: EnqueueOrder) -> None:
+    def enqueue(self, server_id: ServerId, leg_id: LegId, order: EnqueueOrder) -> PlaceInLine:
         """Put the call into a queue now, in the same loop turn. Raises NotFound for an unknown queue name."""
         ...
 

@@ -110,15 +110,30 @@ class Recovery:
     ) -> None:
         if fresh and item.phase is Phase.TALKING and item.segment is not None:
             self._adopt_work(item, item.segment, routing.Work.HANDLING)
+        leg = legs.get(item.leg_id)
+        is_new_in_line = leg is not None and self._put_in_line_meanwhile(item, leg)
         self._met_meanwhile(item)
         self._agent_left_meanwhile(item)
-        leg = legs.get(item.leg_id)
         if leg is None:
             self._gone(item, fact)
         elif leg.peer is not None:
             self._bridged(item, leg.peer, legs[leg.peer], fact.at)
         else:
-            self._unbridged(item, leg, fact.at, fresh)
+            self._unbridged(item, leg, fact.at, unknown_to_router=fresh or is_new_in_line)
+
+    def _put_in_line_meanwhile(self, item: Interaction, leg: ports.LiveLeg) -> bool:
+        """The process that put him into a line died before it could write that down; his channel remembers it.
+
+        One who is back in a flow left that line, and a queue that is no more has none.
+        """
+        place, at = leg.in_line, leg.in_line_at
+        if item.phase is not Phase.FLOW or place is None or at is None or place.queue_id not in self._picture.queues:
+            return False
+        known = item.visit is not None and item.visit.visit_id == place.visit_id
+        if known or leg.place not in (ports.CallerPlace.HOLD, ports.CallerPlace.FALLBACK, ports.CallerPlace.BRIDGED):
+            return False
+        self._assignments.adopt_visit(item, place, max(at, item.arrived_at))
+        return True
 
     def _met_meanwhile(self, item: Interaction) -> None:
         """The agent who rang when we went answered, talked and left, all in the gap: his part is not lost."""
@@ -175,22 +190,23 @@ class Recovery:
         assert item.segment is not None
         self._adopt_work(item, item.segment, routing.Work.HANDLING)
 
-    def _unbridged(self, item: Interaction, leg: ports.LiveLeg, at: datetime, fresh: bool) -> None:
+    def _unbridged(self, item: Interaction, leg: ports.LiveLeg, at: datetime, *, unknown_to_router: bool) -> None:
         if item.phase is Phase.TALKING and item.segment is not None:
             self._assignments.end_conversation(item, item.segment, at, EndedBy.AGENT)
         if item.phase in _IN_LINE:
-            self._back_in_line(item, leg, fresh)
+            self._back_in_line(item, leg, unknown_to_router)
         elif item.phase is Phase.LEAVING:
             self._assignments.telephony.hang_up(item.server_id, item.leg_id)
         elif item.phase is Phase.FLOW and leg.place in (ports.CallerPlace.HOLD, ports.CallerPlace.FALLBACK):
             self._assignments.telephony.return_to_flow(item.server_id, item.leg_id)
 
-    def _back_in_line(self, item: Interaction, leg: ports.LiveLeg, fresh: bool) -> None:
+    def _back_in_line(self, item: Interaction, leg: ports.LiveLeg, unknown_to_router: bool) -> None:
         """A redirect could meet the bridge of a running alert, so with one the caller stays where he is."""
-        in_place = leg.place is ports.CallerPlace.HOLD or (leg.place is ports.CallerPlace.FLOW and not fresh)
+        is_on_his_way = leg.place is ports.CallerPlace.FLOW and not unknown_to_router
+        in_place = leg.place is ports.CallerPlace.HOLD or is_on_his_way
         if not in_place and item.alert is None:
             self._assignments.telephony.return_to_hold(item.server_id, item.leg_id)
-        if fresh:
+        if unknown_to_router:
             self.adopted += 1
             self._assignments.submit_visit(item)
 

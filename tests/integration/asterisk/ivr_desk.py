@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 from contactcenter.core.clock import SystemClock
-from contactcenter.core.ids import LegId, ServerId
+from contactcenter.core.ids import LegId, QueueId, ServerId, VisitId
 from contactcenter.core.tasks import TaskSupervisor
-from contactcenter.interactions.ports import CallArrived, EnqueueOrder, FlowExit
+from contactcenter.interactions.ports import CallArrived, EnqueueOrder, FlowExit, PlaceInLine
 from cti.agi.server import AgiServer
 from ivr.flow import Flow
 from ivr.loader import load_flows
@@ -37,9 +37,14 @@ class WritingDesk:
     def call_arrived(self, fact: CallArrived) -> None:
         self.arrived.append(fact)
 
-    def enqueue(self, server_id: ServerId, leg_id: LegId, order: EnqueueOrder) -> None:
+    def enqueue(self, server_id: ServerId, leg_id: LegId, order: EnqueueOrder) -> PlaceInLine:
         self.ordered_at[leg_id] = time.monotonic()
         self.orders[leg_id] = order
+        return self.place(leg_id)
+
+    def place(self, leg_id: LegId) -> PlaceInLine:
+        order = self.orders[leg_id]
+        return PlaceInLine(VisitId(f"visit-{leg_id}"), QueueId(order.queue), order.priority, order.skills)
 
     def flow_for(self, dialed: str) -> str | None:
         return LINES.get(dialed)

@@ -18,6 +18,7 @@ from contactcenter.core.ids import LegId
 from contactcenter.interactions.ports import EnqueueOrder, FlowExit
 from cti import dialplan_names as names
 from cti.agi.server import _Connection
+from cti.cel import CelFile
 from ivr.flow import Flow, Prompt
 from ivr.loader import load_flows
 from ivr.nodes import Enqueue, Say
@@ -87,11 +88,26 @@ async def test_greeting_menu_digit_queue_hold(ami: AmiLine, desk: WritingDesk) -
     await until(lambda: caller in desk.orders)
     assert desk.orders[caller] == EnqueueOrder("support", 1, {"routers": 2}, ("Router support",))
     await ami.wait_place(caller, names.HOLD, "MusicOnHold")
-    assert await next_of(ami, caller) == "hold"
+    assert await next_of(ami, caller) == f"hold:{desk.place(caller).encode()}"
     (arrived,) = desk.arrived
     assert arrived.leg_id == caller
     assert (arrived.caller_number, arrived.caller_name, arrived.dialed) == ("+15550001", "Ann", "1000")
     assert desk.left == {}
+
+
+async def test_the_pbxs_records_keep_the_place_in_line(pbx: Pbx, ami: AmiLine, desk: WritingDesk) -> None:
+    caller = await call(ami, "1000")
+    await in_the_flow(ami, caller)
+    await press(ami, caller, "2")
+    await ami.wait_place(caller, names.HOLD, "MusicOnHold")
+    record = (await CelFile(pbx.run_folder.cel_file).news()).up[caller]
+    assert (record.in_line, desk.place(caller).skills) == (desk.place(caller), {"routers": 2})
+    assert record.started_at is not None
+    assert record.in_line_at is not None
+    await ami.send("Redirect", Channel=caller, Context=names.HOLD, Exten="1000", Priority="1")
+    await asyncio.sleep(0.5)
+    again = (await CelFile(pbx.run_folder.cel_file).news()).up[caller]
+    assert (again.in_line, again.in_line_at) == (record.in_line, record.in_line_at)
 
 
 async def test_a_wrong_digit_is_asked_again_and_prompts_are_interrupted(ami: AmiLine, desk: WritingDesk) -> None:

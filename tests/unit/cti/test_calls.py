@@ -10,7 +10,7 @@ from contactcenter.core.ids import LegId, ServerId
 from contactcenter.interactions import ports
 from contactcenter.interactions.ports import CallerPlace
 from cti.ami import Decoder, Message
-from cti.calls import Calls, LegTimes, endpoint_of, number
+from cti.calls import Calls, LegRecord, endpoint_of, number
 from tests.fakes import ami_events as e
 
 SERVER = ServerId("pbx-1")
@@ -263,7 +263,7 @@ def test_the_records_tell_better_when_an_adopted_leg_began() -> None:
         shown({**AGENT, "ChannelState": "6"}, BridgeId="", Duration="00:00:04"),
     ]
     caller, agent = (LegId(row.get("Uniqueid")) for row in rows)
-    legs = Calls(SERVER).adopt(rows, NOW, {caller: LegTimes(began, met), agent: LegTimes(None, met)})
+    legs = Calls(SERVER).adopt(rows, NOW, {caller: LegRecord(began, met), agent: LegRecord(None, met)})
     assert [(leg.started_at, leg.bridged_at) for leg in legs] == [
         (began, met),
         (NOW - timedelta(seconds=4), None),  # in no bridge any more

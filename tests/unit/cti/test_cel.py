@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from contactcenter.core.clock import from_timestamp
-from contactcenter.interactions.ports import EndedLeg
+from contactcenter.core.ids import QueueId, VisitId
+from contactcenter.interactions.ports import EndedLeg, PlaceInLine
 from cti import cel
-from cti.calls import LegTimes
+from cti.calls import LegRecord
 from cti.cel import CelFile, CelNews, read_news
 from cti.dialplan_names import CEL_FIELDS
 
@@ -123,6 +125,31 @@ def test_a_leg_that_is_up_says_when_it_began_and_when_it_entered_its_last_bridge
         + line("a.3")
     )
     assert news.up == {
-        "a.1": LegTimes(from_timestamp(1780000001.5), from_timestamp(1780000003.75)),
-        "a.2": LegTimes(None, None),
+        "a.1": LegRecord(from_timestamp(1780000001.5), from_timestamp(1780000003.75)),
+        "a.2": LegRecord(),
+    }
+
+
+def test_a_caller_who_waits_says_for_what_and_since_when() -> None:
+    first = PlaceInLine(VisitId("v1"), QueueId("q1"), 3, {"de": 2, "Wein, trocken & 100%": 1})
+    second = replace(first, visit_id=VisitId("v2"), queue_id=QueueId("q2"))
+
+    def hold(leg: str, at: str, place: PlaceInLine | None = None, event: str = "CCHold") -> str:
+        extra = json.dumps({"extra": place.encode() if place else ""})
+        return line(leg, "USER_DEFINED", time=at, user_event=event, extra=extra)
+
+    news = read_news(
+        hold("a.1", "1780000001.5", first)
+        + hold("a.1", "1780000002.5")
+        + hold("a.1", "1780000003.5", first)
+        + hold("a.2", "1780000001.5", first)
+        + hold("a.2", "1780000004.25", second)
+        + hold("a.3", "1780000001.5", first)
+        + line("a.3")
+        + hold("a.4", "1780000001.5", first, event="Other")
+        + line("a.5", "USER_DEFINED", user_event="CCHold", extra="{torn")
+    )
+    assert news.up == {
+        "a.1": LegRecord(in_line=first, in_line_at=from_timestamp(1780000001.5)),
+        "a.2": LegRecord(in_line=second, in_line_at=from_timestamp(1780000004.25)),
     }

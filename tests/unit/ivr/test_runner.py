@@ -6,8 +6,16 @@ import pytest
 
 from contactcenter.core.clock import ManualClock
 from contactcenter.core.errors import NotFound, Unavailable
-from contactcenter.core.ids import LegId, ServerId
-from contactcenter.interactions.ports import CallArrived, CallEnded, CallSession, EnqueueOrder, FlowDesk, FlowExit
+from contactcenter.core.ids import LegId, QueueId, ServerId, VisitId
+from contactcenter.interactions.ports import (
+    CallArrived,
+    CallEnded,
+    CallSession,
+    EnqueueOrder,
+    FlowDesk,
+    FlowExit,
+    PlaceInLine,
+)
 from ivr.flow import Flow
 from ivr.loader import load_flows
 from ivr.nodes import HangUp, Say, Set
@@ -21,6 +29,8 @@ EXTRA = {
     "silent": Flow("silent", "a", {"a": Say(["nothing"], "b"), "b": HangUp()}),
 }
 LINES = {"100": "support", "200": "direct", "300": "bye", "400": "circle", "500": "gone", "600": "silent"}
+PLACE = PlaceInLine(VisitId("v1"), QueueId("q1"), 1, {"de": 2})
+IN_LINE = "CC_NEXT=hold:visit=v1&queue=q1&priority=1&skill=2+de"
 
 
 class Script:
@@ -69,10 +79,11 @@ class Desk:
     def call_arrived(self, fact: CallArrived) -> None:
         self.log.append(("arrived", fact.leg_id, fact.linked_id, fact.caller_number, fact.dialed))
 
-    def enqueue(self, server_id: ServerId, leg_id: LegId, order: EnqueueOrder) -> None:
+    def enqueue(self, server_id: ServerId, leg_id: LegId, order: EnqueueOrder) -> PlaceInLine:
         if self.fault:
             raise self.fault
         self.log.append(order)
+        return PLACE
 
     def flow_for(self, dialed: str) -> str | None:
         return LINES.get(dialed)
@@ -101,7 +112,7 @@ def arrived(dialed: str) -> tuple[str, ...]:
 
 
 async def test_straight_to_the_queue_with_no_round_trip_before_it() -> None:
-    assert await run(Script("200")) == [arrived("200"), EnqueueOrder("support"), "CC_NEXT=hold"]
+    assert await run(Script("200")) == [arrived("200"), EnqueueOrder("support"), IN_LINE]
 
 
 async def test_greeting_menu_queue() -> None:
@@ -112,14 +123,14 @@ async def test_greeting_menu_queue() -> None:
         ["vm-press"],
         "read",
         EnqueueOrder("support", 1, {"routers": 2}, ("Router support",)),
-        "CC_NEXT=hold",
+        IN_LINE,
     ]
 
 
 async def test_silence_ends_at_the_operator() -> None:
     log = await run(Script("100"))
     assert log.count("read") == 3
-    assert log[-2:] == [EnqueueOrder("support"), "CC_NEXT=hold"]
+    assert log[-2:] == [EnqueueOrder("support"), IN_LINE]
 
 
 @pytest.mark.parametrize(

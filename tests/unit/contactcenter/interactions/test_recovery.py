@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from contactcenter.core.events import events_table
-from contactcenter.core.ids import AgentId, LegId, ServerId
+from contactcenter.core.ids import AgentId, LegId, QueueId, ServerId, VisitId
 from contactcenter.interactions import ports, store
 from contactcenter.interactions.model import EndedBy, Interaction, Outcome, Phase, VisitEnd
 from contactcenter.interactions.ports import CallerPlace
 from routing import commands as routing
 from tests.fakes.desk import agent_leg, customer
-from tests.fakes.room import SERVER, record
+from tests.fakes.room import QUEUE, SERVER, record
 
 CALLER = "1780000000.1"
 STRAY = "01ksr492z8gbhfea5mz914gqht"
@@ -355,6 +355,89 @@ async def test_a_customer_nobody_knew_becomes_an_interaction(desk: Any) -> None:
     assert (found.caller_number, found.caller_name, found.dialed) == ("+49301", "Eve", "1000")
     assert found.arrived_at == ghost.arrived_at
     assert ("to-flow", "1780000000.7") in desk.room.telephony.acts
+
+
+# ------------------------------------------------------------------ put into a line by a process that died of it
+
+
+async def lost_tail(desk: Any, *, skills: dict[str, int] | None = None) -> tuple[Interaction, ports.PlaceInLine]:
+    """A call whose visit was never written: the interaction after a restart, and what its channel says."""
+    item = desk.room.arrive()
+    found = await again(desk, item)
+    return found, ports.PlaceInLine(VisitId("01lostvisit"), QUEUE, 2, skills or {})
+
+
+@pytest.mark.parametrize("place, moved", [(CallerPlace.HOLD, []), (CallerPlace.FALLBACK, [("to-hold", CALLER)])])
+async def test_a_caller_whose_visit_was_lost_waits_on_at_his_place(
+    desk: Any, place: CallerPlace, moved: list[object]
+) -> None:
+    found, line = await lost_tail(desk, skills={"de": 1})
+    entered = desk.time.now() + timedelta(seconds=1)
+    desk.time.advance(10)
+    desk.resync(customer(found, place, in_line=line, in_line_at=entered))
+    assert (found.phase, found.visit.visit_id, found.visit.entered_at) == (Phase.WAITING, "01lostvisit", entered)
+    assert desk.room.telephony.acts == moved
+    held = desk.room.engine.items[found.interaction_id]
+    assert (held.priority, held.requirement.skills, held.entered_at) == (2, (("de", 1),), entered.timestamp())
+    assert "interaction-queued" in [row["kind"] for row in await desk.rows(events_table)]
+    await desk.check_rows(found)
+    desk.resync(customer(found, place, in_line=line, in_line_at=entered))
+    assert found.visit.entered_at == entered
+    desk.room.check_clean()
+
+
+async def test_an_agent_who_answered_a_call_whose_visit_was_lost_has_it_as_his(desk: Any) -> None:
+    desk.take(record("ann", 1))
+    found, line = await lost_tail(desk)
+    entered = desk.time.now()
+    caller = customer(found, CallerPlace.BRIDGED, STRAY, in_line=line, in_line_at=entered)
+    bridged_at = entered + timedelta(seconds=3)
+    desk.time.advance(10)
+    desk.resync(caller, replace(agent_leg(STRAY, "agent-1001", peer=CALLER), bridged_at=bridged_at))
+    assert (found.phase, found.segment.agent_id, found.segment.segment_id) == (Phase.TALKING, "a-ann", STRAY)
+    assert (found.visit.end, found.visit.ended_at) == (VisitEnd.ANSWERED, bridged_at)
+    assert desk.room.work_of("ann") == "handling"
+    await desk.check_rows(found)
+
+
+async def test_an_agent_who_answered_and_left_before_we_came_back_has_his_part(desk: Any) -> None:
+    desk.take(record("ann", 1))
+    found, line = await lost_tail(desk)
+    entered = desk.time.now()
+    desk.time.advance(20)
+    met = ports.EndedLeg(
+        LegId(STRAY),
+        16,
+        entered + timedelta(seconds=9),
+        "agent-1001",
+        found.leg_id,
+        bridged_at=entered + timedelta(seconds=4),
+    )
+    desk.resync(customer(found, CallerPlace.HOLD, in_line=line, in_line_at=entered), ended=[met])
+    assert (found.phase, found.segment.agent_id) == (Phase.LEAVING, "a-ann")
+    assert (found.segment.ended_at - found.segment.answered_at).total_seconds() == 5
+    await desk.check_rows(found)
+
+
+@pytest.mark.parametrize("why", ["in-flow-again", "queue-is-no-more", "instant-unknown"])
+async def test_a_line_the_caller_no_longer_stands_in_is_none(desk: Any, why: str) -> None:
+    found, line = await lost_tail(desk)
+    place = CallerPlace.FLOW if why == "in-flow-again" else CallerPlace.HOLD
+    if why == "queue-is-no-more":
+        line = replace(line, queue_id=QueueId("gone"))
+    at = None if why == "instant-unknown" else desk.time.now()
+    desk.resync(customer(found, place, in_line=line, in_line_at=at))
+    assert (found.phase, found.visit) == (Phase.FLOW, None)
+
+
+async def test_a_queue_he_left_for_another_flow_is_not_entered_again(desk: Any) -> None:
+    """His channel still names the visit whose row we have."""
+    item = desk.room.call()
+    line = ports.PlaceInLine(item.visit.visit_id, QUEUE)
+    found = await again(desk, item)
+    found.phase = Phase.FLOW
+    desk.resync(customer(found, CallerPlace.HOLD, in_line=line, in_line_at=desk.time.now()))
+    assert found.phase is Phase.FLOW
 
 
 # ------------------------------------------------------------------ a gap on the link, our process alive
