@@ -3,17 +3,20 @@
 An engine keeps its own cache, whose keys hold its own dialect; here engines of one process share both.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, create_engine
+import pytest
 
-from contactcenter.core import database
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
-_first: list[Engine] = []
+_first: "list[Engine]" = []
 
 
-def shared_engine(*arguments: Any, **options: Any) -> Engine:
+def shared_engine(*arguments: Any, **options: Any) -> "Engine":
     """Make an engine with the dialect and the cache of the first one."""
+    from sqlalchemy import create_engine
+
     engine = create_engine(*arguments, **options)
     if not _first:
         _first.append(engine)
@@ -22,5 +25,10 @@ def shared_engine(*arguments: Any, **options: Any) -> Engine:
     return engine
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    """Nothing is imported into a process that only hands tests out: its start is waited for."""
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        return
+    from contactcenter.core import database
+
     database.create_engine = shared_engine  # type: ignore[attr-defined]
