@@ -93,6 +93,11 @@ HERE = Path(__file__).resolve().parent
 FLOWS = HERE.parent / "config" / "flows"
 LOCALES = HERE / "locales"
 SWITCH_INTERVAL = 0.0005  # seconds: the writer's thread must not hold up the loop (measured: it shortens the tails)
+RECOVERED = {
+    "adopted": "found going on after a gap",
+    "closed": "found over after a gap",
+    "missed": "come and gone while nobody of ours was there",
+}
 
 
 @dataclass(slots=True)
@@ -183,7 +188,7 @@ class ContactCenter:
         self.router = Router(Engine(base.ids.new), base.clock, loop, self._on_decision)
         self.assignments.router, self.assignments.telephony = self.router, self.telephony
         self.rooms.presence.router, self.rooms.presence.assignments = self.router, self.assignments
-        self.recovery = Recovery(self.assignments, base.clock)
+        self.recovery = Recovery(self.assignments, base.database, base.tasks)
         callers = Callers(
             base.database, self.rooms.customers, self.assignments, base.tasks, self._tickets_for_card, base.clock
         )
@@ -195,6 +200,10 @@ class ContactCenter:
         self.hub = Hub(self.picture, self.figures, base.clock, base.ids, self.operation.degraded)
         self._build_reloading()
         base.publisher.subscribe(self._on_event)
+        for name, text in RECOVERED.items():
+            self.operation.show(
+                f"recovery_{name}", f"Calls since the start: {text}", partial(getattr, self.recovery, name)
+            )
         self._is_built = True
 
     def _build_reloading(self) -> None:
@@ -270,8 +279,11 @@ class ContactCenter:
             await self._start_agi(settings.pbx.agi_host, settings.pbx.agi_port)
             ami = AmiSettings(host, int(port), settings.pbx.ami_user, settings.pbx.ami_secret.get_secret_value())
             self.cel_file = settings.pbx.cel_file
-        cel = CelFile(self.cel_file)
+        cel = CelFile(self.cel_file, self.server_id)
         server = PbxTelephony(self.server_id, base.clock, base.tasks, self.assignments.on_fact, cel.news, base.ids.new)
+        heard = await base.database.read(lambda c: interactions_store.heard_until(c, self.server_id))
+        if heard is not None:
+            server.resume(*heard)
         self.telephony.add(server)
         self.client = AmiClient(
             ami,

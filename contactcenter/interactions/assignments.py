@@ -173,7 +173,8 @@ class Assignments:
         item.choices = tuple(order.choices)
         skills = {str(self._skill(name)): level for name, level in order.skills.items()}
         place = ports.PlaceInLine(VisitId(self._ids.new()), queue.queue_id, order.priority, skills)
-        self._begin_visit(item, place, self._clock.now())
+        self._begin_visit(item, place, item.waits_since or self._clock.now())
+        item.waits_since = None
         self.submit_visit(item)
         return place
 
@@ -532,7 +533,7 @@ class Assignments:
         if not fact.up:
             for agent in self._agents_on(fact.server_id):
                 self.router.submit(routing.SetDevice(agent.agent_id, usable=False, reason="pbx"))
-        self._publisher.announce(model.PbxLinkChanged(fact.server_id, fact.up, fact.reason))
+        self._publisher.announce(model.PbxLinkChanged(fact.server_id, fact.up, fact.reason, fact.pbx_started))
         self.picture.touch(f"link:{fact.server_id}")
 
     def _resynced(self, fact: ports.Resynced) -> None:

@@ -1,5 +1,6 @@
 """The interactions room on a real database, with look-ups and use cases: what unit tests of rooms and screens drive."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -35,7 +36,7 @@ class Desk:
     def begin(self) -> None:
         self.seed += 1
         room = self.room = Room(time=self.time, publisher=self.rooms.publisher, queues=self.queues, seed=self.seed)
-        self.recovery = Recovery(room.assignments, room.time)
+        self.recovery = Recovery(room.assignments, self.rooms.database, self.tasks)
         self.callers = Callers(
             self.rooms.database, self.rooms.customers, room.assignments, self.tasks, self._ticket_queries, room.time
         )
@@ -73,6 +74,7 @@ class Desk:
 
     async def restart(self, *, usable: bool = True) -> list[Interaction]:
         """Our process died and came back: nothing is left but the rows. The PBX's picture is still to come."""
+        await asyncio.gather(*self.tasks.under_way)
         await self.rooms.database.flush()
         self.room.router.close()
         self.begin()

@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import pytest
@@ -48,11 +48,13 @@ class Line:
         self.clock = ManualClock(datetime(2026, 6, 1, tzinfo=UTC))
         self.facts: list[ports.Fact] = []
         self.news = CelNews()
+        self.asked_since: list[datetime | None] = []
         self.tasks = TaskSupervisor()
         self.pbx = PbxTelephony(SERVER, self.clock, self.tasks, self.facts.append, self.read_cel, lambda: "nailed-leg")
         self.pbx.bind(self.client)  # type: ignore[arg-type]
 
-    async def read_cel(self) -> CelNews:
+    async def read_cel(self, since: datetime | None) -> CelNews:
+        self.asked_since.append(since)
         return self.news
 
     def told(self, kind: type[Fact]) -> list[Fact]:
@@ -453,8 +455,25 @@ async def test_the_picture_comes_before_up(line: Line) -> None:
     assert [leg.leg_id for leg in picture.legs] == [CALLER["Uniqueid"]]
     assert picture.ended == line.news.ended
     assert not picture.pbx_restarted
-    assert up == ports.LinkChanged(SERVER, up=True, reason="", at=line.clock.now())
+    began = line.pbx._started
+    assert up == ports.LinkChanged(SERVER, up=True, reason="", at=line.clock.now(), pbx_started=began)
+    assert line.asked_since == [None]
     assert line.pbx.version == "22.10.0"
+
+
+@pytest.mark.parametrize(
+    "began, restarted", [("2026-06-01 10:00:00", False), ("2026-05-31 10:00:00", True), ("", False)]
+)
+async def test_what_the_last_process_of_ours_knew_counts(line: Line, began: str, restarted: bool) -> None:
+    heard_until = line.clock.now() - timedelta(hours=3)
+    line.pbx.resume(heard_until, began)
+    await line.come_up()
+    (picture,) = line.told(ports.Resynced)
+    assert (picture.pbx_restarted, picture.lost_at, line.asked_since) == (restarted, heard_until, [heard_until])
+    lost_at = line.clock.now()
+    line.go_down()
+    await line.come_up()
+    assert line.asked_since == [heard_until, lost_at]
 
 
 async def test_pbx_without_endpoints_comes_up(line: Line) -> None:
