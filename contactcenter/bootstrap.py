@@ -21,6 +21,7 @@ from aiohttp import web
 
 from agent_ui.hub import Hub
 from agent_ui.pages import DIST, Desk, error_page, page_routes
+from agent_ui.projections.live import checks_slot
 from agent_ui.socket import SocketServer
 from contactcenter.agents import store as agents_store
 from contactcenter.agents.api import PhoneSettings
@@ -47,6 +48,7 @@ from contactcenter.flow_files import FlowFiles
 from contactcenter.interactions import store as interactions_store
 from contactcenter.interactions.api import routes as interaction_routes
 from contactcenter.interactions.assignments import Assignments
+from contactcenter.interactions.auditor import Auditor
 from contactcenter.interactions.callers import Callers
 from contactcenter.interactions.figures import DayFigures
 from contactcenter.interactions.live import Picture
@@ -200,6 +202,11 @@ class ContactCenter:
         self.hub = Hub(self.picture, self.figures, base.clock, base.ids, self.operation.degraded)
         self._build_reloading()
         base.publisher.subscribe(self._on_event)
+        self.auditor = Auditor(
+            self.assignments, self.recovery, self.router.engine, base.database, base.publisher, base.clock
+        )
+        self.hub.checks = self._checks
+        self.operation.show("audit_findings", "Findings two audits in a row made", lambda: self.auditor.confirmed)
         for name, text in RECOVERED.items():
             self.operation.show(
                 f"recovery_{name}", f"Calls since the start: {text}", partial(getattr, self.recovery, name)
@@ -224,6 +231,9 @@ class ContactCenter:
     def _explain(self, interaction_id: InteractionId) -> dict[str, Any]:
         return explain_waiting(self.router.engine, interaction_id, self.base.clock.timestamp())
 
+    def _checks(self) -> dict[str, Any]:
+        return checks_slot(self.auditor.audited_at, self.auditor.last)
+
     def _tickets_for_card(
         self, person_id: PersonId | None, interaction_id: InteractionId
     ) -> tuple[Query[list[dict[str, Any]]], Query[list[dict[str, Any]]]]:
@@ -235,7 +245,7 @@ class ContactCenter:
         base = self.base
         await self.reloading.apply()
         await self._load_figures()
-        items = await base.database.read(lambda c: self.recovery.load(c, [self.server_id]))
+        items = await base.database.read(lambda c: self.recovery.load(c))
         self.recovery.take_up(items)
 
     async def _load_figures(self) -> None:
@@ -356,7 +366,7 @@ class ContactCenter:
         sockets = SocketServer(self.hub, services, desk.settings, base.clock, base.tasks)
         for service in (
             rooms.agents, rooms.queues, rooms.customers, rooms.users, rooms.tickets,
-            self.interactions, self.operation, phones, sockets, self.hub, texts,
+            self.interactions, self.operation, self.auditor, phones, sockets, self.hub, texts,
         ):  # fmt: skip
             services.add(service)
         routes = Routes()
@@ -381,6 +391,7 @@ class ContactCenter:
         base.tasks.keep("hub-live", self.hub.keep_live)
         base.tasks.keep("hub-waiting", self.hub.keep_waiting)
         base.tasks.keep("day", self._keep_day)
+        base.tasks.keep("audit", self.auditor.keep)
         base.tasks.keep("reload", self.reloading.keep)
         base.tasks.keep("flow-files", lambda: self.flow_files.watch(self.reloading.ask))
 

@@ -210,6 +210,12 @@ class Calls:
             self._adopt_channel(row)
         return [self._live_leg(row, now, (records or {}).get(LegId(row.get("Uniqueid")), LegRecord())) for row in rows]
 
+    def shown(self, rows: Iterable[Message], now: datetime) -> list[ports.LiveLeg]:
+        """Return the legs CoreShowChannels listed without taking them for ours."""
+        other = Calls(self.server_id)
+        other.aliases = self.aliases
+        return other.adopt(rows, now)
+
     def _adopt_channel(self, row: Message) -> None:
         leg_id, name = LegId(row.get("Uniqueid")), row.get("Channel")
         is_agent = endpoint_of(name).startswith(AGENT_PREFIX)

@@ -216,6 +216,27 @@ class PbxTelephony:
         self._on_fact(ports.Resynced(self.server_id, legs, devices, news.ended, is_restarted, now, self._gap_began))
         self._tell_link(up=True, reason="")
 
+    def look(self) -> None:
+        """Have what is up told among the events; our own fold stays as it is."""
+        if self._is_live:
+            self._tasks.spawn(f"look-{self.server_id}", self._look())
+
+    async def _look(self) -> None:
+        try:
+            await self._client.collect("CoreShowChannels", {}, "CoreShowChannelsComplete", on_complete=self._tell_seen)
+        except TelephonyError as error:
+            log.info("look-failed", server=self.server_id, error=error.code)
+
+    def _tell_seen(self, shown: Sequence[Message]) -> None:
+        if self._is_live:
+            now = self._clock.now()
+            self._on_fact(ports.Seen(self.server_id, self.calls.shown(shown, now), now))
+
+    def resync(self) -> None:
+        """Take the whole picture anew, as after a gap."""
+        if self._client.state is LinkState.LIVE:
+            self._start_resync()
+
     def _began(self, started: str) -> bool:
         """Remember when the PBX began; True when it has been restarted since we last saw it."""
         before, self._started = self._started, started
@@ -411,6 +432,14 @@ class AsteriskTelephony:
     def hang_up(self, server_id: ServerId, leg_id: LegId) -> None:
         """See ports.Telephony."""
         self.servers[server_id].hang_up(leg_id)
+
+    def look(self, server_id: ServerId) -> None:
+        """See ports.Telephony."""
+        self.servers[server_id].look()
+
+    def resync(self, server_id: ServerId) -> None:
+        """See ports.Telephony."""
+        self.servers[server_id].resync()
 
     def return_to_flow(self, server_id: ServerId, leg_id: LegId) -> None:
         """See ports.Telephony."""

@@ -356,6 +356,17 @@ class PbxLinkChanged(Event):
     pbx_started: str = ""
 
 
+@event("audit-finding", subject="about")
+@dataclass(frozen=True, slots=True)
+class AuditFinding(Event):
+    """Two audits in a row found what ``code`` says (``audit.Code``) of an interaction or a leg; it was acted on."""
+
+    code: str
+    about: str
+    server_id: str = ""
+    agent_id: str = ""
+
+
 @event("agent-presence-changed", subject="agent_id")
 @dataclass(frozen=True, slots=True)
 class AgentPresenceChanged(Event):

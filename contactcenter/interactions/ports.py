@@ -260,6 +260,15 @@ class Resynced:
     lost_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is up on one PBX, asked for by ``Telephony.look`` while all is well; told among its events."""
+
+    server_id: ServerId
+    legs: Sequence[LiveLeg]
+    at: datetime
+
+
 Fact = (
     CallArrived
     | LegRinging
@@ -271,6 +280,7 @@ Fact = (
     | DeviceChanged
     | LinkChanged
     | Resynced
+    | Seen
 )
 OnFact = Callable[[Fact], None]
 
@@ -312,6 +322,14 @@ class Telephony(Protocol):
 
     def hang_up(self, server_id: ServerId, leg_id: LegId) -> None:
         """End one leg. Idempotent."""
+        ...
+
+    def look(self, server_id: ServerId) -> None:
+        """Have what is up told as ``Seen``; nothing comes of it while the link is down."""
+        ...
+
+    def resync(self, server_id: ServerId) -> None:
+        """Have the whole picture taken anew and told as ``Resynced``, as after a gap."""
         ...
 
     def return_to_flow(self, server_id: ServerId, leg_id: LegId) -> None:

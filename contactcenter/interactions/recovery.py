@@ -2,11 +2,11 @@
 
 The PBX is the truth for what is up, its own records for what ended meanwhile (also for calls that came and went while
 nobody of us was there), our rows for whose call it is and where it stood in line. The same function serves both cases;
-``fresh`` servers are those not seen since this process began, whose interactions the router does not know yet.
+``fresh`` interactions are those read from rows, which the router does not know until the PBX's picture came.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -54,16 +54,15 @@ class Recovery:
         self._picture = assignments.picture
         self._database = database
         self._tasks = tasks
-        self._fresh: set[ServerId] = set()
+        self._fresh: set[InteractionId] = set()
         self.adopted = 0
         self.closed = 0
         self.missed = 0
         assignments.on_resync = self.resynced
 
-    def load(self, connection: Connection, servers: Iterable[ServerId]) -> list[Interaction]:
-        """Read the open interactions into memory objects; ``take_up`` puts them into the picture."""
-        self._fresh = set(servers)
-        rows = store.open_rows(connection)
+    def load(self, connection: Connection, only: Collection[str] | None = None) -> list[Interaction]:
+        """Read the open interactions (or ``only`` some) into memory objects; ``take_up`` puts them into the picture."""
+        rows = [row for row in store.open_rows(connection) if only is None or row.id in only]
         ids = [row.id for row in rows]
         visits = {row.interaction_id: row for row in store.parts(connection, store.visits, ids)}
         segments = {row.interaction_id: row for row in store.parts(connection, store.segments, ids)}
@@ -73,6 +72,7 @@ class Recovery:
         """Put loaded interactions into the picture; finished calls whose wrap-up runs are given to the router."""
         for item in items:
             self._picture.add(item)
+            self._fresh.add(item.interaction_id)
             self._assignments.lookup(item)
             if item.segment is not None:
                 self._picture.reserve(item.segment.segment_id, item)
@@ -90,8 +90,6 @@ class Recovery:
 
     def resynced(self, fact: ports.Resynced) -> None:
         """Bring picture and router in line with the PBX's whole picture."""
-        fresh = fact.server_id in self._fresh
-        self._fresh.discard(fact.server_id)
         met = {leg.caller_leg: leg for leg in fact.ended if leg.caller_leg and leg.bridged_at}
         ended = _Ended({leg.leg_id: leg for leg in fact.ended}, met)
         self._hang_up_strays(fact)
@@ -101,7 +99,7 @@ class Recovery:
                 self._assignments.call_arrived(_arrival(fact.server_id, leg))
         for item in list(self._picture.interactions.values()):
             if item.server_id == fact.server_id and item.phase is not Phase.ENDED:
-                self._reconcile(item, fact, ended, legs, fresh)
+                self._reconcile(item, fact, ended, legs)
         self._take_devices(fact)
         self._look_for_missed(fact.server_id, ended)
 
@@ -158,8 +156,9 @@ class Recovery:
         fact: ports.Resynced,
         ended: _Ended,
         legs: Mapping[LegId, ports.LiveLeg],
-        fresh: bool,
     ) -> None:
+        fresh = item.interaction_id in self._fresh
+        self._fresh.discard(item.interaction_id)
         if fresh and item.phase is Phase.TALKING and item.segment is not None:
             self._adopt_work(item, item.segment, routing.Work.HANDLING)
         leg = legs.get(item.leg_id)

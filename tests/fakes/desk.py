@@ -9,6 +9,7 @@ from contactcenter.core.ids import InteractionId, LegId, PersonId, ServerId, Tea
 from contactcenter.core.permissions import Principal
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.interactions import ports, store
+from contactcenter.interactions.auditor import Auditor
 from contactcenter.interactions.callers import Callers
 from contactcenter.interactions.live import LiveAgent
 from contactcenter.interactions.model import Interaction
@@ -37,6 +38,9 @@ class Desk:
         self.seed += 1
         room = self.room = Room(time=self.time, publisher=self.rooms.publisher, queues=self.queues, seed=self.seed)
         self.recovery = Recovery(room.assignments, self.rooms.database, self.tasks)
+        self.auditor = Auditor(
+            room.assignments, self.recovery, room.engine, self.rooms.database, self.rooms.publisher, room.time
+        )
         self.callers = Callers(
             self.rooms.database, self.rooms.customers, room.assignments, self.tasks, self._ticket_queries, room.time
         )
@@ -82,7 +86,7 @@ class Desk:
             fresh = LiveAgent.of(live.record)
             fresh.presence, fresh.reason = live.presence, live.reason
             self.room.take_live(fresh, usable=False)
-        items = await self.rooms.database.read(lambda c: self.recovery.load(c, [SERVER]))
+        items = await self.rooms.database.read(lambda c: self.recovery.load(c))
         self.recovery.take_up(items)
         return items
 

@@ -476,6 +476,44 @@ async def test_what_the_last_process_of_ours_knew_counts(line: Line, began: str,
     assert line.asked_since == [heard_until, lost_at]
 
 
+async def test_a_look_tells_what_is_up_and_changes_nothing(line: Line) -> None:
+    line.pbx.look()
+    await settle()
+    assert line.client.sent == [], "nobody is asked before the first picture"
+    await line.come_up(shown({**CALLER, "Context": "cc-hold"}))
+    channels = dict(line.pbx.calls.channels)
+    line.pbx.look()
+    await settle()
+    other = {**CALLER, "Uniqueid": "1780000000.99"}
+    line.client.take("CoreShowChannels").list(shown({**other, "Context": "cc-hold"}))
+    await settle()
+    (seen,) = line.told(ports.Seen)
+    assert ([leg.leg_id for leg in seen.legs], seen.at) == (["1780000000.99"], line.clock.now())
+    assert line.pbx.calls.channels == channels
+    assert len(line.told(ports.Resynced)) == 1
+
+
+async def test_a_look_that_is_not_answered_tells_nothing(line: Line) -> None:
+    await line.come_up()
+    line.pbx.look()
+    await settle()
+    line.go_down()
+    await settle()
+    assert line.told(ports.Seen) == []
+
+
+async def test_a_picture_may_be_asked_for_at_any_time(line: Line) -> None:
+    line.client.state = LinkState.DISCONNECTED
+    line.pbx.resync()
+    await settle()
+    assert line.client.sent == []
+    await line.come_up()
+    line.pbx.resync()
+    await line.resync(shown({**CALLER, "Context": "cc-hold"}))
+    assert [len(one.legs) for one in line.told(ports.Resynced)] == [0, 1]
+    assert [one.up for one in line.told(ports.LinkChanged)] == [True], "the link was up all the time"
+
+
 async def test_pbx_without_endpoints_comes_up(line: Line) -> None:
     line.pbx.on_state(LinkState.LIVE, "")
     await settle()
