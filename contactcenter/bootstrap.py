@@ -9,7 +9,7 @@ import random
 import secrets
 import sys
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -78,6 +78,7 @@ from cti.ami.client import AmiSettings
 from cti.cel import CelFile
 from cti.dialplan_names import AMI_EVENTS
 from cti.managed_pbx import ManagedPbx, Numbers, keep_numbers
+from cti.pbx_simulator.server import SimulatedPbx
 from cti.provision import EndpointKind, EndpointSettings, TrunkSettings
 from cti.telephony import AsteriskTelephony, PbxTelephony
 from ivr.prompts import PromptFiles, find_speaker, sounds_in
@@ -157,6 +158,7 @@ class ContactCenter:
         self.telephony = AsteriskTelephony()
         self._provisioned: list[EndpointSettings] = []
         self.pbx: ManagedPbx | None = None
+        self.simulated: SimulatedPbx | None = None
         self.client: AmiClient | None = None
         self.agi: AgiServer | None = None
         self.cel_file: Path | None = None
@@ -250,21 +252,13 @@ class ContactCenter:
     async def _start_pbx(self) -> None:
         settings, base = self.base.settings, self.base
         mode = settings.pbx.mode
-        if mode == "simulated":
-            raise Unavailable("simulated-pbx-missing", {})
-        if mode in ("auto", "asterisk"):
+        if mode in ("auto", "asterisk", "simulated"):
             numbers = keep_numbers(settings.data)
-            self.pbx = managed_pbx(settings, numbers)
-            await self._start_agi("127.0.0.1", self.pbx.numbers.agi_port)
+            pbx = managed_pbx(settings, numbers)
+            await self._start_agi("127.0.0.1", numbers.agi_port)
             self._provisioned = self._endpoints()
-            await self.pbx.start(self._provisioned)
-            self.pbx.keep_running(base.tasks)
-            self._check_sounds(self.pbx)
-            self.operation.sources.append(self._pbx_degraded)
-            ami = AmiSettings(
-                "127.0.0.1", self.pbx.numbers.ami_port, self.pbx.settings.ami_user, self.pbx.settings.ami_secret
-            )
-            self.cel_file = self.pbx.run_folder.cel_file
+            await self._start_own_pbx(mode, pbx)
+            ami = AmiSettings("127.0.0.1", numbers.ami_port, pbx.settings.ami_user, pbx.settings.ami_secret)
         else:
             host, _, port = mode.rpartition(":")
             await self._start_agi(settings.pbx.agi_host, settings.pbx.agi_port)
@@ -273,6 +267,7 @@ class ContactCenter:
         cel = CelFile(self.cel_file)
         server = PbxTelephony(self.server_id, base.clock, base.tasks, self.assignments.on_fact, cel.news, base.ids.new)
         self.telephony.add(server)
+        server.pick_up = self.simulated.pick_up if self.simulated is not None else None
         self.client = AmiClient(
             ami,
             on_message=server.on_message,
@@ -287,6 +282,36 @@ class ContactCenter:
             move(agent.device)
         self.client.start()
         self.reloading.provision = self._provision
+
+    async def _start_own_pbx(self, mode: str, pbx: ManagedPbx) -> None:
+        """Start our Asterisk; where it is not wanted, or ``auto`` cannot have it, the simulated PBX in its place."""
+        if mode == "simulated":
+            await self._start_simulated_pbx(pbx, "")
+            return
+        try:
+            await pbx.start(self._provisioned)
+        except Unavailable as error:
+            if mode != "auto" or error.code != "asterisk-not-installable":
+                raise
+            await self._start_simulated_pbx(pbx, str(error.fields.get("reason", error.code)))
+            return
+        self.pbx = pbx
+        pbx.keep_running(self.base.tasks)
+        self._check_sounds(pbx)
+        self.operation.sources.append(self._pbx_degraded)
+        self.cel_file = pbx.run_folder.cel_file
+
+    async def _start_simulated_pbx(self, pbx: ManagedPbx, reason: str) -> None:
+        """``reason``: why it is not Asterisk; '' when it was asked for."""
+        base = self.base
+        self.cel_file = base.settings.data.resolve() / "pbx" / "simulated" / "cel.csv"
+        wanted = replace(pbx.settings, endpoints=tuple(self._provisioned))
+        self.simulated = SimulatedPbx(wanted, self.cel_file, base.clock, base.tasks)
+        await self.simulated.start()
+        self.picture.is_simulated = True
+        log.warning("pbx-simulated", reason=reason or "asked for")
+        degraded = {"code": "pbx-simulated", "since": None, "fields": {"reason": reason}}
+        self.operation.sources.append(lambda: [degraded])
 
     async def _start_agi(self, host: str, port: int) -> None:
         runner = FlowRunner(self.assignments, self.flow_files.find, self.flow_files.prompts, self.base.clock)
@@ -318,6 +343,8 @@ class ContactCenter:
         if self.pbx is not None and endpoints != self._provisioned:
             await self.pbx.provision(endpoints)
             self._provisioned = endpoints
+        elif self.simulated is not None:
+            self.simulated.provide(one.name for one in endpoints)
         server = self.telephony.servers.get(self.server_id)
         if server is None or self.client is None or not moved:
             return
@@ -440,6 +467,8 @@ class ContactCenter:
             await self.agi.close()
         if self.pbx is not None and not keep_pbx:
             await self.pbx.stop()
+        if self.simulated is not None:
+            await self.simulated.stop()
         if self._is_built:
             self.router.close()
         await self.base.tasks.close()

@@ -119,13 +119,15 @@ class Legs:
             order.reason = NO_ANSWER
             self._exchange.hang_up(channel, people.NO_ANSWER)
 
-    def pick_up(self, uniqueid: str) -> bool:
-        """Pick a ringing phone up by hand; False when it does not ring."""
-        channel = self._exchange.channels.get(uniqueid)
-        if channel is None or channel.state != channels.RINGING:
-            return False
-        self._pick_up(channel)
-        return True
+    def pick_up(self, uniqueid: str) -> None:
+        """Pick a phone up by hand; one that is about to ring is picked up as soon as it does."""
+        order, channel = self._orders.get(uniqueid), self._exchange.channels.get(uniqueid)
+        if order is None or channel is None:
+            return
+        if channel.state == channels.RINGING:
+            self._pick_up(channel)
+        else:
+            order.is_auto = True
 
     def _pick_up(self, channel: Channel, talk: float | None = None) -> None:
         if channel.is_gone or channel.is_up:

@@ -21,7 +21,7 @@ from cti.pbx_simulator.channels import Headers
 from cti.pbx_simulator.dialplan import Dialplan
 from cti.pbx_simulator.exchange import Exchange
 from cti.pbx_simulator.outputs import AgiClose, AgiOpen, AgiSend, Output, Record, Reply, Tell
-from cti.pbx_simulator.people import Customer, Phones, RingsOn
+from cti.pbx_simulator.people import Customer, Phones, Reaction, RingsOn
 from cti.provision import PACKAGED, PbxSettings, include_files
 
 log = structlog.get_logger(__name__)
@@ -49,9 +49,10 @@ class SimulatedPbx:
         self.settings = settings
         self.cel_file = cel_file
         self.version = VERSION
+        self.phones = phones
         dialplan = Dialplan(include_files(settings, PACKAGED)[_DIALPLAN])
-        endpoints = [one.name for one in settings.endpoints]
-        self.exchange = Exchange(settings.server_id, clock.timestamp(), dialplan, endpoints, phones, sounds)
+        endpoints = [*(one.name for one in settings.endpoints), *(one.name for one in settings.trunks)]
+        self.exchange = Exchange(settings.server_id, clock.timestamp(), dialplan, endpoints, self._reaction, sounds)
         self._clock = clock
         self._tasks = tasks
         self._loop = asyncio.get_running_loop()
@@ -78,6 +79,11 @@ class SimulatedPbx:
         self.cel_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.cel_file.touch(mode=0o600)
         self._records = self.cel_file.open("a", encoding="utf-8", buffering=1)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it listens."""
+        return self._server is not None
 
     @property
     def port(self) -> int:
@@ -108,6 +114,9 @@ class SimulatedPbx:
 
     # ------------------------------------------------------------ people
 
+    def _reaction(self, endpoint: str) -> Reaction:
+        return self.phones(endpoint)
+
     def pick_up(self, leg_id: str) -> None:
         """Let somebody pick up the phone that rings on this leg; nothing when it does not ring."""
         self._do(lambda: self.exchange.legs.pick_up(leg_id))
@@ -118,7 +127,7 @@ class SimulatedPbx:
 
     def provide(self, endpoints: Iterable[str]) -> None:
         """Have these endpoints from now on."""
-        wanted = list(endpoints)
+        wanted = [*endpoints, *(trunk.name for trunk in self.settings.trunks)]
         self._do(lambda: self.exchange.devices.provide(wanted))
 
     def register(self, endpoint: str, *, registered: bool) -> None:
