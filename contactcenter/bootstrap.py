@@ -159,6 +159,7 @@ class ContactCenter:
         self._provisioned: list[EndpointSettings] = []
         self.pbx: ManagedPbx | None = None
         self.simulated: SimulatedPbx | None = None
+        self.simulated_because = ""
         self.client: AmiClient | None = None
         self.agi: AgiServer | None = None
         self.cel_file: Path | None = None
@@ -304,10 +305,11 @@ class ContactCenter:
     async def _start_simulated_pbx(self, pbx: ManagedPbx, reason: str) -> None:
         """``reason``: why it is not Asterisk; '' when it was asked for."""
         base = self.base
-        self.cel_file = base.settings.data.resolve() / "pbx" / "simulated" / "cel.csv"
+        self.cel_file = simulated_cel_file(base.settings)
         wanted = replace(pbx.settings, endpoints=tuple(self._provisioned))
         self.simulated = SimulatedPbx(wanted, self.cel_file, base.clock, base.tasks)
         await self.simulated.start()
+        self.simulated_because = reason
         self.picture.is_simulated = True
         log.warning("pbx-simulated", reason=reason or "asked for")
         degraded = {"code": "pbx-simulated", "since": None, "fields": {"reason": reason}}
@@ -481,6 +483,11 @@ def managed_pbx(settings: Settings, numbers: Numbers) -> ManagedPbx:
     pbx = settings.pbx
     trunks = [TrunkSettings(one.name, one.host, one.port, one.any_port) for one in pbx.trunks]
     return ManagedPbx(settings.data, pbx.server_id, pbx.prefix, numbers, trunks, pbx.bind_address, pbx.external_address)
+
+
+def simulated_cel_file(settings: Settings) -> Path:
+    """Return where the simulated PBX of this data folder keeps its records."""
+    return settings.data.resolve() / "pbx" / "simulated" / "cel.csv"
 
 
 def endpoint_settings(devices: Iterable[Device]) -> list[EndpointSettings]:

@@ -79,6 +79,14 @@ def logins_told(settings: Settings) -> list[str]:
         return []
 
 
+def simulation_told(center: ContactCenter) -> list[str]:
+    """Return the lines that tell that the phone system is simulated, and why; none when it is an Asterisk."""
+    if center.simulated is None:
+        return []
+    why = f" because no Asterisk could be had ({center.simulated_because})" if center.simulated_because else ""
+    return [f"the phone system is simulated{why}: no sound, agents answer on their page"]
+
+
 async def start_traffic(center: ContactCenter, level: str) -> Traffic | None:
     """Start the demo's customers and desk phones; None for level ``none``."""
     if level == Level.NONE.value:
