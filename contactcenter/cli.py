@@ -36,7 +36,7 @@ REMEDIES = {
     "http-port-unavailable": "another program uses the port, or it is not yours to take: choose another with --port",
     "agi-port-unavailable": "another program uses the FastAGI port: is a second server running on this data folder?",
     "port-in-use": "another program uses a port of the PBX: delete pbx/numbers.json in the data folder to choose anew",
-    "asterisk-not-installable": "no Asterisk can be unpacked here: use --pbx HOST:PORT, or --pbx simulated to look around",
+    "asterisk-not-installable": "no Asterisk can be unpacked here: use --pbx HOST:PORT, or --pbx simulated to try it",
     "asterisk-not-started": "Asterisk did not start: see the reason and pbx/run/log in the data folder",
     "front-end-missing": "the pages are not built: run scripts/build-frontend (scripts/run does)",
     "ami-secret-missing": "choose a secret (16 to 64 letters and digits) and set CONTACTCENTER_PBX__AMI_SECRET",
