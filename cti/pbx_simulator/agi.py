@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from cti.pbx_simulator.channels import Channel, Wait
 from cti.pbx_simulator.outputs import AgiClose, AgiOpen, AgiSend
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from cti.pbx_simulator.exchange import Exchange
 
 CONNECT_SECONDS: Final = 2.0
+DEFAULT_PORT: Final = 4573
 SAMPLES: Final = 8000
 _WORD: Final = re.compile(r'"((?:\\.|[^"\\])*)"|(\S+)')
 
@@ -60,9 +60,10 @@ class AgiSessions:
         session = Session(self._count, channel, self.exchange.wait(channel, "agi"))
         self._sessions[session.number] = session
         channel.agi = session.number
-        parts = urlsplit(url)
-        request = _request(channel, url, parts.path.lstrip("/"))
-        self.exchange.put(AgiOpen(session.number, parts.hostname or "", parts.port or 4573, request))
+        address, _, script = url.removeprefix("agi://").partition("/")
+        host, _, port = address.partition(":")
+        request = _request(channel, url, script)
+        self.exchange.put(AgiOpen(session.number, host, int(port or DEFAULT_PORT), request))
         self.exchange.schedule(CONNECT_SECONDS, lambda: self._connect_late(session))
 
     def stop(self, channel: Channel) -> None:

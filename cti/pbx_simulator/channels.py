@@ -3,8 +3,6 @@
 Headers, their order and the shape of the records are those of Asterisk 22 (tests/transcripts).
 """
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -139,6 +137,4 @@ class Channel:
             "" if extra is None else json.dumps(extra, separators=(",", ":"), ensure_ascii=False),
             self.account,
         )
-        text = io.StringIO()
-        csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow(values)
-        return text.getvalue()
+        return ",".join('"' + value.replace('"', '""') + '"' for value in values) + "\n"

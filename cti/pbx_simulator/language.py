@@ -27,7 +27,7 @@ def substitute(text: str, lookup: Lookup) -> str:
             continue
         end = _closing(text, begin + 2, text[begin + 1], close)
         inner = substitute(text[begin + 2 : end], lookup)
-        result += [text[at:begin], _variable(inner, lookup) if close == "}" else evaluate(inner)]
+        result += [text[at:begin], _variable(inner, lookup) if close == "}" else value_of(inner)]
         at = end + 1
     return "".join([*result, text[at:]])
 
@@ -51,7 +51,7 @@ def _variable(name: str, lookup: Lookup) -> str:
     return rest if sliced["length"] is None else rest[: int(sliced["length"])]
 
 
-def evaluate(text: str) -> str:
+def value_of(text: str) -> str:
     """Return the value of an expression: ``|`` binds least, then comparison, then ``+`` and ``-``; '1' is true."""
     pieces = _PIECE.findall(text)
     return _either(pieces)
