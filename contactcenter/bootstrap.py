@@ -9,7 +9,7 @@ import random
 import secrets
 import sys
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -80,6 +80,7 @@ from cti.ami.client import AmiSettings
 from cti.cel import CelFile
 from cti.dialplan_names import AMI_EVENTS
 from cti.managed_pbx import ManagedPbx, Numbers, keep_numbers
+from cti.pbx_simulator.server import SimulatedPbx
 from cti.provision import EndpointKind, EndpointSettings, TrunkSettings
 from cti.telephony import AsteriskTelephony, PbxTelephony
 from ivr.prompts import PromptFiles, find_speaker, sounds_in
@@ -164,6 +165,8 @@ class ContactCenter:
         self.telephony = AsteriskTelephony()
         self._provisioned: list[EndpointSettings] = []
         self.pbx: ManagedPbx | None = None
+        self.simulated: SimulatedPbx | None = None
+        self.simulated_because = ""
         self.client: AmiClient | None = None
         self.agi: AgiServer | None = None
         self.cel_file: Path | None = None
@@ -269,21 +272,13 @@ class ContactCenter:
     async def _start_pbx(self) -> None:
         settings, base = self.base.settings, self.base
         mode = settings.pbx.mode
-        if mode == "simulated":
-            raise Unavailable("simulated-pbx-missing", {})
-        if mode in ("auto", "asterisk"):
+        if mode in ("auto", "asterisk", "simulated"):
             numbers = keep_numbers(settings.data)
-            self.pbx = managed_pbx(settings, numbers)
-            await self._start_agi("127.0.0.1", self.pbx.numbers.agi_port)
+            pbx = managed_pbx(settings, numbers)
+            await self._start_agi("127.0.0.1", numbers.agi_port)
             self._provisioned = self._endpoints()
-            await self.pbx.start(self._provisioned)
-            self.pbx.keep_running(base.tasks)
-            self._check_sounds(self.pbx)
-            self.operation.sources.append(self._pbx_degraded)
-            ami = AmiSettings(
-                "127.0.0.1", self.pbx.numbers.ami_port, self.pbx.settings.ami_user, self.pbx.settings.ami_secret
-            )
-            self.cel_file = self.pbx.run_folder.cel_file
+            await self._start_own_pbx(mode, pbx)
+            ami = AmiSettings("127.0.0.1", numbers.ami_port, pbx.settings.ami_user, pbx.settings.ami_secret)
         else:
             host, _, port = mode.rpartition(":")
             await self._start_agi(settings.pbx.agi_host, settings.pbx.agi_port)
@@ -295,6 +290,7 @@ class ContactCenter:
         if heard is not None:
             server.resume(*heard)
         self.telephony.add(server)
+        server.pick_up = self.simulated.pick_up if self.simulated is not None else None
         self.client = AmiClient(
             ami,
             on_message=server.on_message,
@@ -309,6 +305,37 @@ class ContactCenter:
             move(agent.device)
         self.client.start()
         self.reloading.provision = self._provision
+
+    async def _start_own_pbx(self, mode: str, pbx: ManagedPbx) -> None:
+        """Start our Asterisk; where it is not wanted, or ``auto`` cannot have it, the simulated PBX in its place."""
+        if mode == "simulated":
+            await self._start_simulated_pbx(pbx, "")
+            return
+        try:
+            await pbx.start(self._provisioned)
+        except Unavailable as error:
+            if mode != "auto" or error.code != "asterisk-not-installable":
+                raise
+            await self._start_simulated_pbx(pbx, str(error.fields.get("reason", error.code)))
+            return
+        self.pbx = pbx
+        pbx.keep_running(self.base.tasks)
+        self._check_sounds(pbx)
+        self.operation.sources.append(self._pbx_degraded)
+        self.cel_file = pbx.run_folder.cel_file
+
+    async def _start_simulated_pbx(self, pbx: ManagedPbx, reason: str) -> None:
+        """``reason``: why it is not Asterisk; '' when it was asked for."""
+        base = self.base
+        self.cel_file = simulated_cel_file(base.settings)
+        wanted = replace(pbx.settings, endpoints=tuple(self._provisioned))
+        self.simulated = SimulatedPbx(wanted, self.cel_file, base.clock, base.tasks)
+        await self.simulated.start()
+        self.simulated_because = reason
+        self.picture.is_simulated = True
+        log.warning("pbx-simulated", reason=reason or "asked for")
+        degraded = {"code": "pbx-simulated", "since": None, "fields": {"reason": reason}}
+        self.operation.sources.append(lambda: [degraded])
 
     async def _start_agi(self, host: str, port: int) -> None:
         runner = FlowRunner(self.assignments, self.flow_files.find, self.flow_files.prompts, self.base.clock)
@@ -340,6 +367,8 @@ class ContactCenter:
         if self.pbx is not None and endpoints != self._provisioned:
             await self.pbx.provision(endpoints)
             self._provisioned = endpoints
+        elif self.simulated is not None:
+            self.simulated.provide(one.name for one in endpoints)
         server = self.telephony.servers.get(self.server_id)
         if server is None or self.client is None or not moved:
             return
@@ -463,6 +492,8 @@ class ContactCenter:
             await self.agi.close()
         if self.pbx is not None and not keep_pbx:
             await self.pbx.stop()
+        if self.simulated is not None:
+            await self.simulated.stop()
         if self._is_built:
             self.router.close()
         await self.base.tasks.close()
@@ -475,6 +506,11 @@ def managed_pbx(settings: Settings, numbers: Numbers) -> ManagedPbx:
     pbx = settings.pbx
     trunks = [TrunkSettings(one.name, one.host, one.port, one.any_port) for one in pbx.trunks]
     return ManagedPbx(settings.data, pbx.server_id, pbx.prefix, numbers, trunks, pbx.bind_address, pbx.external_address)
+
+
+def simulated_cel_file(settings: Settings) -> Path:
+    """Return where the simulated PBX of this data folder keeps its records."""
+    return settings.data.resolve() / "pbx" / "simulated" / "cel.csv"
 
 
 def endpoint_settings(devices: Iterable[Device]) -> list[EndpointSettings]:

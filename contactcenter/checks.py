@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from agent_ui.pages import DIST
 from contactcenter.agents import store as agents_store
 from contactcenter.agents.model import Device
-from contactcenter.bootstrap import FLOWS, ContactCenter, endpoint_settings, managed_pbx
+from contactcenter.bootstrap import FLOWS, ContactCenter, endpoint_settings, managed_pbx, simulated_cel_file
 from contactcenter.core.errors import ContactCenterError
 from contactcenter.core.migrations import is_current
 from contactcenter.flow_files import known_names, problems_in_use
@@ -141,12 +141,29 @@ async def _pbx(center: ContactCenter, stored: Stored) -> list[Line]:
 async def _own_pbx(center: ContactCenter, stored: Stored) -> list[Line]:
     settings, numbers = center.base.settings, kept_numbers(center.base.settings.data)
     own = managed_pbx(settings, numbers) if numbers is not None else None
-    if own is None or numbers is None or running_pid(own.run_folder) is None:
-        return [Line(False, "Asterisk", "not running in the data folder", "start the server: scripts/run")]
+    if own is None or numbers is None:
+        return [_NOT_RUNNING]
+    is_asterisk = running_pid(own.run_folder) is not None
+    if not is_asterisk and not await _listens("127.0.0.1", numbers.ami_port):
+        return [_NOT_RUNNING]
     wanted = replace(own.settings, endpoints=tuple(endpoint_settings(stored.devices)))
     ami = AmiSettings("127.0.0.1", wanted.ami_port, wanted.ami_user, wanted.ami_secret)
     lines = await _asterisk(center, ami, wanted)
-    return [*lines, _cel(own.run_folder.cel_file), await _agi("127.0.0.1", numbers.agi_port)]
+    cel_file = own.run_folder.cel_file if is_asterisk else simulated_cel_file(settings)
+    return [*lines, _cel(cel_file), await _agi("127.0.0.1", numbers.agi_port)]
+
+
+_NOT_RUNNING = Line(False, "Asterisk", "not running in the data folder", "start the server: scripts/run")
+
+
+async def _listens(host: str, port: int) -> bool:
+    try:
+        async with asyncio.timeout(CONNECT_TIME):
+            _, writer = await asyncio.open_connection(host, port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
 
 
 def _cel(path: Path | None) -> Line:
@@ -166,15 +183,11 @@ def _cel(path: Path | None) -> Line:
 
 async def _agi(host: str, port: int) -> Line:
     where = f"{host}:{port}"
-    try:
-        async with asyncio.timeout(CONNECT_TIME):
-            _, writer = await asyncio.open_connection(host, port)
-    except (OSError, TimeoutError):
-        return Line(
-            False, "FastAGI", f"nobody listens on {where}", "is the server running? is pbx.agi_port the same there?"
-        )
-    writer.close()
-    return Line(True, "FastAGI", where)
+    if await _listens(host, port):
+        return Line(True, "FastAGI", where)
+    return Line(
+        False, "FastAGI", f"nobody listens on {where}", "is the server running? is pbx.agi_port the same there?"
+    )
 
 
 async def _asterisk(center: ContactCenter, ami: AmiSettings, settings: PbxSettings) -> list[Line]:

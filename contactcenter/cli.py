@@ -36,9 +36,8 @@ REMEDIES = {
     "http-port-unavailable": "another program uses the port, or it is not yours to take: choose another with --port",
     "agi-port-unavailable": "another program uses the FastAGI port: is a second server running on this data folder?",
     "port-in-use": "another program uses a port of the PBX: delete pbx/numbers.json in the data folder to choose anew",
-    "asterisk-not-installable": "no Asterisk can be unpacked here: use --pbx HOST:PORT for a running one",
+    "asterisk-not-installable": "no Asterisk can be unpacked here: use --pbx HOST:PORT, or --pbx simulated to try it",
     "asterisk-not-started": "Asterisk did not start: see the reason and pbx/run/log in the data folder",
-    "simulated-pbx-missing": "the simulated PBX is not part of this version: use --pbx asterisk or --pbx HOST:PORT",
     "front-end-missing": "the pages are not built: run scripts/build-frontend (scripts/run does)",
     "ami-secret-missing": "choose a secret (16 to 64 letters and digits) and set CONTACTCENTER_PBX__AMI_SECRET",
     "data-in-use": "a server runs on this data folder: stop it first, or choose another folder with --data",
@@ -167,6 +166,7 @@ async def _serve(settings: Settings, traffic: str) -> None:
         center.base.tasks.keep("garbage", Collector(lambda: not center.picture.interactions).keep)
         customers = await demo.start_traffic(center, traffic)
         lines = [f"contactcenter is on http://{settings.http.host}:{center.port}", *demo.logins_told(settings)]
+        lines += demo.simulation_told(center)
         print("\n".join(lines), flush=True)
         await stopped.wait()
     finally:

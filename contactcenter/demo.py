@@ -12,6 +12,7 @@ import aiohttp
 import msgspec
 from sqlalchemy import Connection, true
 
+from agent_ui.hub import DESKTOP
 from contactcenter.agents.model import DeviceKind, PresenceState
 from contactcenter.bootstrap import ContactCenter
 from contactcenter.core.clock import SystemClock
@@ -26,8 +27,19 @@ from contactcenter.interactions.store import find
 from contactcenter.seed import DEMO_PASSWORD, DemoPlan
 from contactcenter.seed import seed_demo as seed
 from contactcenter.settings import Settings
-from cti.demo_traffic import PHONE_PREFIX, DemoCall, DemoCaller, DemoSettings, DemoTraffic, Level
+from cti.demo_traffic import (
+    PHONE_PREFIX,
+    DemoCall,
+    DemoCaller,
+    DemoSettings,
+    DemoTraffic,
+    Level,
+    Traffic,
+    TrafficSettings,
+)
 from cti.managed_pbx import keep_numbers
+from cti.pbx_simulator.server import SimulatedPbx
+from cti.pbx_simulator.traffic import SimulatedTraffic
 
 LEVELS: Final = tuple(level.value for level in Level)
 DESK_AGENTS: Final = 3
@@ -67,7 +79,15 @@ def logins_told(settings: Settings) -> list[str]:
         return []
 
 
-async def start_traffic(center: ContactCenter, level: str) -> DemoTraffic | None:
+def simulation_told(center: ContactCenter) -> list[str]:
+    """Return the lines that tell that the phone system is simulated, and why; none when it is an Asterisk."""
+    if center.simulated is None:
+        return []
+    why = f" because no Asterisk could be had ({center.simulated_because})" if center.simulated_because else ""
+    return [f"the phone system is simulated{why}: no sound, agents answer on their page"]
+
+
+async def start_traffic(center: ContactCenter, level: str) -> Traffic | None:
     """Start the demo's customers and desk phones; None for level ``none``."""
     if level == Level.NONE.value:
         return None
@@ -77,7 +97,9 @@ async def start_traffic(center: ContactCenter, level: str) -> DemoTraffic | None
     return traffic
 
 
-async def _traffic(center: ContactCenter, level: Level) -> DemoTraffic:
+async def _traffic(center: ContactCenter, level: Level) -> Traffic:
+    if center.simulated is not None:
+        return await _simulated_traffic(center, center.simulated, level)
     if center.pbx is None or center.pbx.installation is None:
         raise Unavailable("traffic-needs-own-pbx", {})
     numbers = center.pbx.numbers
@@ -96,6 +118,19 @@ async def _traffic(center: ContactCenter, level: Level) -> DemoTraffic:
     traffic = DemoTraffic(settings, center.pbx.installation, folder, center.base.tasks)
     await traffic.start(center.pbx.settings)
     return traffic
+
+
+async def _simulated_traffic(center: ContactCenter, pbx: SimulatedPbx, level: Level) -> Traffic:
+    settings = TrafficSettings(callers=await center.base.database.read(_callers), level=level)
+    return SimulatedTraffic(settings, pbx, center.base.tasks, lambda endpoint: _is_played(center, endpoint))
+
+
+def _is_played(center: ContactCenter, endpoint: str) -> bool:
+    """Whether somebody sits at this agent's desktop; without one a browser phone is nobody's."""
+    agent = center.picture.find_by_endpoint(center.server_id, endpoint)
+    return agent is not None and any(
+        page.principal.agent_id == agent.agent_id and page.name == DESKTOP for page in center.hub.pages
+    )
 
 
 def _callers(connection: Connection) -> list[DemoCaller]:
@@ -129,7 +164,7 @@ async def smoke(settings: Settings, started_at: float | None) -> dict[str, Any]:
     return told
 
 
-async def _one_call(center: ContactCenter, traffic: DemoTraffic, began: float) -> dict[str, Any]:
+async def _one_call(center: ContactCenter, traffic: Traffic, began: float) -> dict[str, Any]:
     # Whoever still wraps up what an earlier run left is not asked; the others must not take the call.
     agent, *others = sorted(_desk_agents(center), key=lambda one: one.work != "idle")
     for other in others:
@@ -146,6 +181,9 @@ async def _one_call(center: ContactCenter, traffic: DemoTraffic, began: float) -
             await traffic.call(DemoCall(traffic.settings.callers[0], "2", 1, 30, 1))
             popped = await _popped(wire)
             seconds = SystemClock().timestamp() - began
+            if center.simulated is not None:  # there is no hand but the page's to pick the phone up
+                accept = {"type": "command", "id": "a", "name": "accept", "data": {"interaction_id": popped}}
+                await wire.send_json(accept)
             logged = await _logged(center, popped)
             done = {"interaction_id": popped, "disposition": _disposition(center, popped)}
             await wire.send_json({"type": "command", "id": "2", "name": "finish-wrap-up", "data": done})
@@ -154,7 +192,7 @@ async def _one_call(center: ContactCenter, traffic: DemoTraffic, began: float) -
     return {
         "ok": True,
         "seconds_to_first_pop": round(seconds, 2),
-        "pbx": "asterisk",
+        "pbx": "asterisk" if center.simulated is None else "simulated",
         "pbx_version": pbx.version,
         "interaction": popped,
         "linkedid": logged,

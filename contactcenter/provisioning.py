@@ -8,11 +8,8 @@ from contactcenter.agents.model import Device
 from contactcenter.bootstrap import ContactCenter, endpoint_settings
 from contactcenter.core.errors import Invalid
 from contactcenter.settings import Settings
-from cti.installation import Installation
-from cti.provision import PbxSettings, TrunkSettings, write_include_files
+from cti.provision import PACKAGED, PbxSettings, TrunkSettings, write_include_files
 
-DATA_DIR = Path("/usr/share/asterisk")
-MODULES_DIR = Path("/usr/lib/asterisk/modules")
 AMI_PORT, SIP_PORT, HTTP_PORT = 5038, 5060, 8088
 
 
@@ -33,8 +30,7 @@ async def provision(settings: Settings, etc: Path) -> Sequence[str]:
         await center.base.database.close()
         center.rooms.passwords.close()
     pbx = foreign_pbx(settings, [agent.device for agent in agents])
-    installation = Installation(Path("/usr/sbin/asterisk"), "", Path("/"), MODULES_DIR, DATA_DIR)
-    return write_include_files(pbx, installation, etc)
+    return write_include_files(pbx, PACKAGED, etc)
 
 
 def foreign_pbx(settings: Settings, devices: Iterable[Device]) -> PbxSettings:

@@ -53,8 +53,9 @@ class TrunkOptions(_Part):
 class PbxSettings(_Part):
     """The telephone exchange.
 
-    ``mode``: ``asterisk`` runs one of ours in the data folder, ``auto`` the same where it can be had, ``HOST:PORT``
-    uses the AMI of a running one with ``ami_user`` and ``ami_secret``. ``prefix`` is where ours is unpacked.
+    ``mode``: ``asterisk`` runs one of ours in the data folder, ``auto`` the same where it can be had, else
+    ``simulated``, which has no sound; ``HOST:PORT`` uses the AMI of a running one with ``ami_user`` and ``ami_secret``.
+    ``prefix`` is where ours is unpacked.
     ``bind_address`` is where ours hears phones and trunks (0.0.0.0: everywhere), its AMI stays on 127.0.0.1;
     ``external_address`` is what it tells phones and trunks beyond an address translation.
     ``websocket`` is the address browsers' phones use when it is not this machine's.

@@ -7,7 +7,8 @@ digit, wait, talk, or give up, as a seeded random draws it; the phones at ``agen
 import asyncio
 import random
 import re
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -66,28 +67,34 @@ class DemoCaller:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DemoSettings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficSettings:
     """``dialed``: our number; ``menu``: what a customer may press ('' = nothing); times are seconds.
 
-    A phone is not answered in ``no_answer_percent`` of 100 calls; there are ``phones`` of them, from 1.
+    A phone is not answered in ``no_answer_percent`` of 100 calls.
     """
 
-    ami_port: int
-    sip_port: int
-    http_port: int
-    ami_secret: str
     callers: Sequence[DemoCaller]
     dialed: str = "1000"
     menu: Sequence[str] = ("1", "2")
     level: Level = Level.LIGHT
     seed: int = 1
-    rtp_start: int = 11000
-    rtp_end: int = 11999
     menu_delay: int = 3
     talk_low: int = 8
     talk_high: int = 30
     no_answer_percent: int = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoSettings(TrafficSettings):
+    """What the second Asterisk needs besides; there are ``phones`` of them, from 1."""
+
+    ami_port: int
+    sip_port: int
+    http_port: int
+    ami_secret: str
+    rtp_start: int = 11000
+    rtp_end: int = 11999
     phones: int = 40
 
 
@@ -102,7 +109,7 @@ class DemoCall:
     talk_time: int
 
 
-def draw_call(rng: random.Random, settings: DemoSettings, free: Sequence[DemoCaller]) -> DemoCall:
+def draw_call(rng: random.Random, settings: TrafficSettings, free: Sequence[DemoCaller]) -> DemoCall:
     """Return the next customer's plan, of those ``free``: of 20, one leaves in the menu, three give up in the queue."""
     caller = rng.choice(free)
     lot = rng.randrange(20)
@@ -115,23 +122,82 @@ def draw_call(rng: random.Random, settings: DemoSettings, free: Sequence[DemoCal
     return DemoCall(caller, rng.choice(settings.menu), settings.menu_delay, patience, talk_time)
 
 
-class DemoTraffic:
+class Traffic(ABC):
+    """Customers who call, as often as the level says; where they call from is the subclass's affair."""
+
+    def __init__(self, settings: TrafficSettings, tasks: TaskSupervisor) -> None:
+        """Raise Invalid for numbers or digits that are none."""
+        _validate(settings)
+        self.settings = settings
+        self.calls_started = 0
+        self._tasks = tasks
+        self._rng = random.Random(settings.seed)
+        self._up: dict[str, DemoCaller] = {}
+        self._calling: asyncio.Task[None] | None = None
+
+    @property
+    def calls_up(self) -> int:
+        """Customers' calls that are up or ringing now."""
+        return len(self.up)
+
+    @property
+    def up(self) -> Mapping[str, DemoCaller]:
+        """The customers whose calls are up or ringing, by leg."""
+        return self._up
+
+    @property
+    @abstractmethod
+    def is_live(self) -> bool:
+        """Whether customers can call."""
+
+    @abstractmethod
+    async def call(self, plan: DemoCall) -> str:
+        """Let one customer call now; return the id of his leg where he calls from.
+
+        Raises:
+            Unavailable, ActionFailed, OutcomeUnknown: as AmiClient.send.
+        """
+
+    def begin(self) -> None:
+        """From now on customers call, unless the level is none."""
+        if self.settings.level in PACES:
+            self._calling = self._tasks.keep("demo-traffic", self._call_for_ever)
+
+    async def stop(self) -> None:
+        """Let no more customers call."""
+        if self._calling is not None:
+            self._calling.cancel()
+            await asyncio.wait([self._calling])
+
+    async def _call_for_ever(self) -> None:
+        pace = PACES[self.settings.level]
+        while True:
+            busy = set(self.up.values())
+            free = [caller for caller in self.settings.callers if caller not in busy]
+            if free and len(busy) < pace.at_once and self.is_live:
+                await self._try_call(draw_call(self._rng, self.settings, free))
+            await asyncio.sleep(self._rng.expovariate(1 / pace.mean_gap))
+
+    async def _try_call(self, plan: DemoCall) -> None:
+        try:
+            await self.call(plan)
+        except (Unavailable, ActionFailed, OutcomeUnknown) as error:
+            log.warning("demo-call-failed", error=error.code)
+
+
+class DemoTraffic(Traffic):
     """The second Asterisk and the customers who call from it. Owned by bootstrap; ``start`` and ``stop`` once each."""
+
+    settings: DemoSettings
 
     def __init__(
         self, settings: DemoSettings, installation: Installation, run_folder: Path, tasks: TaskSupervisor
     ) -> None:
-        _validate(settings)
-        self.settings = settings
-        self.calls_started = 0
+        super().__init__(settings, tasks)
         self._installation = installation
         self._run_folder = run_folder
-        self._tasks = tasks
-        self._rng = random.Random(settings.seed)
-        self._up: dict[str, DemoCaller] = {}
         self._process: PbxProcess | None = None
         self._client: AmiClient | None = None
-        self._calling: asyncio.Task[None] | None = None
 
     @property
     def trunk(self) -> TrunkSettings:
@@ -141,11 +207,6 @@ class DemoTraffic:
     def agent_contact_uri(self, number: int) -> str:
         """Where the demo's desk phone ``number`` rings: an EndpointSettings.contact_uri."""
         return f"sip:{PHONE_PREFIX}{number}@127.0.0.1:{self.settings.sip_port}"
-
-    @property
-    def calls_up(self) -> int:
-        """Customers' calls that are up or ringing now."""
-        return len(self._up)
 
     @property
     def is_live(self) -> bool:
@@ -165,25 +226,18 @@ class DemoTraffic:
         await self._process.start()
         self._client = self._connect()
         self._client.start()
-        if self.settings.level in PACES:
-            self._calling = self._tasks.keep("demo-traffic", self._call_for_ever)
+        self.begin()
 
     async def stop(self) -> None:
         """End the customers, their calls and their Asterisk."""
-        if self._calling is not None:
-            self._calling.cancel()
-            await asyncio.wait([self._calling])
+        await super().stop()
         if self._client is not None:
             await self._client.close()
         if self._process is not None:
             await self._process.stop()
 
     async def call(self, plan: DemoCall) -> str:
-        """Let one customer call now; return the id of his leg on the second Asterisk.
-
-        Raises:
-            Unavailable, ActionFailed, OutcomeUnknown: as AmiClient.send.
-        """
+        """Let one customer call now; return the id of his leg on the second Asterisk."""
         if self._client is None:
             raise Unavailable("demo-not-started")
         self.calls_started += 1
@@ -193,21 +247,6 @@ class DemoTraffic:
         return leg_id
 
     # ------------------------------------------------------------------ inside
-
-    async def _call_for_ever(self) -> None:
-        pace = PACES[self.settings.level]
-        while True:
-            busy = set(self._up.values())
-            free = [caller for caller in self.settings.callers if caller not in busy]
-            if free and len(busy) < pace.at_once and self.is_live:
-                await self._try_call(draw_call(self._rng, self.settings, free))
-            await asyncio.sleep(self._rng.expovariate(1 / pace.mean_gap))
-
-    async def _try_call(self, plan: DemoCall) -> None:
-        try:
-            await self.call(plan)
-        except (Unavailable, ActionFailed, OutcomeUnknown) as error:
-            log.warning("demo-call-failed", error=error.code)
 
     def _originate(self, plan: DemoCall, leg_id: str) -> dict[str, str | Sequence[str]]:
         name = _NOT_IN_NAME.sub("", plan.caller.name)[:40]
@@ -267,7 +306,7 @@ class DemoTraffic:
         return provision.render("demo/extensions.conf.j2", {"demo": names, "s_demo": self.settings})
 
 
-def _validate(settings: DemoSettings) -> None:
+def _validate(settings: TrafficSettings) -> None:
     """Numbers and digits become part of AMI actions and dialplan: nothing but digits may."""
     wrong = {}
     for number, caller in enumerate(settings.callers):

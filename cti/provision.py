@@ -39,6 +39,12 @@ _SIP_URI = re.compile(r"sip:[a-z0-9_-]{1,40}@[A-Za-z0-9.-]{1,253}:\d{1,5}(?:;tra
 _PATH = re.compile(r"/[A-Za-z0-9_./+-]{1,400}")
 
 
+PACKAGED = Installation(
+    Path("/usr/sbin/asterisk"), "", Path("/"), Path("/usr/lib/asterisk/modules"), Path("/usr/share/asterisk")
+)
+"""Where a packaged Asterisk has its files: for texts that name them where none of ours is unpacked."""
+
+
 class EndpointKind(StrEnum):
     """What an agent speaks through."""
 

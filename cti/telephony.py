@@ -60,6 +60,8 @@ class PbxTelephony:
         self.nailed = NailedLegs(server_id, self.calls, clock, on_fact, new_id)
         self.alerts: dict[LegId, AlertLeg] = {}
         self.version = ""
+        self.pick_up: Callable[[LegId], None] | None = None
+        """How a ringing phone is picked up for its agent, where the PBX can do that (a simulated one)."""
         self._client: AmiClient
         self._clock = clock
         self._tasks = tasks
@@ -322,6 +324,12 @@ class PbxTelephony:
             alert.revokes += 1
             self._signal(alert, Signal.REVOKE)
 
+    def connect(self, reservation_id: ReservationId) -> None:
+        """The agent accepted on screen: move a nailed leg; pick a ringing phone up where that is possible."""
+        self.nailed.connect(reservation_id)
+        if self.pick_up is not None and LegId(reservation_id) in self.alerts:
+            self.pick_up(LegId(reservation_id))
+
     def _signal(self, alert: AlertLeg, signal: Signal) -> None:
         self._do(alert, alert.signal(signal))
 
@@ -408,7 +416,7 @@ class AsteriskTelephony:
     def connect(self, reservation_id: ReservationId) -> None:
         """See ports.Telephony."""
         for server in self.servers.values():
-            server.nailed.connect(reservation_id)
+            server.connect(reservation_id)
 
     def prepare(self, device: ports.Device) -> None:
         """See ports.Telephony."""

@@ -73,6 +73,7 @@ class Picture:
         self.skill_labels: dict[SkillId, str] = {}
         self.links: dict[ServerId, Link] = {}
         self.flows: dict[str, str] = {}  # dialed number -> flow
+        self.is_simulated = False  # the PBX has no sound and its phones no hands: agents answer on their page
         self._by_leg: dict[tuple[ServerId, LegId], Interaction] = {}
         self._by_reservation: dict[ReservationId, Interaction] = {}
         self._by_endpoint: dict[tuple[ServerId, str], LiveAgent] = {}

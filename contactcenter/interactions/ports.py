@@ -317,7 +317,7 @@ class Telephony(Protocol):
         ...
 
     def connect(self, reservation_id: ReservationId) -> None:
-        """Nailed legs only: the agent accepted on screen; move both legs into one bridge."""
+        """The agent accepted on screen: move a nailed leg to its caller; pick a simulated phone up. Else nothing."""
         ...
 
     def hang_up(self, server_id: ServerId, leg_id: LegId) -> None:

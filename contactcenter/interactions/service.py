@@ -76,7 +76,7 @@ class InteractionService:
     # ------------------------------------------------------------ an agent's own live work
 
     def accept(self, principal: Principal, interaction_id: str) -> None:
-        """Take the alerting interaction on screen; moves a nailed leg, any other device is picked up by itself."""
+        """Take the alerting interaction on screen: a nailed leg, a simulated phone; others are picked up by hand."""
         item = self._alerting(principal, interaction_id)
         assert item.alert is not None
         self._assignments.telephony.connect(item.alert.reservation_id)

@@ -1,4 +1,4 @@
-"""One contract of the AMI client, kept against the tiny server and against a real Asterisk.
+"""One contract of the AMI client, kept against the tiny server, the simulated PBX and a real Asterisk.
 
 panoramisk, an independent client, stands on the other side where two are needed.
 """
@@ -13,10 +13,12 @@ import pytest_asyncio
 
 from contactcenter.core.errors import ActionFailed
 from cti.ami import LinkState, LinkTiming
+from cti.provision import PbxSettings
 from tests.fakes.ami_owner import Owner, owned_client
 from tests.fakes.ami_server import Action, Session, TinyAmi, block, tiny_ami
 from tests.integration.asterisk.ami_conf import ami_files, free_port
 from tests.rig.asterisk import PREFIX, bare_asterisk
+from tests.rig.simulated import simulated_pbx
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -26,9 +28,11 @@ NAMES = ["Jörg Müller", "日本語 😀", "<b>x</b>", "\u202eright to left", "
 class AmiContract:
     """What every PBX that speaks AMI lets our client do."""
 
+    secret = "secret"
+
     @pytest_asyncio.fixture(loop_scope="class")
     async def owner(self, port: int) -> AsyncIterator[Owner]:
-        async with owned_client(port, timing=LinkTiming(retry_first=0.05)) as owner:
+        async with owned_client(port, secret=self.secret, timing=LinkTiming(retry_first=0.05)) as owner:
             await owner.live()
             yield owner
 
@@ -72,7 +76,7 @@ class AmiContract:
 
     async def test_an_independent_client_agrees(self, owner: Owner, port: int) -> None:
         loop = asyncio.get_running_loop()
-        other = panoramisk.Manager(loop=loop, host="127.0.0.1", port=port, username="cc", secret="secret")
+        other = panoramisk.Manager(loop=loop, host="127.0.0.1", port=port, username="cc", secret=self.secret)
         await other.connect()
         async with asyncio.timeout(3):
             while not other.authenticated:
@@ -98,6 +102,23 @@ class TestTinyServer(AmiContract):
         async with tiny_ami() as server:
             server.handlers["userevent"] = broadcast
             yield server.port
+
+
+@pytest.mark.asyncio(loop_scope="class")
+class TestSimulatedPbx(AmiContract):
+    secret = "Simulated1Secret"
+
+    @pytest_asyncio.fixture(scope="class", loop_scope="class")
+    async def port(self, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[int]:
+        run, ami = tmp_path_factory.mktemp("pbx"), free_port()
+        settings = PbxSettings("sim", ami, self.secret, 1, 2, 3, run / "recordings", ami_user="cc")
+        async with simulated_pbx(settings, run):
+            yield ami
+
+    async def test_repeated_headers_of_an_answer(self, owner: Owner) -> None:
+        """There is no console: refused, as Asterisk refuses it to the user we provision."""
+        with pytest.raises(ActionFailed):
+            await owner.client.send("Command", {"Command": "manager show command Ping"})
 
 
 @pytest.mark.asyncio(loop_scope="class")

@@ -25,8 +25,9 @@ PURE = (
     *("routing/*.py", "ivr/flow.py", "ivr/nodes.py", "ivr/diagram.py"),
     *("cti/calls.py", "cti/alerts.py", "cti/dialplan_names.py", "cti/ami/codec.py", "cti/ami/link.py"),
     *("cti/agi/protocol.py", "agent_ui/projections/*.py", "agent_ui/feeds.py", "agent_ui/protocol.py"),
+    "cti/pbx_simulator/*.py",
 )
-SHELLS = {"routing/runtime.py"}
+SHELLS = {"routing/runtime.py", "cti/pbx_simulator/server.py", "cti/pbx_simulator/traffic.py"}
 PURE_LIBRARIES = {"phonenumbers", "msgspec", "zoneinfo"}
 IMPURE = {
     *(

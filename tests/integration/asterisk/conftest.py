@@ -14,6 +14,7 @@ from cti.pbx_process import PbxProcess, free_ports
 from cti.provision import EndpointKind, EndpointSettings, PbxSettings, RunFolder, TrunkSettings, write_run_folder
 from tests.integration.asterisk.ami_line import AmiLine, ami_line
 from tests.rig.asterisk import PREFIX
+from tests.rig.simulated import Simulated, simulated_pbx
 
 SECRET = "b5Kq09ZtRw7LpXc2"
 BROWSER_SECRET = "Browser1Secret99x"
@@ -78,7 +79,7 @@ def pbx_settings(run: Path, server_id: str, low: int, high: int) -> tuple[PbxSet
 
 
 @pytest.fixture(scope="session")
-def pbx(installation: Installation) -> Iterator[Pbx]:
+def asterisk(installation: Installation) -> Iterator[Pbx]:
     with tempfile.TemporaryDirectory(prefix="cc-pbx-") as name:
         run = Path(name)
         settings, peer = pbx_settings(run, "it-1", 15100, 15149)
@@ -87,6 +88,22 @@ def pbx(installation: Installation) -> Iterator[Pbx]:
         run_apart(process.start())
         yield Pbx(installation, settings, folder, process, peer)
         run_apart(process.stop())
+
+
+@pytest.fixture
+def pbx(asterisk: Pbx) -> Pbx:
+    return asterisk
+
+
+@pytest.fixture(params=["asterisk", "simulated"])
+async def either_pbx(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Pbx | Simulated]:
+    """The real one and the simulated one in turn, for what both must do alike."""
+    if request.param == "asterisk":
+        yield request.getfixturevalue("asterisk")
+        return
+    settings, _ = pbx_settings(tmp_path, "sim-1", 15150, 15199)
+    async with simulated_pbx(settings, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

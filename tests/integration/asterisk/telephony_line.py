@@ -16,6 +16,7 @@ from cti.cel import CelFile, CelNews
 from cti.dialplan_names import AMI_EVENTS
 from cti.telephony import AsteriskTelephony, PbxTelephony
 from tests.integration.asterisk.conftest import Pbx
+from tests.rig.simulated import Simulated
 
 Fact = TypeVar("Fact")
 
@@ -39,7 +40,7 @@ class RealTime:
 class TelephonyLine:
     """One PbxTelephony and its link. ``facts`` in order; ``on_fact`` may be replaced before the first."""
 
-    def __init__(self, pbx: Pbx, *, cel: bool = False) -> None:
+    def __init__(self, pbx: Pbx | Simulated, *, cel: bool = False) -> None:
         self.server_id = ServerId(pbx.settings.server_id)
         self.facts: list[ports.Fact] = []
         self.listener: Callable[[ports.Fact], None] = lambda fact: None
@@ -99,7 +100,7 @@ async def _nothing(since: datetime | None) -> CelNews:
 
 
 @contextlib.asynccontextmanager
-async def telephony_line(pbx: Pbx, *, cel: bool = False) -> AsyncIterator[TelephonyLine]:
+async def telephony_line(pbx: Pbx | Simulated, *, cel: bool = False) -> AsyncIterator[TelephonyLine]:
     line = TelephonyLine(pbx, cel=cel)
     line.client.start()
     await line.find(ports.LinkChanged, up=True)

@@ -1,4 +1,4 @@
-"""The dialplan on a real Asterisk: nobody is dropped, nobody is stolen."""
+"""The dialplan on a real Asterisk and on the simulated PBX alike: nobody is dropped, nobody is stolen."""
 
 import asyncio
 import itertools
@@ -8,8 +8,14 @@ import pytest
 from cti import dialplan_names as names
 from tests.integration.asterisk.ami_line import AmiLine
 from tests.integration.asterisk.conftest import Pbx, ScriptedAgi
+from tests.rig.simulated import Simulated
 
 _NUMBERS = itertools.count(1)
+
+
+@pytest.fixture
+def pbx(either_pbx: Pbx | Simulated) -> Pbx | Simulated:
+    return either_pbx
 
 
 async def call(ami: AmiLine, dialed: str = "1000", caller: str = "") -> str:
@@ -94,7 +100,7 @@ async def test_no_server_goes_to_the_native_queue(ami: AmiLine) -> None:
     assert place["ChannelStateDesc"] == "Up"
 
 
-async def test_server_that_is_back_gets_the_caller_again(ami: AmiLine, pbx: Pbx) -> None:
+async def test_server_that_is_back_gets_the_caller_again(ami: AmiLine, pbx: Pbx | Simulated) -> None:
     caller = await call(ami)
     await ami.wait_place(caller, names.FALLBACK, "Queue")
     scripted = ScriptedAgi()

@@ -62,7 +62,6 @@ def test_init_makes_an_administrator_who_can_be_used(run):
         (("run", "--traffic", "wild"), ["traffic-unknown", "light"]),
         (("run", "--pbx", "somewhere"), ["mode", "HOST:PORT"]),
         (("run", "--port", "70000"), ["port"]),
-        (("run", "--pbx", "simulated"), ["simulated-pbx-missing", "--pbx"]),
     ],
     ids=lambda given: "-".join(given[:2]) if isinstance(given, tuple) else None,
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.integration.server.conftest import processes_of
+from tests.integration.server.conftest import command, processes_of
 from tests.rig.asterisk import PREFIX
 from tests.rig.ports import free_ports
 from tests.rig.server import ROOT
@@ -84,6 +84,45 @@ async def test_start_end_and_start_again(data):
     assert smoke["seconds_to_first_pop"] > 0
     assert processes_of(data) == []
     print(json.dumps(smoke))
+
+
+@pytest.mark.timeout(300)
+async def test_without_any_asterisk(data):
+    """The simulated PBX: smoke, a living demo, and ``check`` beside it."""
+    process = start(data, free_ports(1), "--pbx", "simulated", "--smoke")
+    out, errors = await asyncio.to_thread(process.communicate, None, LIMIT)
+    smoke = json.loads(out.splitlines()[-1])
+    assert (process.returncode, smoke["ok"], smoke["pbx"]) == (0, True, "simulated"), errors
+    records = Path(smoke["cel_file"]).read_text()
+    assert smoke["linkedid"] in records
+    in_smoke = records.count("BRIDGE_ENTER")
+
+    port = free_ports(1)
+    process = start(data, port, "--pbx=simulated", "--traffic=busy")
+    try:
+        assert "simulated" in await told(process, "simulated")
+        assert await signed_in(port) == 200
+        async with asyncio.timeout(40):
+            while Path(smoke["cel_file"]).read_text().count("BRIDGE_ENTER") == in_smoke:
+                await asyncio.sleep(0.5)
+        checked = await asyncio.to_thread(command, "check", "--data", data, "--pbx", "simulated")
+        assert checked.returncode == 0, checked.stdout
+        assert "ok    FastAGI" in checked.stdout
+    finally:
+        code, words = await ends(process)
+    assert (code, "Traceback" in words) == (0, False), words
+    assert processes_of(data) == []
+
+
+async def test_auto_takes_the_simulated_one_where_no_asterisk_can_be_had(data, tmp_path, monkeypatch):
+    blocked = tmp_path / "a-file"
+    blocked.write_text("no folder can be made here")
+    monkeypatch.setenv("CONTACTCENTER_PBX__PREFIX", str(blocked / "asterisk"))
+    process = start(data, free_ports(1))
+    line = await told(process, "simulated")
+    code, words = await ends(process)
+    assert "because no Asterisk could be had" in line
+    assert (code, "Traceback" in words) == (0, False), words
 
 
 async def test_unknown_options_are_told(data):

@@ -18,7 +18,7 @@ export interface Me {
   initials: string;
   presence: { state: PresenceState; reason: string; since: string | null };
   work: { state: "idle" | "reserved" | "handling" | "wrap-up"; interaction_id: string | null; since: string | null; until: string | null };
-  device: { usable: boolean; state: string; kind: "browser" | "desk"; endpoint: string; mode: "ring" | "auto" | "nailed" };
+  device: { usable: boolean; state: string; kind: "browser" | "desk"; endpoint: string; mode: "ring" | "auto" | "nailed"; simulated?: boolean };
   capacity: { voice: { used: number; max: number } };
   waiting: { count: number; longest_since: string | null };
   link: { pbx: "up" | "down"; reason: string };

@@ -30,7 +30,10 @@ export function phone(): PhoneView | null {
   return { state: own.state, sessionFor: (one) => (own.call && belongs(own.call, one) ? own.call : null) };
 }
 
-const usesBrowser = (): boolean => me()?.device.kind === "browser";
+const usesBrowser = (): boolean => me()?.device.kind === "browser" && !me()?.device.simulated;
+
+/** Whether the server picks up when it is told: a leg that stays up, or a phone that is only simulated. */
+const answersByCommand = (): boolean => me()?.device.mode === "nailed" || me()?.device.simulated === true;
 
 /** A session may come before or after its slot: an answer wished for early is given when it comes. */
 function rings(call: Call): boolean {
@@ -98,6 +101,7 @@ function startAgain(): void {
 export function phoneSign(): { ok: boolean; waiting: boolean; text: string } | null {
   const device = me()?.device;
   if (!device) return null;
+  if (device.simulated) return { ok: device.usable, waiting: false, text: t("Simulated phone") };
   if (device.kind === "desk") {
     return { ok: device.usable, waiting: false, text: device.usable ? t("Phone ready") : t("Phone not reachable") };
   }
@@ -125,6 +129,10 @@ export function paintPhoneBars(): void {
     level: "breach", icon: "microphone-off", title: t("The microphone is not allowed or not there."),
     text: t("Allow it in the browser’s address bar, then reload this page."), action: { label: t("Reload"), act: () => location.reload() },
   }));
+  bars.when(device?.simulated === true, "simulated", () => ({
+    level: "soon", icon: "alert-triangle", title: t("The phone system is simulated."),
+    text: t("Answer and hang up on this page; there is no sound."),
+  }));
   const unreachable = device?.kind === "desk" && !device.usable;
   bars.when(unreachable, "device", () => ({
     level: "breach", icon: "plug-connected-x", title: t("Your desk phone is not reachable."),
@@ -135,7 +143,7 @@ export function paintPhoneBars(): void {
 export function answer(id = alerting()?.interaction_id): void {
   const one = id ? work(id) : null;
   if (!one || one.state !== "alerting") return;
-  if (me()?.device.mode === "nailed") return void act("accept", { interaction_id: one.interaction_id });
+  if (answersByCommand()) return void act("accept", { interaction_id: one.interaction_id });
   if (!usesBrowser()) return;
   const call = phone()?.sessionFor(one);
   wanted = one.interaction_id;

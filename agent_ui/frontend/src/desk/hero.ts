@@ -44,7 +44,7 @@ function place(work: Work): string {
 }
 
 function paintDevice(me: Me | null): void {
-  const desk = me?.device.kind === "desk" && me.device.mode !== "nailed";
+  const desk = me?.device.kind === "desk" && me.device.mode !== "nailed" && !me.device.simulated;
   for (const parent of [hero, bar]) parent.classList.toggle("desk-phone", desk);
 }
 

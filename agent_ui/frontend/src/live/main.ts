@@ -51,6 +51,7 @@ const DEGRADED: Record<string, () => string> = {
   "pbx-link-down": () => t("The phone system does not answer."),
   "pbx-connecting": () => t("The phone system is being connected."),
   "pbx-not-running": () => t("The phone system stopped; it is being started again."),
+  "pbx-simulated": () => t("The phone system is simulated; there is no sound."),
   "flow-invalid": () => t("A call flow has an error; its last good version stays in force."),
   "store-refuses": () => t("The database refuses to write; calls go on, nothing acknowledged is lost."),
 };
