@@ -144,9 +144,8 @@ class Calls:
         return iter(())
 
     def _bridge_enter(self, message: Message, at: datetime) -> Iterator[ports.Fact]:
-        channel = self.channels.get(LegId(message.get("Uniqueid")))
-        if channel is None:
-            return
+        # A channel whose first event was lost would lose its conversation with it.
+        channel = self.channels.get(LegId(message.get("Uniqueid"))) or self._take_up(message)
         bridge_id = message.get("BridgeUniqueid")
         if channel.bridge_id != bridge_id:
             yield from self._left(channel, at)  # should its BridgeLeave have been lost
@@ -217,21 +216,20 @@ class Calls:
         return other.adopt(rows, now)
 
     def _adopt_channel(self, row: Message) -> None:
+        channel = self._take_up(row)
+        channel.bridge_id = row.get("BridgeId")
+        if channel.bridge_id:
+            self._bridges.setdefault(channel.bridge_id, []).append(channel.leg_id)
+
+    def _take_up(self, row: Message) -> Channel:
+        """Take up a channel that is there already, from any message that shows it."""
         leg_id, name = LegId(row.get("Uniqueid")), row.get("Channel")
         is_agent = endpoint_of(name).startswith(AGENT_PREFIX)
         is_customer = not is_agent and row.get("Context") in {*PLACES, names.CONFERENCE}
-        channel = Channel(
-            leg_id,
-            row.get("Linkedid"),
-            name,
-            is_customer,
-            row.get("BridgeId"),
-            row.get("ChannelState") == _UP,
-            row.get("Exten"),
-        )
+        is_up = row.get("ChannelState") == _UP
+        channel = Channel(leg_id, row.get("Linkedid"), name, is_customer, is_up=is_up, exten=row.get("Exten"))
         self.channels[leg_id] = channel
-        if channel.bridge_id:
-            self._bridges.setdefault(channel.bridge_id, []).append(leg_id)
+        return channel
 
     def _live_leg(self, row: Message, now: datetime, record: LegRecord) -> ports.LiveLeg:
         channel = self.channels[LegId(row.get("Uniqueid"))]

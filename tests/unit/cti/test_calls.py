@@ -299,3 +299,15 @@ def test_ringing_agent_and_an_odd_duration() -> None:
     leg = legs[AGENT["Uniqueid"]]
     assert not leg.is_up
     assert leg.started_at == NOW
+
+
+@pytest.mark.parametrize("lost", ["customer's", "agent's"])
+def test_a_conversation_is_told_also_when_a_channels_first_event_was_lost(lost: str) -> None:
+    calls = Calls(SERVER)
+    waiting = {**CALLER, "Context": "cc-hold", "ChannelState": "6"}
+    known = AGENT if lost == "customer's" else CALLER
+    *_, met = fold(calls, e.new_channel(known), e.enters(AGENT), e.enters(waiting))
+    assert met == ports.LegsConnected(SERVER, CALLER["Uniqueid"], AGENT["Uniqueid"], met.at)
+    (_, ended) = fold(calls, e.hangup(CALLER))
+    assert isinstance(ended, ports.LegEnded)
+    assert list(calls.channels) == [AGENT["Uniqueid"]]

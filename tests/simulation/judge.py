@@ -1,0 +1,35 @@
+"""What the PBX's own records say of a simulated day, beside our rows."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tests.oracle.calls import Call, Outcome, judge_file
+from tests.oracle.channels import End
+from tests.rig.compare import compare
+from tests.simulation.site import AGENTS, NOBODY, Site
+
+COUNTED = ("interactions", "without a call", "outcome", "agent", "answered", "ended", "talked", "number", "dialed")
+"""What a fault may not change. Legs of alerts that died with our process, and what a wait began with, it may."""
+
+
+def differences(site: Site) -> list[str]:
+    """Every difference that counts, as text."""
+    judged = judge_file(site.cel_file, restarts=site.restarts).calls
+    rows = {row["leg_id"]: row for row in site.final}
+    endpoints = {site.agent_ids[f"a{n}"]: f"agent-{1000 + n}" for n in range(AGENTS)}
+    compared = [call for call in judged if not _is_told_otherwise(call, rows.get(call.uniqueid))]
+    legs = {call.uniqueid for call in judged} - {call.uniqueid for call in compared}
+    told = compare([row for row in site.final if row["leg_id"] not in legs], compared, endpoints, cut_calls=True)
+    return [line for line in told.differences if any(f": {name}" in line or f" {name}," in line for name in COUNTED)]
+
+
+def _is_told_otherwise(call: Call, row: Mapping[str, Any] | None) -> bool:
+    """Where both are right: who called a number that nobody serves and stood in the PBX's own queue while we were
+    away, or left during the announcement; and a conversation whose first moment was the PBX's last.
+    """
+    if row is None:
+        return False
+    if call.dialed == NOBODY and call.outcome in (Outcome.ABANDONED, Outcome.FAILED):
+        return row["outcome"] in ("no-service", "left-in-flow")
+    is_last_moment = call.end is End.RESTART and call.outcome is Outcome.FAILED and row["outcome"] == "answered"
+    return is_last_moment and row["end_reason"] == "pbx-restarted"
