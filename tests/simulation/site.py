@@ -13,12 +13,15 @@ from collections.abc import Awaitable, Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from tempfile import mkdtemp
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
 from contactcenter import bootstrap
 from contactcenter.agents.model import PresenceState
 from contactcenter.bootstrap import ContactCenter
+from contactcenter.core.clock import ManualClock
+from contactcenter.core.ids import seeded_ids
 from contactcenter.core.permissions import SYSTEM
 from contactcenter.interactions import audit, store
 from contactcenter.settings import Settings
@@ -57,7 +60,8 @@ def _template() -> tuple[Path, dict[str, str]]:
     data = Path(mkdtemp(prefix="cc-site-"))
     agents = [AgentSeed(f"a{n}", str(1000 + n), {}, f"sip:p{n}@127.0.0.1:5070") for n in range(AGENTS)]
     plan = Plan(agents, (QueueSeed(wrap_up_time=2.0, ring_time=8.0),), {"2000": "direct", "1000": "menu"})
-    ids = seed(data, plan)
+    with mock.patch.object(bootstrap, "TimeOrderedIds", side_effect=lambda clock: seeded_ids(ManualClock(), 1)):
+        ids = seed(data, plan)
     flows = data / "flows"
     flows.mkdir()
     (flows / "direct.yaml").write_text(FLOWS)
@@ -284,12 +288,15 @@ def _rows(connection: Any) -> list[dict[str, Any]]:
 
 
 @contextlib.contextmanager
-def in_here() -> Iterator[None]:
-    """The program with the parts that cannot be simulated replaced."""
+def in_here(number: int) -> Iterator[None]:
+    """The program with what cannot be simulated replaced, and all its chance drawn from the seed."""
+    chance = random.Random(number)
     with (
         mock.patch.object(bootstrap, "SqliteDatabase", InlineDatabase),
         mock.patch.object(bootstrap, "find_speaker", return_value=None),
         mock.patch.object(bootstrap, "Passwords", return_value=Passwords(FAST)),
+        mock.patch.object(bootstrap, "TimeOrderedIds", side_effect=lambda clock: seeded_ids(clock, chance.getrandbits(32))),
+        mock.patch.object(bootstrap, "random", SimpleNamespace(Random=lambda: random.Random(chance.getrandbits(32)))),
     ):
         yield
 
@@ -297,11 +304,10 @@ def in_here() -> Iterator[None]:
 def run(number: int, folder: Path, calls: int = 25, faults: int = 4) -> Site:
     """Run one seed to its end; returns the site with nothing going on. Raises AssertionError for what must not be."""
     loop, dice = VirtualLoop(), random.Random(number)
-    random.seed(number)
     asyncio.set_event_loop(loop)
     site = Site(loop, folder, dice)
     try:
-        with in_here():
+        with in_here(number):
             loop.run_until_complete(_day(site, calls, faults))
     finally:
         if site.pbx._records is not None:
