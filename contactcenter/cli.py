@@ -1,4 +1,7 @@
-"""The command line: run, init, check, migrate, provision, user, token. Errors say what happened and what to do."""
+"""The command line: run, init, check, migrate, backup, restore, provision, user, token.
+
+Errors say what happened and what to do.
+"""
 
 import asyncio
 import json
@@ -16,6 +19,7 @@ import uvloop
 from pydantic import ValidationError
 
 from contactcenter.bootstrap import ContactCenter
+from contactcenter.core.archive import Manifest
 from contactcenter.core.errors import ContactCenterError
 from contactcenter.core.garbage import Collector
 from contactcenter.core.migrations import migrate as run_migrations
@@ -43,6 +47,10 @@ REMEDIES = {
     "ami-secret-missing": "choose a secret (16 to 64 letters and digits) and set CONTACTCENTER_PBX__AMI_SECRET",
     "data-in-use": "a server runs on this data folder: stop it first, or choose another folder with --data",
     "data-not-writable": "choose a folder that you may write to with --data",
+    "data-not-empty": "choose another folder with --data, or --replace: the present database is then kept beside it",
+    "backup-damaged": "take another backup; nothing was changed",
+    "backup-newer": "it was made by a newer program: install that one; nothing was changed",
+    "backup-file-exists": "a backup is never written over another: choose a new name",
 }
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of database, PBX and prompts.")]
 
@@ -239,6 +247,44 @@ def provision(
 
     for line in _run(write(_settings(data), etc)):
         print(line)
+
+
+@app.command()
+def backup(
+    file: Annotated[
+        Path, typer.Argument(help="The file to write; it holds secrets and is readable by its owner only.")
+    ],
+    data: Data = None,
+) -> None:
+    """Write the database to one file; the server may run meanwhile."""
+    from contactcenter.backups import back_up
+
+    manifest = back_up(_settings(data), file, _say)
+    print(f"{file}: {_held(manifest)}")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that `backup` wrote.")],
+    data: Data = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Also when there is data; it is kept beside.")] = False,
+) -> None:
+    """Make the database what a backup holds; the server must not run. Everybody signs in anew."""
+    from contactcenter.backups import restore as put_back
+
+    settings = _settings(data)
+    manifest, aside = put_back(settings, file, _say, replace=replace)
+    print(f"{settings.database_file}: {_held(manifest)}, written {manifest.created_at}")
+    if aside is not None:
+        print(f"the former database is kept: {aside}")
+
+
+def _held(manifest: Manifest) -> str:
+    return f"{sum(table.rows for table in manifest.tables)} rows in {len(manifest.tables)} tables"
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 @users.command("add")
