@@ -21,6 +21,7 @@ from aiohttp import web
 
 from agent_ui.hub import Hub
 from agent_ui.pages import DIST, Desk, error_page, page_routes
+from agent_ui.phone_line import PhoneLines, phone_routes
 from agent_ui.socket import SocketServer
 from contactcenter.agents import store as agents_store
 from contactcenter.agents.api import PhoneSettings
@@ -40,6 +41,7 @@ from contactcenter.core.texts import Texts, text_routes
 from contactcenter.core.web.access import Services, WebSettings
 from contactcenter.core.web.app import build_app
 from contactcenter.core.web.routes import Routes
+from contactcenter.core.web.tls import Certificate, CertificateFiles
 from contactcenter.customers.api import routes as customer_routes
 from contactcenter.customers.model import PersonChanged
 from contactcenter.customers.service import CustomerService
@@ -160,6 +162,8 @@ class ContactCenter:
         self.client: AmiClient | None = None
         self.agi: AgiServer | None = None
         self.cel_file: Path | None = None
+        self.certificate: Certificate | None = None
+        self.phone_lines = PhoneLines(self._pbx_websocket_from_here, tasks)
         self._runner: web.AppRunner | None = None
         self._is_built = False
 
@@ -172,6 +176,7 @@ class ContactCenter:
         require_current(database.engine)
         await database.open()
         self._build()
+        self.certificate = self._certificate()
         await self._load()
         await self._start_pbx()
         await self._serve()
@@ -344,26 +349,29 @@ class ContactCenter:
         sockets = SocketServer(self.hub, services, desk.settings, base.clock, base.tasks)
         for service in (
             rooms.agents, rooms.queues, rooms.customers, rooms.users, rooms.tickets,
-            self.interactions, self.operation, phones, sockets, self.hub, texts,
+            self.interactions, self.operation, phones, self.phone_lines, sockets, self.hub, texts,
         ):  # fmt: skip
             services.add(service)
         routes = Routes()
         for part in (
             user_routes, agent_routes, queue_routes, customer_routes, ticket_routes, interaction_routes,
-            operation_routes, page_routes, text_routes(texts),
+            operation_routes, page_routes, phone_routes, text_routes(texts),
         ):  # fmt: skip
             routes.include(part)
         web_settings = WebSettings(
             origins=settings.http.origins,
-            connect_sources=(phones.websocket,),
+            connect_sources=() if phones.websocket.startswith("/") else (phones.websocket,),
             trusted_proxies=frozenset(settings.http.trusted_proxies),
-            secure_cookies=settings.http.secure_cookies,
+            secure_cookies=settings.http.secure_cookies or self.certificate is not None,
         )
         self.app = build_app(routes, services, rooms.principals, base.ids, web_settings, error_page(texts))
         self._runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=2.0)
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, settings.http.host, settings.http.port, reuse_address=True).start()
+            context = self.certificate.context if self.certificate else None
+            await web.TCPSite(
+                self._runner, settings.http.host, settings.http.port, reuse_address=True, ssl_context=context
+            ).start()
         except OSError as error:
             raise Unavailable("http-port-unavailable", {"port": settings.http.port, "reason": str(error)}) from error
         base.tasks.keep("hub-live", self.hub.keep_live)
@@ -378,13 +386,33 @@ class ContactCenter:
         assert self._runner is not None
         return int(self._runner.addresses[0][1])
 
+    def _certificate(self) -> Certificate | None:
+        """Prove the certificate before anything is promised; renewed files are taken while it is served."""
+        http = self.base.settings.http
+        if http.tls_certificate is None or http.tls_key is None:
+            return None
+        certificate = Certificate(CertificateFiles(http.tls_certificate, http.tls_key), self.base.clock)
+        self.operation.sources.append(certificate.degraded)
+        self.base.tasks.keep("certificate", certificate.keep)
+        return certificate
+
     def _phone_address(self) -> tuple[str, str]:
-        """Return (SIP domain, WebSocket address) for browsers' phones."""
+        """Return (SIP domain, WebSocket address) for browsers' phones; a secure page may open no plain WebSocket."""
         settings = self.base.settings.pbx
-        if settings.websocket:
-            return settings.sip_host, settings.websocket
+        return settings.sip_host, settings.websocket or ("/phone" if self.certificate else self._pbx_websocket())
+
+    def _pbx_websocket(self) -> str:
+        """Return where the PBX's own WebSocket is for browsers on machines that reach it."""
+        settings = self.base.settings.pbx
         port = self.pbx.numbers.http_port if self.pbx else 8088
-        return settings.sip_host, f"ws://{settings.sip_host}:{port}/ws"
+        return f"ws://{settings.sip_host}:{port}/ws"
+
+    def _pbx_websocket_from_here(self) -> str:
+        settings = self.base.settings.pbx
+        if self.pbx is None:
+            return f"ws://{settings.mode.rpartition(':')[0]}:8088/ws"
+        host = "127.0.0.1" if settings.bind_address == "0.0.0.0" else settings.bind_address
+        return f"ws://{host}:{self.pbx.numbers.http_port}/ws"
 
     async def _keep_day(self) -> None:
         """For ever: begin new figures when the day begins in the site's time zone."""
@@ -401,9 +429,11 @@ class ContactCenter:
         self.reloading.on_event(event)
         if isinstance(event, SessionEnded):
             self.hub.close_credential(event.session_id)
+            self.phone_lines.close_credential(event.session_id)
             self.base.tasks.spawn("signed-out", self._signed_out(event.user_id))
         elif isinstance(event, TokenChanged) and event.change == "revoked":
             self.hub.close_credential(event.token_id)
+            self.phone_lines.close_credential(event.token_id)
         elif isinstance(event, PersonChanged) and event.change != "created":
             self.base.tasks.spawn("cards", self.interactions.refresh_cards_of(event.person_id))
 

@@ -48,10 +48,13 @@ REMEDIES = {
     "data-in-use": "a server runs on this data folder: stop it first, or choose another folder with --data",
     "data-not-writable": "choose a folder that you may write to with --data",
     "data-not-empty": "choose another folder with --data, or --replace: the present database is then kept beside it",
+    "tls-pair-needed": "name both files: --tls CERT,KEY",
+    "tls-unusable": "give the PEM files of a certificate that is valid now, with its chain, and its unencrypted key",
     "backup-damaged": "take another backup; nothing was changed",
     "backup-newer": "it was made by a newer program: install that one; nothing was changed",
     "backup-file-exists": "a backup is never written over another: choose a new name",
 }
+_HTTP = ("port", "tls_certificate", "tls_key")
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of database, PBX and prompts.")]
 
 
@@ -83,9 +86,10 @@ def _settings(data: Path | None = None, **pbx_http: Any) -> Settings:
     given: dict[str, Any] = {"data": data} if data is not None else {}
     try:
         settings = Settings(**given)
-        port, mode = pbx_http.get("port"), pbx_http.get("mode")
-        if port is not None:
-            settings.http = type(settings.http).model_validate({**settings.http.model_dump(), "port": port})
+        mode = pbx_http.get("mode")
+        http = {name: pbx_http[name] for name in _HTTP if pbx_http.get(name) is not None}
+        if http:
+            settings.http = type(settings.http).model_validate({**settings.http.model_dump(), **http})
         if mode is not None:
             settings.pbx = type(settings.pbx).model_validate({**settings.pbx.model_dump(), "mode": mode})
     except ValidationError as error:
@@ -130,6 +134,7 @@ def run(
     data: Data = None,
     port: Annotated[int | None, typer.Option(help="HTTP port on 127.0.0.1.")] = None,
     pbx: Annotated[str | None, typer.Option(help="auto | asterisk | simulated | HOST:PORT")] = None,
+    tls: Annotated[str | None, typer.Option(help="CERT,KEY: PEM files; serve HTTPS with them.")] = None,
     traffic: Annotated[str, typer.Option(help="Demo customers: none | light | busy")] = "none",
     demo_data: Annotated[
         bool, typer.Option("--demo", help="First bring the tables up to date; fill an empty folder with demo data.")
@@ -140,11 +145,19 @@ def run(
     """Start the server."""
     from contactcenter import demo
 
-    settings = _settings(data, port=port, mode=pbx)
+    certificate, key = _pair(tls)
+    settings = _settings(data, port=port, mode=pbx, tls_certificate=certificate, tls_key=key)
     if traffic not in demo.LEVELS:
         raise ContactCenterError("traffic-unknown", {"traffic": traffic, "known": ", ".join(demo.LEVELS)})
     with DataLock(settings.data):
         _run_server(settings, traffic, demo_data=demo_data, smoke=smoke, started_at=started_at)
+
+
+def _pair(tls: str | None) -> tuple[str | None, str | None]:
+    certificate, comma, key = (tls or "").partition(",")
+    if tls is not None and not (certificate and comma and key):
+        raise ContactCenterError("tls-pair-needed", {"tls": tls})
+    return certificate or None, key or None
 
 
 def _run_server(settings: Settings, traffic: str, *, demo_data: bool, smoke: bool, started_at: float | None) -> None:
@@ -174,7 +187,10 @@ async def _serve(settings: Settings, traffic: str) -> None:
         await center.start()
         center.base.tasks.keep("garbage", Collector(lambda: not center.picture.interactions).keep)
         customers = await demo.start_traffic(center, traffic)
-        lines = [f"contactcenter is on http://{settings.http.host}:{center.port}", *demo.logins_told(settings)]
+        lines = [
+            f"contactcenter is on {settings.http.scheme}://{settings.http.host}:{center.port}",
+            *demo.logins_told(settings),
+        ]
         print("\n".join(lines), flush=True)
         await stopped.wait()
     finally:

@@ -1,11 +1,11 @@
 """Typed settings: environment (``CONTACTCENTER_PBX__SERVER_ID``) > .env > config/contactcenter.toml > defaults."""
 
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -31,14 +31,37 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def _network(text: str) -> str:
+    try:
+        return str(ip_network(text, strict=False))
+    except ValueError:
+        raise ValueError("an address or a network, for example 192.0.2.10 or 10.0.0.0/8") from None
+
+
 class HttpSettings(_Part):
-    """Where pages and API are served; ``origins`` are further addresses of our own pages (behind a proxy)."""
+    """Where pages and API are served; ``origins`` are further addresses of our own pages (behind a proxy).
+
+    ``tls_certificate`` (with the chain behind it) and ``tls_key``: HTTPS without a proxy, from PEM files.
+    """
 
     host: str = "127.0.0.1"
     port: Port = 8080
     origins: tuple[str, ...] = ()
-    trusted_proxies: tuple[str, ...] = ()
+    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
     secure_cookies: bool = False
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+
+    @model_validator(mode="after")
+    def _whole_pair(self) -> "HttpSettings":
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key belong together")
+        return self
+
+    @property
+    def scheme(self) -> str:
+        """``https`` when we serve TLS ourselves."""
+        return "http" if self.tls_certificate is None else "https"
 
 
 class TrunkOptions(_Part):
@@ -57,7 +80,8 @@ class PbxSettings(_Part):
     uses the AMI of a running one with ``ami_user`` and ``ami_secret``. ``prefix`` is where ours is unpacked.
     ``bind_address`` is where ours hears phones and trunks (0.0.0.0: everywhere), its AMI stays on 127.0.0.1;
     ``external_address`` is what it tells phones and trunks beyond an address translation.
-    ``websocket`` is the address browsers' phones use when it is not this machine's.
+    ``websocket`` is the address browsers' phones use: ``wss://...`` of a proxy, ``/phone`` for a line through this
+    server; '' is the PBX's own, or ``/phone`` when we serve HTTPS.
     """
 
     mode: str = "auto"
@@ -67,7 +91,9 @@ class PbxSettings(_Part):
     ami_secret: SecretStr = SecretStr("")
     agi_host: str = "127.0.0.1"
     agi_port: Port = 4573
-    websocket: str = ""
+    websocket: Annotated[
+        str, Field(pattern=r"^(/phone|wss?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?)?$")
+    ] = ""
     cel_file: Path | None = None
     external_address: Address | None = None
     bind_address: Address = "127.0.0.1"
@@ -112,6 +138,12 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(f"no time zone of this machine is called {timezone!r}; try Europe/Berlin or UTC") from None
         return timezone
+
+    @model_validator(mode="after")
+    def _no_plain_phone_on_a_secure_page(self) -> "Settings":
+        if self.http.scheme == "https" and self.pbx.websocket.startswith("ws:"):
+            raise ValueError("pbx.websocket: a page served by HTTPS may open no ws:// address; use wss:// or /phone")
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -19,6 +19,11 @@ export interface PhoneHandlers {
 const NO_SERVER_WAIT = 60;
 const BUSY = 486;
 
+/** The address of a WebSocket; a path is one of our own pages' server. */
+function absolute(websocket: string): string {
+  return websocket.startsWith("/") ? `${location.origin.replace(/^http/, "ws")}${websocket}` : websocket;
+}
+
 /** One SIP session, ringing or up. */
 export class Call {
   up = false;
@@ -69,7 +74,7 @@ export class Phone {
 
   constructor(private readonly config: PhoneConfig, private readonly audio: HTMLAudioElement, private readonly on: PhoneHandlers) {
     this.agent = new UA({
-      sockets: [new WebSocketInterface(config.websocket)],
+      sockets: [new WebSocketInterface(absolute(config.websocket))],
       uri: config.uri,
       authorization_user: config.username,
       password: config.password,

@@ -257,10 +257,21 @@ def in_users(work):
         lambda file: rewritten(file, in_users(lambda data: data.replace(b"[", b"[[", 1))),
         lambda file: rewritten(file, in_users(lambda data: b"[]\n" * 3)),
     ],
-    ids=(
-        "end-cut half nothing foreign empty-zip no-manifest other-product no-tables table-missing row-missing "
-        "row-changed no-json no-columns"
-    ).split(),
+    ids=[
+        "end-cut",
+        "half",
+        "nothing",
+        "foreign",
+        "empty-zip",
+        "no-manifest",
+        "other-product",
+        "no-tables",
+        "table-missing",
+        "row-missing",
+        "row-changed",
+        "no-json",
+        "no-columns",
+    ],
 )
 def test_a_file_that_is_no_good_changes_nothing(source, target, tmp_path, spoil):
     file, _ = saved(source, tmp_path)
