@@ -9,7 +9,7 @@ import random
 import secrets
 import sys
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from agent_ui.pages import DIST, Desk, error_page, page_routes
 from agent_ui.phone_line import PhoneLines, phone_routes
 from agent_ui.socket import SocketServer
 from contactcenter.agents import store as agents_store
-from contactcenter.agents.api import PhoneSettings
+from contactcenter.agents.api import IceServer, PhoneSettings
 from contactcenter.agents.api import routes as agent_routes
 from contactcenter.agents.model import Device, DeviceKind, PresenceState
 from contactcenter.agents.service import AgentService
@@ -64,7 +64,7 @@ from contactcenter.operation import Operation, operation_routes
 from contactcenter.queues.api import routes as queue_routes
 from contactcenter.queues.service import QueueService
 from contactcenter.reloading import Reloading
-from contactcenter.settings import Settings
+from contactcenter.settings import PbxSettings, Settings, TurnOptions
 from contactcenter.tickets.api import routes as ticket_routes
 from contactcenter.tickets.model import Ticket
 from contactcenter.tickets.service import TicketService
@@ -80,7 +80,7 @@ from cti.ami.client import AmiSettings
 from cti.cel import CelFile
 from cti.dialplan_names import AMI_EVENTS
 from cti.managed_pbx import ManagedPbx, Numbers, keep_numbers
-from cti.provision import EndpointKind, EndpointSettings, TrunkSettings
+from cti.provision import EndpointKind, EndpointSettings, MediaSettings, TrunkSettings
 from cti.telephony import AsteriskTelephony, PbxTelephony
 from ivr.prompts import PromptFiles, find_speaker, sounds_in
 from ivr.runner import FlowRunner
@@ -344,7 +344,7 @@ class ContactCenter:
         settings, base = self.base.settings, self.base
         services = Services()
         rooms, texts = self.rooms, Texts.load(LOCALES)
-        phones = PhoneSettings(*self._phone_address())
+        phones = PhoneSettings(*self._phone_address(), ice_servers(settings.pbx))
         desk = Desk(rooms.agents, rooms.users, settings.site_id)
         sockets = SocketServer(self.hub, services, desk.settings, base.clock, base.tasks)
         for service in (
@@ -481,7 +481,25 @@ def managed_pbx(settings: Settings, numbers: Numbers) -> ManagedPbx:
     """Return the Asterisk of the data folder as the settings want it; nothing is started."""
     pbx = settings.pbx
     trunks = [TrunkSettings(one.name, one.host, one.port, one.any_port) for one in pbx.trunks]
-    return ManagedPbx(settings.data, pbx.server_id, pbx.prefix, numbers, trunks, pbx.bind_address, pbx.external_address)
+    numbers = replace(numbers, sip_port=pbx.sip_port or numbers.sip_port, http_port=pbx.http_port or numbers.http_port)
+    rtp = (pbx.rtp.first, pbx.rtp.last) if pbx.rtp else None
+    addresses = (pbx.bind_address, pbx.external_address, media_settings(pbx), rtp)
+    return ManagedPbx(settings.data, pbx.server_id, pbx.prefix, numbers, trunks, *addresses)
+
+
+def media_settings(pbx: PbxSettings) -> MediaSettings:
+    """Return what the PBX is told of sound's way."""
+    turn = pbx.turn or TurnOptions(server="")
+    return MediaSettings(pbx.local_networks, pbx.stun, turn.server, turn.username, turn.password.get_secret_value())
+
+
+def ice_servers(pbx: PbxSettings) -> tuple[IceServer, ...]:
+    """Return what browsers' phones are told of STUN and TURN."""
+    found = [IceServer((f"stun:{pbx.stun}",))] if pbx.stun else []
+    if pbx.turn is not None:
+        urls = tuple(f"turn:{pbx.turn.server}?transport={one}" for one in ("udp", "tcp"))
+        found.append(IceServer(urls, pbx.turn.username, pbx.turn.password.get_secret_value()))
+    return tuple(found)
 
 
 def endpoint_settings(devices: Iterable[Device]) -> list[EndpointSettings]:

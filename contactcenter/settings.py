@@ -1,6 +1,7 @@
 """Typed settings: environment (``CONTACTCENTER_PBX__SERVER_ID``) > .env > config/contactcenter.toml > defaults."""
 
-from ipaddress import IPv4Address, ip_network
+import re
+from ipaddress import IPv4Address, IPv4Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -27,15 +28,34 @@ def _address(text: str) -> str:
 Address = Annotated[str, AfterValidator(_address)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
 def _network(text: str) -> str:
     try:
         return str(ip_network(text, strict=False))
     except ValueError:
         raise ValueError("an address or a network, for example 192.0.2.10 or 10.0.0.0/8") from None
+
+
+def _local_network(text: str) -> str:
+    try:
+        return str(IPv4Network(text, strict=False))
+    except ValueError:
+        raise ValueError("an IPv4 network, for example 10.0.0.0/8") from None
+
+
+Place = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?:[0-9]{1,5}$")]
+"""A host and a port."""
+_CREDENTIAL = r"^[A-Za-z0-9+/=_.:@-]{0,128}$"
+
+
+def _credential(secret: SecretStr) -> SecretStr:
+    """Asterisk's files know no quoting: what could end a value there is refused here, without being told."""
+    if not re.fullmatch(_CREDENTIAL, secret.get_secret_value()):
+        raise ValueError("up to 128 letters, digits and + / = _ . : @ -")
+    return secret
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
 
 
 class HttpSettings(_Part):
@@ -73,6 +93,27 @@ class TrunkOptions(_Part):
     any_port: bool = False
 
 
+class RtpOptions(_Part):
+    """The UDP ports of sound, both included; a leg of a call takes two."""
+
+    first: Annotated[int, Field(ge=1024, le=65534)]
+    last: Annotated[int, Field(ge=1025, le=65535)]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "RtpOptions":
+        if self.last - self.first < 3:
+            raise ValueError("last must be at least 3 above first: a call takes four ports")
+        return self
+
+
+class TurnOptions(_Part):
+    """A server that relays sound for those whose network lets nothing else through; it must listen on UDP and TCP."""
+
+    server: Place | Literal[""]
+    username: Annotated[str, Field(pattern=_CREDENTIAL)] = ""
+    password: Annotated[SecretStr, AfterValidator(_credential)] = SecretStr("")
+
+
 class PbxSettings(_Part):
     """The telephone exchange.
 
@@ -81,7 +122,9 @@ class PbxSettings(_Part):
     ``bind_address`` is where ours hears phones and trunks (0.0.0.0: everywhere), its AMI stays on 127.0.0.1;
     ``external_address`` is what it tells phones and trunks beyond an address translation.
     ``websocket`` is the address browsers' phones use: ``wss://...`` of a proxy, ``/phone`` for a line through this
-    server; '' is the PBX's own, or ``/phone`` when we serve HTTPS.
+    server; '' is the PBX's own, or ``/phone`` when we serve HTTPS. ``sip_port`` and ``http_port`` (its WebSocket's) of
+    ours: 0 chooses once for each data folder, and so does ``rtp`` None. ``local_networks`` are not told the external
+    address. ``stun`` and ``turn`` are told to ours and to browsers' phones.
     """
 
     mode: str = "auto"
@@ -95,6 +138,12 @@ class PbxSettings(_Part):
         str, Field(pattern=r"^(/phone|wss?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?)?$")
     ] = ""
     cel_file: Path | None = None
+    sip_port: Port = 0
+    http_port: Port = 0
+    rtp: RtpOptions | None = None
+    stun: Place | Literal[""] = ""
+    turn: TurnOptions | None = None
+    local_networks: tuple[Annotated[str, AfterValidator(_local_network)], ...] = ()
     external_address: Address | None = None
     bind_address: Address = "127.0.0.1"
     sip_host: str = "127.0.0.1"

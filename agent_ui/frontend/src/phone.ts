@@ -17,6 +17,8 @@ export interface PhoneHandlers {
 }
 
 const NO_SERVER_WAIT = 60;
+/** Candidates of STUN and TURN that come later than this are not waited for: a call rings. */
+const SERVER_WAIT = 1000;
 const BUSY = 486;
 
 /** The address of a WebSocket; a path is one of our own pages' server. */
@@ -126,7 +128,7 @@ export class Phone {
     this.call = call;
     session.on("peerconnection", ({ peerconnection }: { peerconnection: RTCPeerConnection }) => this.listen(peerconnection));
     session.on("icecandidate", ({ ready }: { ready: () => void }) => {
-      if (!this.config.ice_servers.length) window.setTimeout(ready, NO_SERVER_WAIT);
+      window.setTimeout(ready, this.config.ice_servers.length ? SERVER_WAIT : NO_SERVER_WAIT);
     });
     session.on("accepted", () => {
       call.up = true;
