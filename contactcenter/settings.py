@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
+    DotEnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -203,7 +204,11 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Order the sources: arguments > environment > .env > TOML."""
+        """Order the sources: arguments > environment > .env > TOML. Other programs' lines in .env are theirs."""
+        if isinstance(dotenv_settings, DotEnvSettingsSource):
+            own = str(cls.model_config["env_prefix"]).lower()
+            lines = dotenv_settings.env_vars.items()
+            dotenv_settings.env_vars = {name: value for name, value in lines if name.lower().startswith(own)}
         return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)
 
     @property
