@@ -51,6 +51,7 @@ const DEGRADED: Record<string, () => string> = {
   "pbx-connecting": () => t("The phone system is being connected."),
   "pbx-not-running": () => t("The phone system stopped; it is being started again."),
   "flow-invalid": () => t("A call flow has an error; its last good version stays in force."),
+  "certificate-ends": () => t("The certificate of these pages ends soon, or its renewed files cannot be used."),
   "store-refuses": () => t("The database refuses to write; calls go on, nothing acknowledged is lost."),
 };
 
