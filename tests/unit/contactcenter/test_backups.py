@@ -206,6 +206,22 @@ def test_what_a_killed_server_left_in_its_log_is_kept_aside_too(source, target, 
     assert contents(target.database_file)["skills"] == contents(source.database_file)["skills"]
 
 
+def test_a_database_that_another_program_reads_is_not_taken_away_from_it(source, target, tmp_path):
+    """Its log cannot be folded in while somebody needs it, and must not be left beside the new file."""
+    file, _ = saved(source, tmp_path)
+    fill(target.database_file, rows=1)
+    with closing(sqlite3.connect(target.database_file, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM users").fetchall()
+        with closing(sqlite3.connect(target.database_file)) as writer:
+            writer.execute("INSERT INTO skills VALUES ('s', 'late', 'x')")
+            writer.commit()
+        before = contents(target.database_file)
+        assert code_of(backups.restore, target, file, said, replace=True) == "data-in-use"
+        assert contents(target.database_file) == before
+    assert [name for name in files_of(target.data) if "restor" in name] == []
+
+
 def test_a_database_beyond_repair_is_replaced_only_when_told(source, target, tmp_path):
     file, _ = saved(source, tmp_path)
     target.database_file.write_bytes(b"no database at all" * 500)
