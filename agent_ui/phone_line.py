@@ -17,10 +17,11 @@ from aiohttp import ClientWebSocketResponse, WSMsgType, web
 
 from contactcenter.agents.model import DeviceKind
 from contactcenter.agents.service import AgentService
-from contactcenter.core.errors import NotFound, RateLimited, Unavailable
+from contactcenter.core.errors import Forbidden, NotFound, RateLimited, Unauthenticated, Unavailable
 from contactcenter.core.ids import AgentId
-from contactcenter.core.permissions import Right
+from contactcenter.core.permissions import Right, require
 from contactcenter.core.tasks import TaskSupervisor
+from contactcenter.core.web.access import identify_anew
 from contactcenter.core.web.routes import Call, Routes
 
 log = structlog.get_logger(__name__)
@@ -30,6 +31,7 @@ MAX_FRAME: Final = 64 * 1024
 MAX_LINES: Final = 3  # of one agent: a page that is loaded again may come before its former line is gone
 CONNECT_TIME: Final = 5.0
 CLOSE_TIME: Final = 2.0
+ASK_EVERY: Final = 60.0
 SIGNED_OUT: Final = 4401
 
 phone_routes = Routes()
@@ -86,13 +88,28 @@ class PhoneLines:
         )
         await page.prepare(request)
         self._lines[page] = credential
-        back = self._tasks.spawn("phone-line", _carry(pbx, page))
+        beside = [
+            self._tasks.spawn("phone-line", _carry(pbx, page)),
+            self._tasks.spawn("phone-line-identity", _keep_identity(request, page)),
+        ]
         try:
             await _carry(page, pbx)
         finally:
             del self._lines[page]
-            back.cancel()
+            for task in beside:
+                task.cancel()
         return page
+
+
+async def _keep_identity(request: web.Request, page: web.WebSocketResponse) -> None:
+    """Ask now and then who holds the line: an end nobody told of, and a right that is gone, take effect."""
+    while True:
+        await asyncio.sleep(ASK_EVERY)
+        try:
+            require((await identify_anew(request)).principal, Right.DESK)
+        except (Forbidden, Unauthenticated):
+            await page.close(code=SIGNED_OUT, message=b"signed-out")
+            return
 
 
 async def _carry(source: Wire, sink: Wire) -> None:

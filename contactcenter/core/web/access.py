@@ -94,6 +94,14 @@ async def identify(request: web.Request) -> Identity | None:
     return identity
 
 
+async def identify_anew(request: web.Request) -> Identity:
+    """Ask again who holds what was shown at the handshake. Raises Unauthenticated when it is over."""
+    identity = await _shown(request)
+    if identity is None:
+        raise Unauthenticated("session-over")
+    return identity
+
+
 async def _shown(request: web.Request) -> Identity | None:
     authenticator = request.app[AUTHENTICATOR]
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")

@@ -7,6 +7,7 @@ import pytest
 from aiohttp import WSServerHandshakeError, web
 from aiohttp.test_utils import TestClient, TestServer
 
+from agent_ui import phone_line
 from agent_ui.phone_line import MAX_FRAME, MAX_LINES, PhoneLines, phone_routes
 from contactcenter.agents.model import DeviceKind
 from contactcenter.core.tasks import TaskSupervisor
@@ -129,6 +130,18 @@ async def test_a_line_ends_with_its_session_and_no_other(desk, pbx):
     await second.send_str("x")
     assert await second.receive_str(timeout=5) == "X"
     await until(lambda: pbx.open == 1)
+
+
+async def test_an_end_nobody_told_of_ends_the_line_too(desk, pbx, monkeypatch):
+    monkeypatch.setattr(phone_line, "ASK_EVERY", 0.05)
+    wire = await line(desk)
+    await asyncio.sleep(0.2)
+    await wire.send_str("x")
+    assert await wire.receive_str(timeout=5) == "X", "asked several times, and still he"
+    desk.clock.advance(400 * 86400)
+    assert (await wire.receive(timeout=5)).data == 4401
+    await wire.close()
+    await until(lambda: pbx.open == 0)
 
 
 async def test_too_long_a_frame_ends_the_line(desk, pbx):

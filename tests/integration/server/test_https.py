@@ -7,10 +7,13 @@ import ssl
 import aiohttp
 import pytest
 
+from contactcenter.agents.model import DeviceMode
 from tests.integration.server.conftest import command
 from tests.rig.browser import browser  # noqa: F401 - a fixture
 from tests.rig.certificates import make_certificate, make_key
+from tests.rig.scenarios import Leaves
 from tests.rig.server import PASSWORD, AgentSeed, running_server
+from tests.rig.sipp import Caller
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -34,14 +37,14 @@ async def test_pages_socket_and_phone_by_one_certificate(tmp_path, browser):  # 
     key = make_key(tmp_path)
     certificate = make_certificate(tmp_path, key)
     options = ["--tls", f"{certificate},{key}"]
-    async with running_server(agents=[AgentSeed("ines", "1001")], options=options) as server:
+    async with running_server(agents=[AgentSeed("ines", "1001", mode=DeviceMode.AUTO)], options=options) as server:
         trusting = ssl.create_default_context(cafile=certificate)
         jar = aiohttp.CookieJar(unsafe=True)
         connector = aiohttp.TCPConnector(ssl=trusting)
         async with aiohttp.ClientSession(server.url, connector=connector, cookie_jar=jar) as client:
             await _signs_in(client, server.url)
             await _is_heard_by_the_pbx(client, server.url)
-        await _registers_a_browsers_phone(browser, server)
+        await _registers_a_browsers_phone(browser, server, tmp_path)
         await _shows_the_renewed_certificate(server, tmp_path, certificate, key)
         assert f"contactcenter is on https://127.0.0.1:{server.port}" in server.log()
 
@@ -67,8 +70,8 @@ async def _is_heard_by_the_pbx(client, url):
         assert "CSeq: 1 REGISTER" in answer
 
 
-async def _registers_a_browsers_phone(browser, server):  # noqa: F811
-    context = await browser.new_context(base_url=server.url, ignore_https_errors=True)
+async def _registers_a_browsers_phone(browser, server, folder):  # noqa: F811
+    context = await browser.new_context(base_url=server.url, ignore_https_errors=True, permissions=["microphone"])
     try:
         page = await context.new_page()
         await page.goto("/login")
@@ -80,8 +83,18 @@ async def _registers_a_browsers_phone(browser, server):  # noqa: F811
         await server.kill()  # Asterisk goes on; the line ends with the server, and the phone registers anew
         await server.start()
         assert await _contact(server, registered) != registered
+        await _is_called(server, folder)
     finally:
         await context.close()
+
+
+async def _is_called(server, folder):
+    """A customer is connected to the page's phone, which answers by itself."""
+    await server.ready("ines")
+    async with server.customers(folder / "callers", [Caller("+4930901820", "2000")], leaves=Leaves(after=2)):
+        async with asyncio.timeout(30):
+            while [one["outcome"] for one in await server.interactions()] != ["answered"]:
+                await asyncio.sleep(0.3)
 
 
 async def _contact(server, former=""):
