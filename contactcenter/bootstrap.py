@@ -24,7 +24,6 @@ from agent_ui.pages import DIST, Desk, error_page, page_routes
 from agent_ui.phone_line import PhoneLines, phone_routes
 from agent_ui.socket import SocketServer
 from contactcenter.agents import store as agents_store
-from contactcenter.agents.api import IceServer, PhoneSettings
 from contactcenter.agents.api import routes as agent_routes
 from contactcenter.agents.model import Device, DeviceKind, PresenceState
 from contactcenter.agents.service import AgentService
@@ -61,10 +60,11 @@ from contactcenter.interactions.ports import LegMode
 from contactcenter.interactions.recovery import Recovery
 from contactcenter.interactions.service import InteractionService
 from contactcenter.operation import Operation, operation_routes
+from contactcenter.phone_addresses import connect_sources, media_settings, phone_settings, websocket_from_here
 from contactcenter.queues.api import routes as queue_routes
 from contactcenter.queues.service import QueueService
 from contactcenter.reloading import Reloading
-from contactcenter.settings import PbxSettings, Settings, TurnOptions
+from contactcenter.settings import Settings
 from contactcenter.tickets.api import routes as ticket_routes
 from contactcenter.tickets.model import Ticket
 from contactcenter.tickets.service import TicketService
@@ -80,7 +80,7 @@ from cti.ami.client import AmiSettings
 from cti.cel import CelFile
 from cti.dialplan_names import AMI_EVENTS
 from cti.managed_pbx import ManagedPbx, Numbers, keep_numbers
-from cti.provision import EndpointKind, EndpointSettings, MediaSettings, TrunkSettings
+from cti.provision import EndpointKind, EndpointSettings, TrunkSettings
 from cti.telephony import AsteriskTelephony, PbxTelephony
 from ivr.prompts import PromptFiles, find_speaker, sounds_in
 from ivr.runner import FlowRunner
@@ -163,7 +163,7 @@ class ContactCenter:
         self.agi: AgiServer | None = None
         self.cel_file: Path | None = None
         self.certificate: Certificate | None = None
-        self.phone_lines = PhoneLines(self._pbx_websocket_from_here, tasks)
+        self.phone_lines = PhoneLines(lambda: websocket_from_here(settings.pbx, self._websocket_port), tasks)
         self._runner: web.AppRunner | None = None
         self._is_built = False
 
@@ -344,7 +344,7 @@ class ContactCenter:
         settings, base = self.base.settings, self.base
         services = Services()
         rooms, texts = self.rooms, Texts.load(LOCALES)
-        phones = PhoneSettings(*self._phone_address(), ice_servers(settings.pbx))
+        phones = phone_settings(settings, self._websocket_port)
         desk = Desk(rooms.agents, rooms.users, settings.site_id)
         sockets = SocketServer(self.hub, services, desk.settings, base.clock, base.tasks)
         for service in (
@@ -360,7 +360,7 @@ class ContactCenter:
             routes.include(part)
         web_settings = WebSettings(
             origins=settings.http.origins,
-            connect_sources=() if phones.websocket.startswith("/") else (phones.websocket,),
+            connect_sources=connect_sources(phones),
             trusted_proxies=frozenset(settings.http.trusted_proxies),
             secure_cookies=settings.http.secure_cookies or self.certificate is not None,
         )
@@ -396,23 +396,10 @@ class ContactCenter:
         self.base.tasks.keep("certificate", certificate.keep)
         return certificate
 
-    def _phone_address(self) -> tuple[str, str]:
-        """Return (SIP domain, WebSocket address) for browsers' phones; a secure page may open no plain WebSocket."""
-        settings = self.base.settings.pbx
-        return settings.sip_host, settings.websocket or ("/phone" if self.certificate else self._pbx_websocket())
-
-    def _pbx_websocket(self) -> str:
-        """Return where the PBX's own WebSocket is for browsers on machines that reach it."""
-        settings = self.base.settings.pbx
-        port = self.pbx.numbers.http_port if self.pbx else 8088
-        return f"ws://{settings.sip_host}:{port}/ws"
-
-    def _pbx_websocket_from_here(self) -> str:
-        settings = self.base.settings.pbx
-        if self.pbx is None:
-            return f"ws://{settings.mode.rpartition(':')[0]}:8088/ws"
-        host = "127.0.0.1" if settings.bind_address == "0.0.0.0" else settings.bind_address
-        return f"ws://{host}:{self.pbx.numbers.http_port}/ws"
+    @property
+    def _websocket_port(self) -> int | None:
+        """Our Asterisk's, if it is ours."""
+        return self.pbx.numbers.http_port if self.pbx else None
 
     async def _keep_day(self) -> None:
         """For ever: begin new figures when the day begins in the site's time zone."""
@@ -485,21 +472,6 @@ def managed_pbx(settings: Settings, numbers: Numbers) -> ManagedPbx:
     rtp = (pbx.rtp.first, pbx.rtp.last) if pbx.rtp else None
     addresses = (pbx.bind_address, pbx.external_address, media_settings(pbx), rtp)
     return ManagedPbx(settings.data, pbx.server_id, pbx.prefix, numbers, trunks, *addresses)
-
-
-def media_settings(pbx: PbxSettings) -> MediaSettings:
-    """Return what the PBX is told of sound's way."""
-    turn = pbx.turn or TurnOptions(server="")
-    return MediaSettings(pbx.local_networks, pbx.stun, turn.server, turn.username, turn.password.get_secret_value())
-
-
-def ice_servers(pbx: PbxSettings) -> tuple[IceServer, ...]:
-    """Return what browsers' phones are told of STUN and TURN."""
-    found = [IceServer((f"stun:{pbx.stun}",))] if pbx.stun else []
-    if pbx.turn is not None:
-        urls = tuple(f"turn:{pbx.turn.server}?transport={one}" for one in ("udp", "tcp"))
-        found.append(IceServer(urls, pbx.turn.username, pbx.turn.password.get_secret_value()))
-    return tuple(found)
 
 
 def endpoint_settings(devices: Iterable[Device]) -> list[EndpointSettings]:

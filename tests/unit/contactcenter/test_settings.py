@@ -3,7 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from contactcenter.bootstrap import ice_servers, managed_pbx
+from contactcenter.bootstrap import managed_pbx
+from contactcenter.phone_addresses import ice_servers, phone_settings, websocket_from_here
 from contactcenter.settings import HttpSettings, PbxSettings, Settings
 from cti.managed_pbx import keep_numbers
 
@@ -91,3 +92,27 @@ def test_a_secure_page_and_a_plain_phone_do_not_go_together(tmp_path):
     http = HttpSettings.model_validate({"tls_certificate": "c.pem", "tls_key": "k.pem"})
     with pytest.raises(ValidationError, match="wss"):
         Settings(data=tmp_path, http=http, pbx=PbxSettings(websocket="ws://192.0.2.1:8088/ws"))
+
+
+@pytest.mark.parametrize(
+    "http, pbx, own_port, browsers, ours",
+    [
+        ({}, {}, 8099, "ws://127.0.0.1:8099/ws", "ws://127.0.0.1:8099/ws"),
+        (
+            {},
+            {"bind_address": "0.0.0.0", "sip_host": "pbx.lan"},
+            8099,
+            "ws://pbx.lan:8099/ws",
+            "ws://127.0.0.1:8099/ws",
+        ),
+        ({}, {"bind_address": "10.0.0.5"}, 8099, "ws://127.0.0.1:8099/ws", "ws://10.0.0.5:8099/ws"),
+        ({}, {"mode": "192.0.2.1:5038"}, None, "ws://127.0.0.1:8088/ws", "ws://192.0.2.1:8088/ws"),
+        ({"tls_certificate": "c", "tls_key": "k"}, {}, 8099, "/phone", "ws://127.0.0.1:8099/ws"),
+        ({}, {"websocket": "/phone"}, 8099, "/phone", "ws://127.0.0.1:8099/ws"),
+        ({"secure_cookies": True}, {"websocket": "wss://a/ws"}, 8099, "wss://a/ws", "ws://127.0.0.1:8099/ws"),
+    ],
+)
+def test_where_browsers_phones_connect_and_how_we_reach_the_pbx(tmp_path, http, pbx, own_port, browsers, ours):
+    given = Settings(data=tmp_path, http=HttpSettings.model_validate(http), pbx=PbxSettings.model_validate(pbx))
+    assert phone_settings(given, own_port).websocket == browsers
+    assert websocket_from_here(given.pbx, own_port) == ours
