@@ -22,6 +22,7 @@ from aiohttp import web
 from agent_ui.hub import Hub
 from agent_ui.pages import DIST, Desk, error_page, page_routes
 from agent_ui.phone_line import PhoneLines, phone_routes
+from agent_ui.projections.live import checks_slot
 from agent_ui.socket import SocketServer
 from contactcenter.agents import store as agents_store
 from contactcenter.agents.api import routes as agent_routes
@@ -48,6 +49,7 @@ from contactcenter.flow_files import FlowFiles
 from contactcenter.interactions import store as interactions_store
 from contactcenter.interactions.api import routes as interaction_routes
 from contactcenter.interactions.assignments import Assignments
+from contactcenter.interactions.auditor import Auditor
 from contactcenter.interactions.callers import Callers
 from contactcenter.interactions.figures import DayFigures
 from contactcenter.interactions.live import Picture
@@ -95,6 +97,11 @@ HERE = Path(__file__).resolve().parent
 FLOWS = HERE.parent / "config" / "flows"
 LOCALES = HERE / "locales"
 SWITCH_INTERVAL = 0.0005  # seconds: the writer's thread must not hold up the loop (measured: it shortens the tails)
+RECOVERED = {
+    "adopted": "found going on after a gap",
+    "closed": "found over after a gap",
+    "missed": "come and gone while nobody of ours was there",
+}
 
 
 @dataclass(slots=True)
@@ -188,7 +195,7 @@ class ContactCenter:
         self.router = Router(Engine(base.ids.new), base.clock, loop, self._on_decision)
         self.assignments.router, self.assignments.telephony = self.router, self.telephony
         self.rooms.presence.router, self.rooms.presence.assignments = self.router, self.assignments
-        self.recovery = Recovery(self.assignments, base.clock)
+        self.recovery = Recovery(self.assignments, base.database, base.tasks)
         callers = Callers(
             base.database, self.rooms.customers, self.assignments, base.tasks, self._tickets_for_card, base.clock
         )
@@ -200,6 +207,15 @@ class ContactCenter:
         self.hub = Hub(self.picture, self.figures, base.clock, base.ids, self.operation.degraded)
         self._build_reloading()
         base.publisher.subscribe(self._on_event)
+        self.auditor = Auditor(
+            self.assignments, self.recovery, self.router.engine, base.database, base.publisher, base.clock
+        )
+        self.hub.checks = self._checks
+        self.operation.show("audit_findings", "Findings two audits in a row made", lambda: self.auditor.confirmed)
+        for name, text in RECOVERED.items():
+            self.operation.show(
+                f"recovery_{name}", f"Calls since the start: {text}", partial(getattr, self.recovery, name)
+            )
         self._is_built = True
 
     def _build_reloading(self) -> None:
@@ -220,6 +236,9 @@ class ContactCenter:
     def _explain(self, interaction_id: InteractionId) -> dict[str, Any]:
         return explain_waiting(self.router.engine, interaction_id, self.base.clock.timestamp())
 
+    def _checks(self) -> dict[str, Any]:
+        return checks_slot(self.auditor.audited_at, self.auditor.last)
+
     def _tickets_for_card(
         self, person_id: PersonId | None, interaction_id: InteractionId
     ) -> tuple[Query[list[dict[str, Any]]], Query[list[dict[str, Any]]]]:
@@ -231,7 +250,7 @@ class ContactCenter:
         base = self.base
         await self.reloading.apply()
         await self._load_figures()
-        items = await base.database.read(lambda c: self.recovery.load(c, [self.server_id]))
+        items = await base.database.read(lambda c: self.recovery.load(c))
         self.recovery.take_up(items)
 
     async def _load_figures(self) -> None:
@@ -275,8 +294,11 @@ class ContactCenter:
             await self._start_agi(settings.pbx.agi_host, settings.pbx.agi_port)
             ami = AmiSettings(host, int(port), settings.pbx.ami_user, settings.pbx.ami_secret.get_secret_value())
             self.cel_file = settings.pbx.cel_file
-        cel = CelFile(self.cel_file)
+        cel = CelFile(self.cel_file, self.server_id)
         server = PbxTelephony(self.server_id, base.clock, base.tasks, self.assignments.on_fact, cel.news, base.ids.new)
+        heard = await base.database.read(lambda c: interactions_store.heard_until(c, self.server_id))
+        if heard is not None:
+            server.resume(*heard)
         self.telephony.add(server)
         self.client = AmiClient(
             ami,
@@ -349,7 +371,7 @@ class ContactCenter:
         sockets = SocketServer(self.hub, services, desk.settings, base.clock, base.tasks)
         for service in (
             rooms.agents, rooms.queues, rooms.customers, rooms.users, rooms.tickets,
-            self.interactions, self.operation, phones, self.phone_lines, sockets, self.hub, texts,
+            self.interactions, self.operation, self.auditor, phones, self.phone_lines, sockets, self.hub, texts,
         ):  # fmt: skip
             services.add(service)
         routes = Routes()
@@ -377,6 +399,7 @@ class ContactCenter:
         base.tasks.keep("hub-live", self.hub.keep_live)
         base.tasks.keep("hub-waiting", self.hub.keep_waiting)
         base.tasks.keep("day", self._keep_day)
+        base.tasks.keep("audit", self.auditor.keep)
         base.tasks.keep("reload", self.reloading.keep)
         base.tasks.keep("flow-files", lambda: self.flow_files.watch(self.reloading.ask))
 
