@@ -16,6 +16,8 @@ from sqlalchemy import Connection
 from contactcenter.core.database import open_engine
 from contactcenter.core.errors import Conflict, Unavailable
 
+PATIENCE: Final = 5.0
+"""Seconds another program may take to end what it is in the midst of."""
 _COMPANIONS: Final = ("-wal", "-shm", "-journal")
 _BEYOND_REPAIR: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
@@ -47,7 +49,7 @@ def seal(path: Path) -> None:
     ``store-unavailable``.
     """
     try:
-        with closing(sqlite3.connect(path, timeout=5.0, isolation_level=None)) as connection:
+        with closing(sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)) as connection:
             is_busy = bool(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & 0xFF in _BEYOND_REPAIR:

@@ -206,8 +206,9 @@ def test_what_a_killed_server_left_in_its_log_is_kept_aside_too(source, target, 
     assert contents(target.database_file)["skills"] == contents(source.database_file)["skills"]
 
 
-def test_a_database_that_another_program_reads_is_not_taken_away_from_it(source, target, tmp_path):
+def test_a_database_that_another_program_reads_is_not_taken_away_from_it(source, target, tmp_path, monkeypatch):
     """Its log cannot be folded in while somebody needs it, and must not be left beside the new file."""
+    monkeypatch.setattr(database_file, "PATIENCE", 0.1)
     file, _ = saved(source, tmp_path)
     fill(target.database_file, rows=1)
     with closing(sqlite3.connect(target.database_file, isolation_level=None)) as reader:
