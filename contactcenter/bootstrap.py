@@ -21,10 +21,10 @@ from aiohttp import web
 
 from agent_ui.hub import Hub
 from agent_ui.pages import DIST, Desk, error_page, page_routes
+from agent_ui.phone_line import PhoneLines, phone_routes
 from agent_ui.projections.live import checks_slot
 from agent_ui.socket import SocketServer
 from contactcenter.agents import store as agents_store
-from contactcenter.agents.api import PhoneSettings
 from contactcenter.agents.api import routes as agent_routes
 from contactcenter.agents.model import Device, DeviceKind, PresenceState
 from contactcenter.agents.service import AgentService
@@ -41,6 +41,7 @@ from contactcenter.core.texts import Texts, text_routes
 from contactcenter.core.web.access import Services, WebSettings
 from contactcenter.core.web.app import build_app
 from contactcenter.core.web.routes import Routes
+from contactcenter.core.web.tls import Certificate, CertificateFiles
 from contactcenter.customers.api import routes as customer_routes
 from contactcenter.customers.model import PersonChanged
 from contactcenter.customers.service import CustomerService
@@ -61,6 +62,7 @@ from contactcenter.interactions.ports import LegMode
 from contactcenter.interactions.recovery import Recovery
 from contactcenter.interactions.service import InteractionService
 from contactcenter.operation import Operation, operation_routes
+from contactcenter.phone_addresses import connect_sources, media_settings, phone_settings, websocket_from_here
 from contactcenter.queues.api import routes as queue_routes
 from contactcenter.queues.service import QueueService
 from contactcenter.reloading import Reloading
@@ -170,6 +172,8 @@ class ContactCenter:
         self.client: AmiClient | None = None
         self.agi: AgiServer | None = None
         self.cel_file: Path | None = None
+        self.certificate: Certificate | None = None
+        self.phone_lines = PhoneLines(lambda: websocket_from_here(settings.pbx, self._websocket_port), tasks)
         self._runner: web.AppRunner | None = None
         self._is_built = False
 
@@ -182,6 +186,7 @@ class ContactCenter:
         require_current(database.engine)
         await database.open()
         self._build()
+        self.certificate = self._certificate()
         await self._load()
         await self._start_pbx()
         await self._serve()
@@ -390,31 +395,34 @@ class ContactCenter:
         settings, base = self.base.settings, self.base
         services = Services()
         rooms, texts = self.rooms, Texts.load(LOCALES)
-        phones = PhoneSettings(*self._phone_address())
+        phones = phone_settings(settings, self._websocket_port)
         desk = Desk(rooms.agents, rooms.users, settings.site_id)
         sockets = SocketServer(self.hub, services, desk.settings, base.clock, base.tasks)
         for service in (
             rooms.agents, rooms.queues, rooms.customers, rooms.users, rooms.tickets,
-            self.interactions, self.operation, self.auditor, phones, sockets, self.hub, texts,
+            self.interactions, self.operation, self.auditor, phones, self.phone_lines, sockets, self.hub, texts,
         ):  # fmt: skip
             services.add(service)
         routes = Routes()
         for part in (
             user_routes, agent_routes, queue_routes, customer_routes, ticket_routes, interaction_routes,
-            operation_routes, page_routes, text_routes(texts),
+            operation_routes, page_routes, phone_routes, text_routes(texts),
         ):  # fmt: skip
             routes.include(part)
         web_settings = WebSettings(
             origins=settings.http.origins,
-            connect_sources=(phones.websocket,),
+            connect_sources=connect_sources(phones),
             trusted_proxies=frozenset(settings.http.trusted_proxies),
-            secure_cookies=settings.http.secure_cookies,
+            secure_cookies=settings.http.secure_cookies or self.certificate is not None,
         )
         self.app = build_app(routes, services, rooms.principals, base.ids, web_settings, error_page(texts))
         self._runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=2.0)
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, settings.http.host, settings.http.port, reuse_address=True).start()
+            context = self.certificate.context if self.certificate else None
+            await web.TCPSite(
+                self._runner, settings.http.host, settings.http.port, reuse_address=True, ssl_context=context
+            ).start()
         except OSError as error:
             raise Unavailable("http-port-unavailable", {"port": settings.http.port, "reason": str(error)}) from error
         base.tasks.keep("hub-live", self.hub.keep_live)
@@ -430,13 +438,20 @@ class ContactCenter:
         assert self._runner is not None
         return int(self._runner.addresses[0][1])
 
-    def _phone_address(self) -> tuple[str, str]:
-        """Return (SIP domain, WebSocket address) for browsers' phones."""
-        settings = self.base.settings.pbx
-        if settings.websocket:
-            return settings.sip_host, settings.websocket
-        port = self.pbx.numbers.http_port if self.pbx else 8088
-        return settings.sip_host, f"ws://{settings.sip_host}:{port}/ws"
+    def _certificate(self) -> Certificate | None:
+        """Prove the certificate before anything is promised; renewed files are taken while it is served."""
+        http = self.base.settings.http
+        if http.tls_certificate is None or http.tls_key is None:
+            return None
+        certificate = Certificate(CertificateFiles(http.tls_certificate, http.tls_key), self.base.clock)
+        self.operation.sources.append(certificate.degraded)
+        self.base.tasks.keep("certificate", certificate.keep)
+        return certificate
+
+    @property
+    def _websocket_port(self) -> int | None:
+        """Our Asterisk's, if it is ours."""
+        return self.pbx.numbers.http_port if self.pbx else None
 
     async def _keep_day(self) -> None:
         """For ever: begin new figures when the day begins in the site's time zone."""
@@ -453,9 +468,11 @@ class ContactCenter:
         self.reloading.on_event(event)
         if isinstance(event, SessionEnded):
             self.hub.close_credential(event.session_id)
+            self.phone_lines.close_credential(event.session_id)
             self.base.tasks.spawn("signed-out", self._signed_out(event.user_id))
         elif isinstance(event, TokenChanged) and event.change == "revoked":
             self.hub.close_credential(event.token_id)
+            self.phone_lines.close_credential(event.token_id)
         elif isinstance(event, PersonChanged) and event.change != "created":
             self.base.tasks.spawn("cards", self.interactions.refresh_cards_of(event.person_id))
 
@@ -505,7 +522,10 @@ def managed_pbx(settings: Settings, numbers: Numbers) -> ManagedPbx:
     """Return the Asterisk of the data folder as the settings want it; nothing is started."""
     pbx = settings.pbx
     trunks = [TrunkSettings(one.name, one.host, one.port, one.any_port) for one in pbx.trunks]
-    return ManagedPbx(settings.data, pbx.server_id, pbx.prefix, numbers, trunks, pbx.bind_address, pbx.external_address)
+    numbers = replace(numbers, sip_port=pbx.sip_port or numbers.sip_port, http_port=pbx.http_port or numbers.http_port)
+    rtp = (pbx.rtp.first, pbx.rtp.last) if pbx.rtp else None
+    addresses = (pbx.bind_address, pbx.external_address, media_settings(pbx), rtp)
+    return ManagedPbx(settings.data, pbx.server_id, pbx.prefix, numbers, trunks, *addresses)
 
 
 def simulated_cel_file(settings: Settings) -> Path:

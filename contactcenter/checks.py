@@ -13,9 +13,11 @@ from agent_ui.pages import DIST
 from contactcenter.agents import store as agents_store
 from contactcenter.agents.model import Device
 from contactcenter.bootstrap import FLOWS, ContactCenter, endpoint_settings, managed_pbx, simulated_cel_file
+from contactcenter.check_line import Line
 from contactcenter.core.errors import ContactCenterError
 from contactcenter.core.migrations import is_current
 from contactcenter.flow_files import known_names, problems_in_use
+from contactcenter.network_checks import network_lines
 from contactcenter.provisioning import foreign_pbx
 from contactcenter.settings import Settings
 from cti import check as pbx_check
@@ -28,20 +30,6 @@ from ivr.documents import Problem
 from ivr.loader import load_flows
 
 CONNECT_TIME = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One thing looked at."""
-
-    ok: bool
-    name: str
-    detail: str
-    remedy: str = ""
-
-    def __str__(self) -> str:
-        word = "ok   " if self.ok else "WRONG"
-        return f"{word} {self.name}: {self.detail}{f' -> {self.remedy}' if not self.ok and self.remedy else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +53,7 @@ async def run_checks(settings: Settings) -> list[str]:
         Line(stored.is_current, "database", path, "run `python -m contactcenter migrate`"),
         _flows(settings, stored),
         _pages(),
+        *network_lines(settings, len(stored.devices)),
     ]
     return [str(line) for line in [*lines, *await _pbx(center, stored)]]
 

@@ -1,4 +1,7 @@
-"""The command line: run, init, check, migrate, provision, user, token. Errors say what happened and what to do."""
+"""The command line: run, init, check, migrate, backup, restore, provision, user, token.
+
+Errors say what happened and what to do.
+"""
 
 import asyncio
 import json
@@ -16,6 +19,7 @@ import uvloop
 from pydantic import ValidationError
 
 from contactcenter.bootstrap import ContactCenter
+from contactcenter.core.archive import Manifest
 from contactcenter.core.errors import ContactCenterError
 from contactcenter.core.garbage import Collector
 from contactcenter.core.migrations import migrate as run_migrations
@@ -42,7 +46,14 @@ REMEDIES = {
     "ami-secret-missing": "choose a secret (16 to 64 letters and digits) and set CONTACTCENTER_PBX__AMI_SECRET",
     "data-in-use": "a server runs on this data folder: stop it first, or choose another folder with --data",
     "data-not-writable": "choose a folder that you may write to with --data",
+    "data-not-empty": "choose another folder with --data, or --replace: the present database is then kept beside it",
+    "tls-pair-needed": "name both files: --tls CERT,KEY",
+    "tls-unusable": "give the PEM files of a certificate that is valid now, with its chain, and its unencrypted key",
+    "backup-damaged": "take another backup; nothing was changed",
+    "backup-newer": "it was made by a newer program: install that one; nothing was changed",
+    "backup-file-exists": "a backup is never written over another: choose a new name",
 }
+_HTTP = ("port", "tls_certificate", "tls_key")
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of database, PBX and prompts.")]
 
 
@@ -74,9 +85,10 @@ def _settings(data: Path | None = None, **pbx_http: Any) -> Settings:
     given: dict[str, Any] = {"data": data} if data is not None else {}
     try:
         settings = Settings(**given)
-        port, mode = pbx_http.get("port"), pbx_http.get("mode")
-        if port is not None:
-            settings.http = type(settings.http).model_validate({**settings.http.model_dump(), "port": port})
+        mode = pbx_http.get("mode")
+        http = {name: pbx_http[name] for name in _HTTP if pbx_http.get(name) is not None}
+        if http:
+            settings.http = type(settings.http).model_validate({**settings.http.model_dump(), **http})
         if mode is not None:
             settings.pbx = type(settings.pbx).model_validate({**settings.pbx.model_dump(), "mode": mode})
     except ValidationError as error:
@@ -121,6 +133,7 @@ def run(
     data: Data = None,
     port: Annotated[int | None, typer.Option(help="HTTP port on 127.0.0.1.")] = None,
     pbx: Annotated[str | None, typer.Option(help="auto | asterisk | simulated | HOST:PORT")] = None,
+    tls: Annotated[str | None, typer.Option(help="CERT,KEY: PEM files; serve HTTPS with them.")] = None,
     traffic: Annotated[str, typer.Option(help="Demo customers: none | light | busy")] = "none",
     demo_data: Annotated[
         bool, typer.Option("--demo", help="First bring the tables up to date; fill an empty folder with demo data.")
@@ -131,11 +144,19 @@ def run(
     """Start the server."""
     from contactcenter import demo
 
-    settings = _settings(data, port=port, mode=pbx)
+    certificate, key = _pair(tls)
+    settings = _settings(data, port=port, mode=pbx, tls_certificate=certificate, tls_key=key)
     if traffic not in demo.LEVELS:
         raise ContactCenterError("traffic-unknown", {"traffic": traffic, "known": ", ".join(demo.LEVELS)})
     with DataLock(settings.data):
         _run_server(settings, traffic, demo_data=demo_data, smoke=smoke, started_at=started_at)
+
+
+def _pair(tls: str | None) -> tuple[str | None, str | None]:
+    certificate, comma, key = (tls or "").partition(",")
+    if tls is not None and not (certificate and comma and key):
+        raise ContactCenterError("tls-pair-needed", {"tls": tls})
+    return certificate or None, key or None
 
 
 def _run_server(settings: Settings, traffic: str, *, demo_data: bool, smoke: bool, started_at: float | None) -> None:
@@ -165,7 +186,10 @@ async def _serve(settings: Settings, traffic: str) -> None:
         await center.start()
         center.base.tasks.keep("garbage", Collector(lambda: not center.picture.interactions).keep)
         customers = await demo.start_traffic(center, traffic)
-        lines = [f"contactcenter is on http://{settings.http.host}:{center.port}", *demo.logins_told(settings)]
+        lines = [
+            f"contactcenter is on {settings.http.scheme}://{settings.http.host}:{center.port}",
+            *demo.logins_told(settings),
+        ]
         lines += demo.simulation_told(center)
         print("\n".join(lines), flush=True)
         await stopped.wait()
@@ -239,6 +263,44 @@ def provision(
 
     for line in _run(write(_settings(data), etc)):
         print(line)
+
+
+@app.command()
+def backup(
+    file: Annotated[
+        Path, typer.Argument(help="The file to write; it holds secrets and is readable by its owner only.")
+    ],
+    data: Data = None,
+) -> None:
+    """Write the database to one file; the server may run meanwhile."""
+    from contactcenter.backups import back_up
+
+    manifest = back_up(_settings(data), file, _say)
+    print(f"{file}: {_held(manifest)}")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that `backup` wrote.")],
+    data: Data = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Also when there is data; it is kept beside.")] = False,
+) -> None:
+    """Make the database what a backup holds; the server must not run. Everybody signs in anew."""
+    from contactcenter.backups import restore as put_back
+
+    settings = _settings(data)
+    manifest, aside = put_back(settings, file, _say, replace=replace)
+    print(f"{settings.database_file}: {_held(manifest)}, written {manifest.created_at}")
+    if aside is not None:
+        print(f"the former database is kept: {aside}")
+
+
+def _held(manifest: Manifest) -> str:
+    return f"{sum(table.rows for table in manifest.tables)} rows in {len(manifest.tables)} tables"
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 @users.command("add")

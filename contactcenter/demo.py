@@ -169,8 +169,9 @@ async def _one_call(center: ContactCenter, traffic: Traffic, began: float) -> di
     agent, *others = sorted(_desk_agents(center), key=lambda one: one.work != "idle")
     for other in others:
         await center.rooms.agents.set_presence(SYSTEM, other.agent_id, PresenceState.OFFLINE)
-    base = f"http://127.0.0.1:{center.port}"
-    async with aiohttp.ClientSession(base, cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:
+    base = f"{center.base.settings.http.scheme}://127.0.0.1:{center.port}"
+    ourselves = aiohttp.TCPConnector(ssl=False)  # a certificate names the address that people use
+    async with aiohttp.ClientSession(base, cookie_jar=aiohttp.CookieJar(unsafe=True), connector=ourselves) as browser:
         body = {"login": f"desk{agent.record.extension}", "password": DEMO_PASSWORD}
         async with browser.post("/api/v1/session", json=body) as answer:
             answer.raise_for_status()

@@ -1,13 +1,15 @@
 """Typed settings: environment (``CONTACTCENTER_PBX__SERVER_ID``) > .env > config/contactcenter.toml > defaults."""
 
-from ipaddress import IPv4Address
+import re
+from ipaddress import IPv4Address, IPv4Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
+    DotEnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -27,18 +29,60 @@ def _address(text: str) -> str:
 Address = Annotated[str, AfterValidator(_address)]
 
 
+def _network(text: str) -> str:
+    try:
+        return str(ip_network(text, strict=False))
+    except ValueError:
+        raise ValueError("an address or a network, for example 192.0.2.10 or 10.0.0.0/8") from None
+
+
+def _local_network(text: str) -> str:
+    try:
+        return str(IPv4Network(text, strict=False))
+    except ValueError:
+        raise ValueError("an IPv4 network, for example 10.0.0.0/8") from None
+
+
+Place = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?:[0-9]{1,5}$")]
+"""A host and a port."""
+_CREDENTIAL = r"^[A-Za-z0-9+/=_.:@-]{0,128}$"
+
+
+def _credential(secret: SecretStr) -> SecretStr:
+    """Asterisk's files know no quoting: what could end a value there is refused here, without being told."""
+    if not re.fullmatch(_CREDENTIAL, secret.get_secret_value()):
+        raise ValueError("up to 128 letters, digits and + / = _ . : @ -")
+    return secret
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
 class HttpSettings(_Part):
-    """Where pages and API are served; ``origins`` are further addresses of our own pages (behind a proxy)."""
+    """Where pages and API are served; ``origins`` are further addresses of our own pages (behind a proxy).
+
+    ``tls_certificate`` (with the chain behind it) and ``tls_key``: HTTPS without a proxy, from PEM files.
+    """
 
     host: str = "127.0.0.1"
     port: Port = 8080
     origins: tuple[str, ...] = ()
-    trusted_proxies: tuple[str, ...] = ()
+    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
     secure_cookies: bool = False
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+
+    @model_validator(mode="after")
+    def _whole_pair(self) -> "HttpSettings":
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key belong together")
+        return self
+
+    @property
+    def scheme(self) -> str:
+        """``https`` when we serve TLS ourselves."""
+        return "http" if self.tls_certificate is None else "https"
 
 
 class TrunkOptions(_Part):
@@ -50,6 +94,27 @@ class TrunkOptions(_Part):
     any_port: bool = False
 
 
+class RtpOptions(_Part):
+    """The UDP ports of sound, both included; a leg of a call takes two."""
+
+    first: Annotated[int, Field(ge=1024, le=65534)]
+    last: Annotated[int, Field(ge=1025, le=65535)]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "RtpOptions":
+        if self.last - self.first < 3:
+            raise ValueError("last must be at least 3 above first: a call takes four ports")
+        return self
+
+
+class TurnOptions(_Part):
+    """A server that relays sound for those whose network lets nothing else through; it must listen on UDP and TCP."""
+
+    server: Place | Literal[""]
+    username: Annotated[str, Field(pattern=_CREDENTIAL)] = ""
+    password: Annotated[SecretStr, AfterValidator(_credential)] = SecretStr("")
+
+
 class PbxSettings(_Part):
     """The telephone exchange.
 
@@ -58,7 +123,10 @@ class PbxSettings(_Part):
     ``prefix`` is where ours is unpacked.
     ``bind_address`` is where ours hears phones and trunks (0.0.0.0: everywhere), its AMI stays on 127.0.0.1;
     ``external_address`` is what it tells phones and trunks beyond an address translation.
-    ``websocket`` is the address browsers' phones use when it is not this machine's.
+    ``websocket`` is the address browsers' phones use: ``wss://...`` of a proxy, ``/phone`` for a line through this
+    server; '' is the PBX's own, or ``/phone`` when we serve HTTPS. ``sip_port`` and ``http_port`` (its WebSocket's) of
+    ours: 0 chooses once for each data folder, and so does ``rtp`` None. ``local_networks`` are not told the external
+    address. ``stun`` and ``turn`` are told to ours and to browsers' phones.
     """
 
     mode: str = "auto"
@@ -68,8 +136,16 @@ class PbxSettings(_Part):
     ami_secret: SecretStr = SecretStr("")
     agi_host: str = "127.0.0.1"
     agi_port: Port = 4573
-    websocket: str = ""
+    websocket: Annotated[
+        str, Field(pattern=r"^(/phone|wss?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?)?$")
+    ] = ""
     cel_file: Path | None = None
+    sip_port: Port = 0
+    http_port: Port = 0
+    rtp: RtpOptions | None = None
+    stun: Place | Literal[""] = ""
+    turn: TurnOptions | None = None
+    local_networks: tuple[Annotated[str, AfterValidator(_local_network)], ...] = ()
     external_address: Address | None = None
     bind_address: Address = "127.0.0.1"
     sip_host: str = "127.0.0.1"
@@ -114,6 +190,12 @@ class Settings(BaseSettings):
             raise ValueError(f"no time zone of this machine is called {timezone!r}; try Europe/Berlin or UTC") from None
         return timezone
 
+    @model_validator(mode="after")
+    def _no_plain_phone_on_a_secure_page(self) -> "Settings":
+        if self.http.scheme == "https" and self.pbx.websocket.startswith("ws:"):
+            raise ValueError("pbx.websocket: a page served by HTTPS may open no ws:// address; use wss:// or /phone")
+        return self
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -123,7 +205,11 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Order the sources: arguments > environment > .env > TOML."""
+        """Order the sources: arguments > environment > .env > TOML. Other programs' lines in .env are theirs."""
+        if isinstance(dotenv_settings, DotEnvSettingsSource):
+            own = str(cls.model_config["env_prefix"]).lower()
+            lines = dotenv_settings.env_vars.items()
+            dotenv_settings.env_vars = {name: value for name, value in lines if name.lower().startswith(own)}
         return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)
 
     @property

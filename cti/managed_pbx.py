@@ -18,7 +18,7 @@ from contactcenter.core.errors import ContactCenterError
 from contactcenter.core.tasks import TaskSupervisor
 from cti.installation import Installation, find_or_install
 from cti.pbx_process import PbxProcess, free_ports
-from cti.provision import EndpointSettings, PbxSettings, RunFolder, TrunkSettings, write_run_folder
+from cti.provision import EndpointSettings, MediaSettings, PbxSettings, RunFolder, TrunkSettings, write_run_folder
 
 log = structlog.get_logger(__name__)
 
@@ -89,9 +89,15 @@ def pbx_settings(
     trunks: Sequence[TrunkSettings] = (),
     bind_address: str = "127.0.0.1",
     external_address: str | None = None,
+    media: MediaSettings = MediaSettings(),
+    rtp: tuple[int, int] | None = None,
 ) -> PbxSettings:
-    """Return the settings of our Asterisk without phones, with a trunk for the demo's customers beside ``trunks``."""
+    """Return the settings of our Asterisk without phones, with a trunk for the demo's customers beside ``trunks``.
+
+    ``rtp``: first and last port of sound; None takes the range chosen for this data folder.
+    """
     data = data.resolve()
+    rtp_start, rtp_end = rtp or (numbers.rtp_start, numbers.rtp_start + 999)
     return PbxSettings(
         server_id=server_id,
         ami_port=numbers.ami_port,
@@ -100,10 +106,11 @@ def pbx_settings(
         http_port=numbers.http_port,
         agi_port=numbers.agi_port,
         recordings_dir=data / "recordings",
-        rtp_start=numbers.rtp_start,
-        rtp_end=numbers.rtp_start + 999,
+        rtp_start=rtp_start,
+        rtp_end=rtp_end,
         bind_address=bind_address,
         external_address=external_address,
+        media=media,
         trunks=(TrunkSettings(DEMO_TRUNK, "127.0.0.1", numbers.demo_sip_port), *trunks),
     )
 
@@ -120,11 +127,13 @@ class ManagedPbx:
         trunks: Sequence[TrunkSettings] = (),
         bind_address: str = "127.0.0.1",
         external_address: str | None = None,
+        media: MediaSettings = MediaSettings(),
+        rtp: tuple[int, int] | None = None,
     ) -> None:
         self.numbers = numbers
         self._data = data.resolve()
         self._prefix = (prefix or self._data / "pbx" / "asterisk").resolve()
-        self.settings = pbx_settings(data, server_id, numbers, trunks, bind_address, external_address)
+        self.settings = pbx_settings(data, server_id, numbers, trunks, bind_address, external_address, media, rtp)
         self.installation: Installation | None = None
         self.process: PbxProcess | None = None
         self.restarts = 0

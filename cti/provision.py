@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -35,6 +35,9 @@ _NAME = re.compile(r"[a-z0-9_-]{1,40}")
 _SECRET = re.compile(r"[A-Za-z0-9]{16,64}")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _ADDRESS = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}")
+_NETWORK = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}/\d{1,2}")
+_PLACE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?:\d{1,5}")
+_CREDENTIAL = re.compile(r"[A-Za-z0-9+/=_.:@-]{1,128}")
 _SIP_URI = re.compile(r"sip:[a-z0-9_-]{1,40}@[A-Za-z0-9.-]{1,253}:\d{1,5}(?:;transport=(?:udp|tcp))?")
 _PATH = re.compile(r"/[A-Za-z0-9_./+-]{1,400}")
 
@@ -74,6 +77,17 @@ class TrunkSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MediaSettings:
+    """How sound finds its way: ``local_networks`` are not told the external address; STUN and TURN as ``host:port``."""
+
+    local_networks: Sequence[str] = ()
+    stun: str = ""
+    turn: str = ""
+    turn_username: str = ""
+    turn_password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class PbxSettings:
     """All that one Asterisk of ours, or our part of somebody's, is told. Paths are absolute.
 
@@ -98,6 +112,7 @@ class PbxSettings:
     endpoints: Sequence[EndpointSettings] = ()
     music_dir: Path | None = None
     external_address: str | None = None
+    media: MediaSettings = MediaSettings()
     fallback_round: int = 30
     fallback_rounds: int = 20
     ivr_guard: int = dialplan_names.AGI_SECONDS
@@ -225,6 +240,7 @@ _BY_HAND = (
     "manager.conf [general]: enabled=yes, timestampevents=yes",
     f"pjsip.conf [global]: endpoint_identifier_order={','.join(dialplan_names.IDENTIFIER_ORDER)}",
     "pjsip.conf: a transport of protocol ws for browser phones, and http.conf enabled",
+    "rtp.conf [general]: icesupport=yes; its ports, stunaddr, turnaddr as in pbx.rtp, pbx.stun, pbx.turn",
     "asterisk.conf [options]: systemname=<the server's id>, unique among your servers",
     "res_parking.conf, amd.conf, queues.conf, musiconhold.conf must exist: their modules decline to load without",
 )
@@ -248,8 +264,8 @@ _ENVIRONMENT = jinja2.Environment(
 
 def _values(settings: PbxSettings, installation: Installation) -> dict[str, object]:
     music_dir = settings.music_dir or installation.data_dir / "moh"
-    for field, path in (("modules_dir", installation.modules_dir), ("data_dir", installation.data_dir)):
-        _require_path(path, field)
+    for name, path in (("modules_dir", installation.modules_dir), ("data_dir", installation.data_dir)):
+        _require_path(path, name)
     return {
         "s": settings,
         "n": dialplan_names,
@@ -302,15 +318,29 @@ def _check_server(settings: PbxSettings, wrong: dict[str, str]) -> None:
     _match(_ADDRESS, settings.bind_address, "bind_address", wrong)
     if settings.external_address is not None:
         _match(_ADDRESS, settings.external_address, "external_address", wrong)
-    for field in ("ami_port", "sip_port", "http_port", "agi_port", "rtp_start", "rtp_end"):
-        _range(getattr(settings, field), 1, 65535, field, wrong)
+    for name in ("ami_port", "sip_port", "http_port", "agi_port", "rtp_start", "rtp_end"):
+        _range(getattr(settings, name), 1, 65535, name, wrong)
     _range(settings.rtp_end - settings.rtp_start, 1, 65535, "rtp_end", wrong)
+    _check_media(settings.media, wrong)
     _range(settings.fallback_round, 1, 3600, "fallback_round", wrong)
     _range(settings.fallback_rounds, 0, 10000, "fallback_rounds", wrong)
     _range(settings.ivr_guard, 0, 3600, "ivr_guard", wrong)
     _match(_PATH, str(settings.recordings_dir), "recordings_dir", wrong)
     if settings.music_dir is not None:
         _match(_PATH, str(settings.music_dir), "music_dir", wrong)
+
+
+def _check_media(media: MediaSettings, wrong: dict[str, str]) -> None:
+    for number, network in enumerate(media.local_networks):
+        _match(_NETWORK, network, f"media.local_networks.{number}", wrong)
+    for name, pattern in (
+        ("stun", _PLACE),
+        ("turn", _PLACE),
+        ("turn_username", _CREDENTIAL),
+        ("turn_password", _CREDENTIAL),
+    ):
+        if value := getattr(media, name):
+            _match(pattern, value, f"media.{name}", wrong)
 
 
 def _check_endpoint(endpoint: EndpointSettings, field: str, wrong: dict[str, str]) -> None:

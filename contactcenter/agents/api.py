@@ -1,6 +1,6 @@
 """REST resources of agents, skills, teams, presence, and the browser phone's account."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -44,15 +44,24 @@ Skills = Annotated[dict[Id, Level], Field(max_length=200)]
 
 
 @dataclass(frozen=True, slots=True)
+class IceServer:
+    """A STUN or TURN server as browsers want it (W3C WebRTC, RTCIceServer)."""
+
+    urls: tuple[str, ...]
+    username: str = ""
+    credential: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class PhoneSettings:
     """Where browser phones connect; added to the services by bootstrap.
 
-    ``host`` is the SIP domain, ``websocket`` the PBX's address (``ws://127.0.0.1:8088/ws``).
+    ``host`` is the SIP domain, ``websocket`` the PBX's address (``ws://127.0.0.1:8088/ws``), or a path of ours.
     """
 
     host: str
     websocket: str
-    ice_servers: tuple[str, ...] = ()
+    ice_servers: tuple[IceServer, ...] = ()
 
 
 class DeviceOut(Out):
@@ -176,6 +185,14 @@ class ReasonIn(Body):
     is_active: bool = True
 
 
+class IceServerOut(Out):
+    """A STUN or TURN server; both credentials are '' for STUN."""
+
+    urls: list[str]
+    username: str
+    credential: str
+
+
 class PhoneOut(Out):
     """What the agent's own page needs to register as his phone."""
 
@@ -183,7 +200,7 @@ class PhoneOut(Out):
     username: str
     password: str
     websocket: str
-    ice_servers: list[str]
+    ice_servers: list[IceServerOut]
 
 
 @routes.get("/api/v1/agents", right=Right.AGENTS_READ, query=PageQuery, returns=AgentPage, tag="agents")
@@ -243,7 +260,10 @@ async def get_phone(call: Call[None]) -> PhoneOut:
         username=agent.device.endpoint,
         password=agent.device.secret,
         websocket=settings.websocket,
-        ice_servers=list(settings.ice_servers),
+        ice_servers=[
+            IceServerOut(urls=list(one.urls), username=one.username, credential=one.credential)
+            for one in settings.ice_servers
+        ],
     )
 
 

@@ -116,8 +116,8 @@ class SqliteDatabase:
         self._closing = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self._engine = _engine(path, readonly=False)
-        self._read_engine = _engine(path, readonly=True)
+        self._engine = open_engine(path, readonly=False)
+        self._read_engine = open_engine(path, readonly=True)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._reading: dict[int, Connection] = {}  # by thread
         self._here: Connection | None = None  # for look-ups in the event loop
@@ -225,7 +225,7 @@ class SqliteDatabase:
         began = loop.time()
         try:
             if self._here is None:
-                self._here = _engine(self.path, readonly=True, busy_time=0.0).connect()
+                self._here = open_engine(self.path, readonly=True, busy_time=0.0).connect()
             answer = _asked(self._here, work)
         except (OperationalError, sqlite3.OperationalError) as error:
             if not _is_refusal(error):
@@ -416,8 +416,8 @@ def _row(site_id: SiteId, envelope: Envelope) -> tuple[Any, ...]:
     return (envelope.seq, site_id, at, fact.kind, fact.subject, envelope.actor, encode_data(fact))
 
 
-def _engine(path: Path, *, readonly: bool, busy_time: float = 10.0) -> Engine:
-    """``busy_time``: seconds a statement may wait for another program's lock."""
+def open_engine(path: Path, *, readonly: bool, busy_time: float = 10.0) -> Engine:
+    """Return an engine for the SQLite file; ``busy_time``: seconds a statement may wait for another program's lock."""
     engine = create_engine(
         f"sqlite:///{path}",
         pool_size=READERS if readonly else 1,

@@ -234,7 +234,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if '--tls' in self._options else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int:
@@ -305,7 +305,11 @@ class Server:
 
     def _anonymous(self) -> aiohttp.ClientSession:
         jar, timeout = aiohttp.CookieJar(unsafe=True), aiohttp.ClientTimeout(total=10)
-        return aiohttp.ClientSession(self.url, cookie_jar=jar, timeout=timeout, headers={"Origin": self.url})
+        any_certificate = aiohttp.TCPConnector(ssl=False)
+        headers = {"Origin": self.url}
+        return aiohttp.ClientSession(
+            self.url, cookie_jar=jar, timeout=timeout, headers=headers, connector=any_certificate
+        )
 
     async def get(self, path: str) -> aiohttp.ClientResponse:
         """GET without a session; the body is read."""

@@ -295,8 +295,10 @@ def in_here(number: int) -> Iterator[None]:
         mock.patch.object(bootstrap, "SqliteDatabase", InlineDatabase),
         mock.patch.object(bootstrap, "find_speaker", return_value=None),
         mock.patch.object(bootstrap, "Passwords", return_value=Passwords(FAST)),
-        mock.patch.object(bootstrap, "TimeOrderedIds", side_effect=lambda clock: seeded_ids(clock, chance.getrandbits(32))),
-        mock.patch.object(bootstrap, "random", SimpleNamespace(Random=lambda: random.Random(chance.getrandbits(32)))),
+        mock.patch.object(
+            bootstrap, "TimeOrderedIds", side_effect=lambda clock: seeded_ids(clock, chance.getrandbits(32))
+        ),
+        mock.patch.object(bootstrap, "random", SimpleNamespace(Random=lambda: random.Random(chance.random()))),
     ):
         yield
 

@@ -50,7 +50,7 @@ INJECTED = {"cti/ami/link.py": {"random"}}  # a random.Random comes in as an arg
 SQL = (
     *("contactcenter/*/store.py", "contactcenter/core/database.py", "contactcenter/core/events.py"),
     *("contactcenter/core/images.py", "contactcenter/core/prepared.py", "contactcenter/core/publisher.py"),
-    "contactcenter/core/sessions.py",
+    *("contactcenter/core/sessions.py", "contactcenter/core/backup.py", "contactcenter/core/database_file.py"),
     *("contactcenter/core/migrations/*",),
 )
 SQL_TYPES = {"Connection", "Row", "Table", "IntegrityError", "true"}  # what passes through, never a statement

@@ -17,7 +17,14 @@ export interface PhoneHandlers {
 }
 
 const NO_SERVER_WAIT = 60;
+/** Candidates of STUN and TURN that come later than this are not waited for: a call rings. */
+const SERVER_WAIT = 1000;
 const BUSY = 486;
+
+/** The address of a WebSocket; a path is one of our own pages' server. */
+function absolute(websocket: string): string {
+  return websocket.startsWith("/") ? `${location.origin.replace(/^http/, "ws")}${websocket}` : websocket;
+}
 
 /** One SIP session, ringing or up. */
 export class Call {
@@ -69,7 +76,7 @@ export class Phone {
 
   constructor(private readonly config: PhoneConfig, private readonly audio: HTMLAudioElement, private readonly on: PhoneHandlers) {
     this.agent = new UA({
-      sockets: [new WebSocketInterface(config.websocket)],
+      sockets: [new WebSocketInterface(absolute(config.websocket))],
       uri: config.uri,
       authorization_user: config.username,
       password: config.password,
@@ -121,7 +128,7 @@ export class Phone {
     this.call = call;
     session.on("peerconnection", ({ peerconnection }: { peerconnection: RTCPeerConnection }) => this.listen(peerconnection));
     session.on("icecandidate", ({ ready }: { ready: () => void }) => {
-      if (!this.config.ice_servers.length) window.setTimeout(ready, NO_SERVER_WAIT);
+      window.setTimeout(ready, this.config.ice_servers.length ? SERVER_WAIT : NO_SERVER_WAIT);
     });
     session.on("accepted", () => {
       call.up = true;

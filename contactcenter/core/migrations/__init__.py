@@ -17,17 +17,27 @@ from contactcenter.core.errors import Unavailable
 _FOLDER: Final = Path(__file__).parent
 
 
-def migrate(engine: Engine) -> None:
-    """Bring the database to the newest version, in one transaction. Idempotent."""
+def migrate(engine: Engine, revision: str = "head") -> None:
+    """Bring the database to a version, the newest unless told otherwise, in one transaction. Idempotent."""
     with engine.begin() as connection:
-        command.upgrade(_config(connection), "head")
+        command.upgrade(_config(connection), revision)
 
 
 def is_current(engine: Engine) -> bool:
     """Tell whether the database has the newest version."""
     newest = ScriptDirectory.from_config(_config()).get_current_head()
     with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == newest
+        return revision_of(connection) == newest
+
+
+def revision_of(connection: Connection) -> str | None:
+    """Return the version of the database's tables; None when it has none."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def is_known(revision: str) -> bool:
+    """Tell whether this program has the steps to a version."""
+    return any(step.revision == revision for step in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
 def require_current(engine: Engine) -> None:

@@ -7,6 +7,8 @@ so an unsafe method or a socket with a cookie must come from our own pages (Fetc
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
 from typing import Any, Final, Protocol, TypeVar, cast
 
 from aiohttp import web
@@ -26,8 +28,8 @@ class WebSettings:
     """How the server is reached.
 
     ``origins``: further addresses of our own pages, behind a TLS proxy for example ``https://desk.example``.
-    ``connect_sources``: what pages may connect to besides us (the PBX's WebSocket). ``trusted_proxies``: peers whose
-    X-Forwarded-For is believed.
+    ``connect_sources``: what pages may connect to besides us (the PBX's WebSocket). ``trusted_proxies``: peers
+    (addresses or networks) whose X-Forwarded-For, -Proto and -Host are believed.
     """
 
     origins: tuple[str, ...] = ()
@@ -92,6 +94,14 @@ async def identify(request: web.Request) -> Identity | None:
     return identity
 
 
+async def identify_anew(request: web.Request) -> Identity:
+    """Ask again who holds what was shown at the handshake. Raises Unauthenticated when it is over."""
+    identity = await _shown(request)
+    if identity is None:
+        raise Unauthenticated("session-over")
+    return identity
+
+
 async def _shown(request: web.Request) -> Identity | None:
     authenticator = request.app[AUTHENTICATOR]
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -130,8 +140,12 @@ def check_origin(request: web.Request, *, is_socket: bool = False) -> None:
 
 
 def _is_own(request: web.Request, origin: str) -> bool:
+    scheme, host = request.scheme, request.host
+    if _is_trusted(request):
+        scheme = _last(request, "X-Forwarded-Proto") or scheme
+        host = _last(request, "X-Forwarded-Host") or host
     try:
-        return URL(origin).origin() == URL(f"{request.scheme}://{request.host}").origin()
+        return URL(origin).origin() == URL(f"{scheme}://{host}").origin()
     except ValueError:
         return False
 
@@ -139,10 +153,28 @@ def _is_own(request: web.Request, origin: str) -> bool:
 def client_address(request: web.Request) -> str:
     """Return the caller's network address; a forwarded one only from a trusted proxy, and only the last hop."""
     peer = request.remote or ""
-    if peer in request.app[SETTINGS].trusted_proxies:
-        hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
-        return hops[-1][:64] if hops else peer
+    if _is_trusted(request):
+        return _last(request, "X-Forwarded-For")[:64] or peer
     return peer
+
+
+def _is_trusted(request: web.Request) -> bool:
+    trusted = request.app[SETTINGS].trusted_proxies
+    return bool(trusted) and _is_within(request.remote or "", trusted)
+
+
+@lru_cache(maxsize=256)
+def _is_within(peer: str, networks: frozenset[str]) -> bool:
+    try:
+        address = ip_address(peer)
+    except ValueError:
+        return False
+    return any(address in ip_network(one, strict=False) for one in networks)
+
+
+def _last(request: web.Request, header: str) -> str:
+    """Return what the proxy nearest to us wrote: whatever stands before it may come from anybody."""
+    return ",".join(request.headers.getall(header, ())).rpartition(",")[2].strip()
 
 
 def set_session_cookie(response: web.StreamResponse, settings: WebSettings, token: str, lifetime: float) -> None:

@@ -231,3 +231,23 @@ async def test_an_address_behind_a_proxy_counts_only_from_a_trusted_one(rooms):
             listed = (await Browser(client, token)("GET", "/api/v1/sessions", status=200)).data
             assert listed[0]["address"] == seen
         rooms.clock.advance(1)
+
+
+@pytest.mark.parametrize(
+    "trusted, headers, status",
+    [
+        ({"127.0.0.0/8"}, {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "desk.example"}, 200),
+        ({"127.0.0.0/8"}, {"X-Forwarded-Proto": "http, https", "X-Forwarded-Host": "evil, desk.example"}, 200),
+        ({"127.0.0.0/8"}, {"X-Forwarded-Proto": "https, http", "X-Forwarded-Host": "desk.example"}, 403),
+        ({"127.0.0.0/8"}, {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "desk.example, evil"}, 403),
+        ({"127.0.0.0/8"}, {"X-Forwarded-Proto": "https"}, 403),
+        ({"10.0.0.0/8"}, {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "desk.example"}, 403),
+        (set(), {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "desk.example"}, 403),
+    ],
+)
+async def test_our_address_behind_a_proxy_counts_only_from_a_trusted_one(rooms, trusted, headers, status):
+    await rooms.user("ines")
+    settings = WebSettings(trusted_proxies=frozenset(trusted))
+    async with TestClient(TestServer(rooms.app(settings))) as client:
+        sent = {"Origin": "https://desk.example", "Sec-Fetch-Site": None, **headers}
+        await sign_in(Browser(client), headers=sent, status=status)

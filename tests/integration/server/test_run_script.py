@@ -12,16 +12,17 @@ import pytest
 
 from tests.integration.server.conftest import command, processes_of
 from tests.rig.asterisk import PREFIX
+from tests.rig.certificates import make_certificate, make_key
 from tests.rig.ports import free_ports
 from tests.rig.server import ROOT
 
 LIMIT = 120.0
 
 
-def start(data, port, *options):
+def start(data, port, *options, folder=ROOT):
     env = {**os.environ, "ASTERISK_PREFIX": str(PREFIX)}
     command = [str(ROOT / "scripts/run"), "--data", str(data), "--port", str(port), *options]
-    return subprocess.Popen(command, env=env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, env=env, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 async def told(process, words):
@@ -131,3 +132,23 @@ async def test_unknown_options_are_told(data):
     assert process.returncode == 2
     assert "unknown option: --wings" in errors
     assert "usage:" in errors
+
+
+@pytest.mark.parametrize("given", [("--tls",), ("--tls", "only.pem"), ("--tls=,key.pem",), ("--tls", "c.pem,")])
+async def test_half_a_pair_of_files_is_told(data, given):
+    process = start(data, 0, *given)
+    _, errors = await asyncio.to_thread(process.communicate, None, 30)
+    assert process.returncode == 2
+    assert "--tls needs CERT,KEY" in errors
+
+
+@pytest.mark.timeout(200)
+async def test_https_with_files_named_from_where_one_stands(data, tmp_path):
+    if not (PREFIX / "asterisk").exists():
+        pytest.skip(f"no Asterisk under {PREFIX}")
+    make_certificate(tmp_path, make_key(tmp_path))
+    port = free_ports(1)
+    process = start(data, port, "--tls", "certificate.pem,key.pem", "--smoke", folder=tmp_path)
+    out, errors = await asyncio.to_thread(process.communicate, None, LIMIT)
+    assert (process.returncode, json.loads(out.splitlines()[-1])["ok"]) == (0, True), errors
+    assert processes_of(data) == []

@@ -8,7 +8,7 @@ from contactcenter.core.errors import Invalid
 from cti import dialplan_names as names
 from cti import provision
 from cti.installation import Installation
-from cti.provision import EndpointKind, EndpointSettings, PbxSettings, TrunkSettings
+from cti.provision import EndpointKind, EndpointSettings, MediaSettings, PbxSettings, TrunkSettings
 
 PREFIX = Path("/opt/a")
 INSTALLATION = Installation(PREFIX / "asterisk", "Asterisk 22", PREFIX, PREFIX / "mod", PREFIX / "data")
@@ -245,3 +245,34 @@ def test_users_files_are_left_alone(tmp_path: Path) -> None:
     assert all(name.startswith("contactcenter_") for name in written)
     assert "extensions.conf: add the line  #include contactcenter_extensions.conf" in instructions
     assert len([line for line in instructions if "#include contactcenter_" in line]) == len(written)
+
+
+MEDIA = MediaSettings(["10.0.0.0/8"], "stun.example:3478", "turn.example:3478", "desk", "a-secret-word")
+
+
+def test_media_settings_are_written_where_asterisk_reads_them() -> None:
+    told = files(media=MEDIA, external_address="192.0.2.10", bind_address="10.0.0.5", rtp_start=20000, rtp_end=20999)
+    (general,) = sections(told["rtp.conf"], "general")
+    assert general.split() == [
+        *("rtpstart=20000", "rtpend=20999", "icesupport=yes", "strictrtp=yes", "stunaddr=stun.example:3478"),
+        *("turnaddr=turn.example:3478", "turnusername=desk", "turnpassword=a-secret-word"),
+    ]
+    (candidates,) = sections(told["rtp.conf"], "ice_host_candidates")
+    assert candidates.strip() == "10.0.0.5 => 192.0.2.10,include_local_address"
+    for transport in ("transport-udp", "transport-tcp"):
+        (lines,) = sections(told["pjsip.conf"], transport)
+        assert "external_media_address=192.0.2.10\nlocal_net=10.0.0.0/8\n" in lines
+
+
+def test_what_is_not_set_is_not_written() -> None:
+    told = files(external_address="192.0.2.10", bind_address="0.0.0.0")
+    assert not re.search("stun|turn|ice_host", told["rtp.conf"])
+    assert "local_net" not in told["pjsip.conf"]
+
+
+@pytest.mark.parametrize("value", [one for one in BREAKS if one])
+@pytest.mark.parametrize("field", ["stun", "turn", "turn_username", "turn_password"])
+def test_media_fields(field: str, value: str) -> None:
+    with pytest.raises(Invalid) as error:
+        files(media=dataclasses.replace(MEDIA, **{field: value}))
+    assert error.value.fields == {f"media.{field}": "format"}

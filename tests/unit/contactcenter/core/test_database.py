@@ -229,7 +229,7 @@ async def test_a_file_that_cannot_be_opened_at_once_is_the_threads_business(data
     def refused(*given, **named):
         raise busy_error()
 
-    monkeypatch.setattr(database_module, "_engine", refused)
+    monkeypatch.setattr(database_module, "open_engine", refused)
     assert (await database.look_up(thread_of)).startswith("reader")
 
 

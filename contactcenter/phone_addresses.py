@@ -1,0 +1,51 @@
+"""What the PBX and browsers' phones are told of each other's addresses, out of the settings."""
+
+from typing import Final
+
+from contactcenter.agents.api import IceServer, PhoneSettings
+from contactcenter.settings import PbxSettings, Settings, TurnOptions
+from cti.provision import MediaSettings
+
+LINE: Final = "/phone"
+"""The path of ``agent_ui.phone_line``."""
+WEBSOCKET_PORT: Final = 8088
+"""Of an Asterisk that somebody else runs: its own default."""
+
+
+def phone_settings(settings: Settings, own_port: int | None) -> PhoneSettings:
+    """Return where browsers' phones connect; ``own_port``: our Asterisk's WebSocket, None when it is not ours.
+
+    A page served by HTTPS may open no plain WebSocket.
+    """
+    pbx = settings.pbx
+    own = f"ws://{pbx.sip_host}:{own_port or WEBSOCKET_PORT}/ws"
+    websocket = pbx.websocket or (LINE if settings.http.scheme == "https" else own)
+    return PhoneSettings(pbx.sip_host, websocket, ice_servers(pbx))
+
+
+def connect_sources(phones: PhoneSettings) -> tuple[str, ...]:
+    """Return what a page must be allowed to connect to besides ourselves."""
+    return () if phones.websocket.startswith("/") else (phones.websocket,)
+
+
+def websocket_from_here(pbx: PbxSettings, own_port: int | None) -> str:
+    """Return the PBX's WebSocket as this machine reaches it."""
+    if own_port is None:
+        return f"ws://{pbx.mode.rpartition(':')[0]}:{WEBSOCKET_PORT}/ws"
+    host = "127.0.0.1" if pbx.bind_address == "0.0.0.0" else pbx.bind_address
+    return f"ws://{host}:{own_port}/ws"
+
+
+def media_settings(pbx: PbxSettings) -> MediaSettings:
+    """Return what the PBX is told of sound's way."""
+    turn = pbx.turn or TurnOptions(server="")
+    return MediaSettings(pbx.local_networks, pbx.stun, turn.server, turn.username, turn.password.get_secret_value())
+
+
+def ice_servers(pbx: PbxSettings) -> tuple[IceServer, ...]:
+    """Return what browsers' phones are told of STUN and TURN."""
+    found = [IceServer((f"stun:{pbx.stun}",))] if pbx.stun else []
+    if pbx.turn is not None:
+        urls = tuple(f"turn:{pbx.turn.server}?transport={one}" for one in ("udp", "tcp"))
+        found.append(IceServer(urls, pbx.turn.username, pbx.turn.password.get_secret_value()))
+    return tuple(found)

@@ -1,0 +1,448 @@
+"""A backup holds every row there is; a restore leaves either all of it or everything as it was."""
+
+import asyncio
+import shutil
+import sqlite3
+import threading
+import tracemalloc
+import zipfile
+from contextlib import closing
+
+import msgspec
+import pytest
+from sqlalchemy import JSON, BigInteger, Boolean, Float, Integer, MetaData, insert, select, text
+from sqlalchemy.event import listen
+
+from contactcenter import backups
+from contactcenter.core import database_file, migrations
+from contactcenter.core.clock import ManualClock
+from contactcenter.core.database import SqliteDatabase, open_engine
+from contactcenter.core.errors import ContactCenterError
+from contactcenter.core.events import events_table
+from contactcenter.core.ids import SiteId
+from contactcenter.core.migrations import migrate
+from contactcenter.settings import Settings
+from contactcenter.users.model import SessionEnded
+from tests.rig.rooms import open_rooms
+
+ODD = 'line\r\nbreak \x00 \u2028 \U0001f600 ñ Ж "quoted" \'; DROP'
+
+
+def fill(path, rows=3):
+    """Rows in every table the migrations made: odd texts, great numbers, nulls where they may be."""
+    engine = open_engine(path, readonly=False)
+    migrate(engine)
+    found = MetaData()
+    found.reflect(engine)
+    with engine.begin() as connection:
+        for table in found.sorted_tables:
+            if table.name != "alembic_version":
+                connection.execute(insert(table), [row(table, number) for number in range(rows)])
+    engine.dispose()
+
+
+def row(table, number):
+    return {column.name: value(table, column, number) for column in table.columns}
+
+
+def value(table, column, number):
+    parents = [key.column for key in column.foreign_keys]
+    if parents:
+        return value(parents[0].table, parents[0], number)
+    if column.nullable and number == 0:
+        return None
+    if isinstance(column.type, JSON):
+        return {"a": [1, None, ODD], "b": {"c": 0.1}} if number else []
+    if isinstance(column.type, Boolean):
+        return bool(number % 2)
+    if isinstance(column.type, BigInteger):
+        return 1_767_600_000_123_456 + number
+    if isinstance(column.type, Integer):
+        return 2**31 - 1 - number
+    if isinstance(column.type, Float):
+        return 0.1 + number
+    return f"{table.name}-{column.name}-{number}-{ODD}"
+
+
+def contents(path):
+    """Every row of every table by the table's name."""
+    engine = open_engine(path, readonly=True)
+    found = MetaData()
+    found.reflect(engine)
+    with engine.connect() as connection:
+        tables = found.sorted_tables
+        got = {t.name: connection.execute(select(t).order_by(*t.primary_key.columns)).all() for t in tables}
+    engine.dispose()
+    return got
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    path = tmp_path_factory.mktemp("filled") / "filled.db"
+    fill(path)
+    database_file.seal(path)
+    return path
+
+
+@pytest.fixture
+def source(tmp_path, filled):
+    """A data folder with rows in every table."""
+    settings = Settings(data=tmp_path / "source")
+    settings.data.mkdir()
+    shutil.copy(filled, settings.database_file)
+    return settings
+
+
+@pytest.fixture
+def target(tmp_path):
+    """A data folder with nothing in it."""
+    settings = Settings(data=tmp_path / "target")
+    settings.data.mkdir()
+    return settings
+
+
+def said(line):
+    raise AssertionError(f"nothing this short is worth a word: {line}")
+
+
+def saved(settings, tmp_path, name="backup.zip"):
+    file = tmp_path / name
+    return file, backups.back_up(settings, file, said)
+
+
+def code_of(work, *arguments, **options):
+    with pytest.raises(ContactCenterError) as caught:
+        work(*arguments, **options)
+    return caught.value.code
+
+
+def files_of(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "server.lock"}
+
+
+def test_every_table_comes_back_equal(source, target, tmp_path):
+    file, manifest = saved(source, tmp_path)
+    assert file.stat().st_mode & 0o777 == 0o600
+    restored, aside = backups.restore(target, file, said, replace=False)
+    assert (restored, aside) == (manifest, None)
+    before, after = contents(source.database_file), contents(target.database_file)
+    assert len(before) > 25
+    assert all(before.values())
+    assert after.pop("sessions") == after.pop("journal") == []
+    assert after == {name: rows for name, rows in before.items() if name in after}
+    assert before.keys() - after.keys() == {"sessions", "journal"}
+    assert sorted(files_of(target.data)) == ["contactcenter.db"]
+
+
+def test_the_restored_database_is_sound_and_migrated(source, target, tmp_path):
+    backups.restore(target, saved(source, tmp_path)[0], said, replace=False)
+    with closing(sqlite3.connect(target.database_file)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    engine = open_engine(target.database_file, readonly=True)
+    assert migrations.is_current(engine)
+    engine.dispose()
+
+
+async def test_numbers_go_on_in_a_journal_of_another_epoch(tmp_path):
+    async with open_rooms(tmp_path) as rooms:
+        user = await rooms.user("ines", "agent")
+        epoch, seq = rooms.database.epoch, rooms.database.seq
+    settings = Settings(data=tmp_path / "new")
+    settings.data.mkdir()
+    file, clock = tmp_path / "b.zip", ManualClock()
+    old = Settings(data=tmp_path / "old")
+    old.data.mkdir()
+    shutil.copy(rooms.database.path, old.database_file)
+    backups.back_up(old, file, said)
+    backups.restore(settings, file, said, replace=False)
+    clock.advance(1)
+    database = SqliteDatabase(settings.database_file, clock, SiteId("main"))
+    await database.open()
+    try:
+        assert database.seq == seq > 0
+        assert database.epoch not in ("", epoch)
+        await database.write(lambda tx: tx.record(SessionEnded(user.user_id, "session", "signed-out")))
+        assert database.seq == seq + 1
+    finally:
+        await database.close()
+
+
+def test_data_is_never_written_over_unless_told_and_then_kept(source, target, tmp_path):
+    file, _ = saved(source, tmp_path)
+    fill(target.database_file, rows=1)
+    before = files_of(target.data)
+    assert code_of(backups.restore, target, file, said, replace=False) == "data-not-empty"
+    assert files_of(target.data) == before
+    old = contents(target.database_file)
+    _, aside = backups.restore(target, file, said, replace=True)
+    assert contents(aside) == old
+    assert contents(target.database_file)["users"] == contents(source.database_file)["users"]
+
+
+def test_an_empty_database_is_filled(source, target, tmp_path):
+    engine = open_engine(target.database_file, readonly=False)
+    migrate(engine)
+    engine.dispose()
+    _, aside = backups.restore(target, saved(source, tmp_path)[0], said, replace=False)
+    assert aside is None
+    assert contents(target.database_file)["users"]
+
+
+def test_what_a_killed_server_left_in_its_log_is_kept_aside_too(source, target, tmp_path):
+    """The write-ahead log of the former database must neither be lost nor be taken for the new one's."""
+    file, _ = saved(source, tmp_path)
+    engine = open_engine(tmp_path / "live.db", readonly=False)
+    migrate(engine)
+    with closing(sqlite3.connect(tmp_path / "live.db")) as connection:
+        connection.execute("PRAGMA wal_autocheckpoint=0")
+        connection.execute("INSERT INTO skills VALUES ('s', 'only-in-the-log', 'x')")
+        connection.commit()
+        for suffix in ("", "-wal"):
+            shutil.copy(tmp_path / f"live.db{suffix}", f"{target.database_file}{suffix}")
+    engine.dispose()
+    _, aside = backups.restore(target, file, said, replace=True)
+    assert contents(aside)["skills"] == [("s", "only-in-the-log", "x")]
+    assert contents(target.database_file)["skills"] == contents(source.database_file)["skills"]
+
+
+def test_a_database_that_another_program_reads_is_not_taken_away_from_it(source, target, tmp_path, monkeypatch):
+    """Its log cannot be folded in while somebody needs it, and must not be left beside the new file."""
+    monkeypatch.setattr(database_file, "PATIENCE", 0.1)
+    file, _ = saved(source, tmp_path)
+    fill(target.database_file, rows=1)
+    with closing(sqlite3.connect(target.database_file, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM users").fetchall()
+        with closing(sqlite3.connect(target.database_file)) as writer:
+            writer.execute("INSERT INTO skills VALUES ('s', 'late', 'x')")
+            writer.commit()
+        before = contents(target.database_file)
+        assert code_of(backups.restore, target, file, said, replace=True) == "data-in-use"
+        assert contents(target.database_file) == before
+    assert [name for name in files_of(target.data) if "restor" in name] == []
+
+
+def test_a_database_beyond_repair_is_replaced_only_when_told(source, target, tmp_path):
+    file, _ = saved(source, tmp_path)
+    target.database_file.write_bytes(b"no database at all" * 500)
+    assert code_of(backups.restore, target, file, said, replace=False) == "data-not-empty"
+    _, aside = backups.restore(target, file, said, replace=True)
+    assert aside.read_bytes().startswith(b"no database")
+    assert contents(target.database_file)["users"]
+
+
+# ------------------------------------------------------------------ files that are no good
+
+
+def rewritten(file, change):
+    """The archive with members changed: ``change`` maps name and bytes to bytes, or None to leave it out."""
+    with zipfile.ZipFile(file) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            changed = change(name, data)
+            if changed is not None:
+                archive.writestr(name, changed)
+
+
+def manifest_with(**changes):
+    def change(name, data):
+        return msgspec.json.encode({**msgspec.json.decode(data), **changes}) if name == "manifest.json" else data
+
+    return change
+
+
+def in_users(work):
+    return lambda name, data: work(data) if name == "tables/users.jsonl" else data
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda file: file.write_bytes(file.read_bytes()[:-30]),
+        lambda file: file.write_bytes(file.read_bytes()[: file.stat().st_size // 2]),
+        lambda file: file.write_bytes(b""),
+        lambda file: file.write_text("a text of somebody else"),
+        lambda file: zipfile.ZipFile(file, "w").close(),
+        lambda file: rewritten(file, lambda name, data: None if name == "manifest.json" else data),
+        lambda file: rewritten(file, manifest_with(product="other")),
+        lambda file: rewritten(file, manifest_with(tables=[])),
+        lambda file: rewritten(file, in_users(lambda data: None)),
+        lambda file: rewritten(file, in_users(lambda data: data[: data.index(b"\n") + 1])),
+        lambda file: rewritten(file, in_users(lambda data: data.replace(b"users-login-1", b"users-login-9"))),
+        lambda file: rewritten(file, in_users(lambda data: data.replace(b"[", b"[[", 1))),
+        lambda file: rewritten(file, in_users(lambda data: b"[]\n" * 3)),
+    ],
+    ids=[
+        "end-cut",
+        "half",
+        "nothing",
+        "foreign",
+        "empty-zip",
+        "no-manifest",
+        "other-product",
+        "no-tables",
+        "table-missing",
+        "row-missing",
+        "row-changed",
+        "no-json",
+        "no-columns",
+    ],
+)
+def test_a_file_that_is_no_good_changes_nothing(source, target, tmp_path, spoil):
+    file, _ = saved(source, tmp_path)
+    fill(target.database_file, rows=1)
+    before = files_of(target.data)
+    spoil(file)
+    assert code_of(backups.restore, target, file, said, replace=True) == "backup-damaged"
+    assert files_of(target.data) == before
+
+
+def test_any_damaged_byte_is_found(source, target, tmp_path):
+    file, _ = saved(source, tmp_path)
+    whole = file.read_bytes()
+    with zipfile.ZipFile(file) as archive:
+        member = archive.getinfo("tables/users.jsonl")
+    for place in range(member.header_offset + 90, member.header_offset + member.compress_size, 23):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
+        assert code_of(backups.restore, target, file, said, replace=False) == "backup-damaged"
+        assert files_of(target.data) == {}
+
+
+@pytest.mark.parametrize("newer", [{"revision": "9999"}, {"format": 2}])
+def test_a_newer_programs_backup_is_refused(source, target, tmp_path, newer):
+    file, _ = saved(source, tmp_path)
+    rewritten(file, manifest_with(**newer))
+    assert code_of(backups.restore, target, file, said, replace=False) == "backup-newer"
+    assert files_of(target.data) == {}
+
+
+def test_an_older_backup_is_migrated(source, target, tmp_path, monkeypatch):
+    """A program with one step more: its folder of steps holds a second one."""
+    file, _ = saved(source, tmp_path)
+    steps = tmp_path / "steps"
+    shutil.copytree(migrations._FOLDER, steps, ignore=shutil.ignore_patterns("__pycache__"))
+    newest = sorted(path.stem[:4] for path in (steps / "versions").glob("[0-9]*.py"))[-1]
+    (steps / "versions" / "9000_motto.py").write_text(
+        f"import sqlalchemy as sa\nfrom alembic import op\nrevision, down_revision = '9000', '{newest}'\n"
+        "def upgrade():\n    op.add_column('users', sa.Column('motto', sa.String(9), server_default='new'))\n"
+    )
+    monkeypatch.setattr(migrations, "_FOLDER", steps)
+    backups.restore(target, file, said, replace=False)
+    assert [one.motto for one in contents(target.database_file)["users"]] == ["new"] * 3
+    assert contents(target.database_file)["alembic_version"] == [("9000",)]
+
+
+# ------------------------------------------------------------------ beside others, and in numbers
+
+
+def test_a_backup_is_never_written_over_another(source, tmp_path):
+    file, _ = saved(source, tmp_path)
+    before = file.read_bytes()
+    assert code_of(backups.back_up, source, file, said) == "backup-file-exists"
+    assert file.read_bytes() == before
+
+
+def test_what_cannot_be_written_leaves_nothing(source, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert code_of(backups.back_up, source, tmp_path / "file" / "b.zip", said) == "backup-not-written"
+    assert code_of(backups.back_up, source, tmp_path / "none" / "b.zip", said) == "backup-not-written"
+
+
+def test_nothing_to_back_up_is_told(target, tmp_path):
+    assert code_of(backups.back_up, target, tmp_path / "b.zip", said) == "migration-missing"
+    open_engine(target.database_file, readonly=False).connect().close()
+    assert code_of(backups.back_up, target, tmp_path / "b.zip", said) == "migration-missing"
+    assert not (tmp_path / "b.zip").exists()
+
+
+async def test_a_backup_beside_a_writer_is_one_state(tmp_path):
+    """Each commit writes a skill and an event: whatever the moment, there are as many of one as of the other."""
+    settings = Settings(data=tmp_path / "d")
+    settings.data.mkdir()
+    database = SqliteDatabase(settings.database_file, ManualClock(), SiteId("main"))
+    migrate(database.engine)
+    await database.open()
+    stop = threading.Event()
+
+    def write(number):
+        def work(tx):
+            tx.record(SessionEnded(f"n{number}", "session", "signed-out"))
+            tx.execute(text("INSERT INTO skills VALUES (:n, :n, '')"), {"n": f"n{number}"})
+
+        return work
+
+    async def keep_writing():
+        number = 0
+        while not stop.is_set():
+            await asyncio.gather(*(database.write(write(number + n)) for n in range(40)))
+            number += 40
+        return number
+
+    writer = asyncio.create_task(keep_writing())
+    counts = []
+    try:
+        for number in range(4):
+            await asyncio.sleep(0.1)
+            file = tmp_path / f"{number}.zip"
+            await asyncio.to_thread(backups.back_up, settings, file, said)
+            copy = Settings(data=tmp_path / f"copy{number}")
+            copy.data.mkdir()
+            await asyncio.to_thread(backups.restore, copy, file, said, replace=False)
+            found = contents(copy.database_file)
+            assert {one.id for one in found["skills"]} == {one.subject for one in found["events"]}
+            assert [one.seq for one in found["events"]] == list(range(1, len(found["events"]) + 1))
+            counts.append(len(found["events"]))
+    finally:
+        stop.set()
+        written = await writer
+        await database.close()
+    assert 0 < counts[0] < counts[-1] < written, "it was written while the backups were taken"
+
+
+def test_memory_does_not_grow_with_the_rows(target, tmp_path):
+    """30,000 events are 10 MB of rows."""
+    engine = open_engine(target.database_file, readonly=False)
+    migrate(engine)
+    data = '{"text": "' + "x" * 250 + '"}'
+    values = {"site_id": "main", "kind": "k", "subject": "s", "actor": "", "data": data}
+    with engine.begin() as connection:
+        rows = [{"seq": n, "at": ManualClock().now(), **values} for n in range(30_000)]
+        connection.execute(insert(events_table), rows)
+        del rows
+    engine.dispose()
+    copy = Settings(data=tmp_path / "copy")
+    copy.data.mkdir()
+    tracemalloc.start()
+    try:
+        lines = []
+        backups.back_up(target, tmp_path / "b.zip", lines.append)
+        backups.restore(copy, tmp_path / "b.zip", lines.append, replace=False)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 6_000_000, peak
+    with database_file.snapshot(copy.database_file) as connection:
+        assert connection.execute(text("SELECT count(*), max(seq) FROM events")).one() == (30_000, 29_999)
+
+
+def test_progress_is_told_now_and_then():
+    lines = []
+    progress = backups.Progress(lines.append)
+    for rows in range(1000, 600_000, 1000):
+        progress("events", rows)
+    assert lines == ["events: 250000 rows", "events: 500000 rows"]
+
+
+def test_a_full_disk_changes_nothing_and_is_told(source, target, tmp_path, monkeypatch):
+    file, _ = saved(source, tmp_path)
+
+    def small(path, **options):
+        engine = open_engine(path, **options)
+        listen(engine, "connect", lambda connection, record: connection.execute("PRAGMA max_page_count=60"))
+        return engine
+
+    monkeypatch.setattr(backups, "open_engine", small)
+    assert code_of(backups.restore, target, file, said, replace=False) == "store-unavailable"
+    assert files_of(target.data) == {}
