@@ -48,7 +48,6 @@ from routing.why import render
 
 log = structlog.get_logger(__name__)
 
-UNALLOCATED = 1  # Q.850; what the dialplan hangs up with where nobody is served
 ENDED_KEPT = 4096  # legs remembered as ended: more than end within any FastAGI request's delay
 RING_MARGIN = 2.0  # seconds the PBX rings longer than the reservation lasts: the router's timer rules
 _NOT_THE_AGENT = {ports.AlertFailure.CALLER_GONE, ports.AlertFailure.LOST}
@@ -494,11 +493,10 @@ class Assignments:
             return
         if item.phase is Phase.TALKING and item.segment is not None:
             self.end_conversation(item, item.segment, at, EndedBy.SYSTEM if reason else EndedBy.CUSTOMER)
-        if cause == UNALLOCATED and item.phase is Phase.FLOW:
-            item.end_reason = ports.FlowExit.NO_SERVICE.value  # told by the dialplan, should the flow's word be lost
-        was, outcome = item.phase, model.outcome_of(item, reason)
+        was, outcome = item.phase, model.outcome_of(item, reason, cause)
         item.advance(Step.CALLER_LEFT)
-        item.ended_at, item.outcome, item.end_reason = at, outcome, reason or item.end_reason
+        item.ended_at, item.outcome = at, outcome
+        item.end_reason = reason or item.end_reason or (outcome.value if outcome is model.Outcome.NO_SERVICE else "")
         rows: list[Image] = [(store.legs, {**store.customer_leg_row(item), "ended_at": at, "cause": cause})]
         events: list[Event] = []
         if was in (Phase.WAITING, Phase.ALERTING) and item.visit is not None:

@@ -380,15 +380,23 @@ class AgentPresenceChanged(Event):
 # ------------------------------------------------------------ what an interaction says of itself
 
 
-def outcome_of(item: Interaction, reason: str) -> Outcome:
-    """Return how it ends when the customer leaves now; ``reason`` is set when that is no ordinary hang-up."""
+UNALLOCATED: Final = 1
+"""The Q.850 cause with which the dialplan ends a call where nobody is served."""
+
+
+def outcome_of(item: Interaction, reason: str, cause: int) -> Outcome:
+    """Return how it ends when the customer leaves now; ``reason`` is set when that is no ordinary hang-up.
+
+    ``cause`` tells that nobody is served also where the flow's own word was lost with a process of ours.
+    """
     if item.segment is not None:
         return Outcome.ANSWERED
     if reason:
         return Outcome.LOST
     if item.phase in (Phase.WAITING, Phase.ALERTING):
         return Outcome.ABANDONED
-    return Outcome.NO_SERVICE if item.end_reason == Outcome.NO_SERVICE else Outcome.LEFT_IN_FLOW
+    is_unserved = item.end_reason == Outcome.NO_SERVICE or (item.phase is Phase.FLOW and cause == UNALLOCATED)
+    return Outcome.NO_SERVICE if is_unserved else Outcome.LEFT_IN_FLOW
 
 
 def queued(item: Interaction) -> InteractionQueued:

@@ -314,9 +314,18 @@ def run(number: int, folder: Path, calls: int = 25, faults: int = 4) -> Site:
     finally:
         if site.pbx._records is not None:
             site.pbx._records.close()
+        _end_all(loop)
         asyncio.set_event_loop(None)
         loop.close()
     return site
+
+
+def _end_all(loop: VirtualLoop) -> None:
+    """End what processes that were killed left behind."""
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
 
 
 async def _day(site: Site, calls: int, faults: int) -> None:
