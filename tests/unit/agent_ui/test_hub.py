@@ -576,3 +576,11 @@ async def test_an_old_snapshot_and_the_changes_since_are_a_fresh_snapshot(seed: 
         assert client.kinds[0] == "snapshot"
         assert set(client.kinds[1:]) <= {"changes"}
     assert screens.room.router.stats.failures == {}
+
+
+@pytest.mark.parametrize("is_simulated", [False, True])
+async def test_a_desktop_knows_whether_the_pbx_is_simulated(is_simulated: bool) -> None:
+    screens = Screens()
+    screens.room.agent("ann")
+    screens.room.picture.is_simulated = is_simulated
+    assert screens.open("ann").slots["me"]["device"]["simulated"] is is_simulated
