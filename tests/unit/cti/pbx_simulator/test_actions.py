@@ -129,6 +129,30 @@ def test_agents_call_each_other() -> None:
     assert stage.exchange.channels == {}
 
 
+@pytest.mark.parametrize("act", ["Hangup", "Redirect"])
+def test_a_caller_who_is_gone_or_moved_is_rung_for_no_more(act: str) -> None:
+    stage = Stage({"agent-2": PicksUp(5.0)})
+    place = {"Context": names.PARK, "Exten": "s", "Priority": "1"}
+    target = f"Local/agent-2@{names.INTERNAL}/n"
+    stage.act("Originate", Channel=target, **place, ChannelId="near", OtherChannelId="far", Async="1")
+    stage.advance(1.0)
+    assert stage.named("Newstate", ChannelStateDesc="Ringing")
+    stage.act(act, Channel="far", **PLACE)
+    stage.advance(10.0)
+    assert len(stage.named("Hangup", ChannelStateDesc="Ringing")) == 1
+    assert set(stage.exchange.channels) == (set() if act == "Hangup" else {"near", "far"})
+
+
+def test_a_leg_that_rings_cannot_be_moved() -> None:
+    stage = Stage({"agent-1": PicksUp(5.0)})
+    caller = stage.waiting()
+    stage.alert(caller, "agent-1", "res-1")
+    assert stage.answered("Redirect", Channel="res-1", **PLACE).get("Response") == "Error"
+    assert stage.answered("Bridge", Channel1="res-1", Channel2=caller).get("Response") == "Error"
+    stage.advance(6.0)
+    assert stage.partners(caller) == {"res-1"}
+
+
 def test_an_agent_calls_one_who_is_not_there() -> None:
     stage = Stage()
     stage.exchange.devices.register("agent-2", registered=False)
