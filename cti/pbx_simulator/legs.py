@@ -145,9 +145,9 @@ class Legs:
         name = f"Local/{exten}@{context}-{self._locals:08x};"
         self._locals += 1
         near = self._exchange.new_channel(name + "1", context, exten, uniqueid=order.uniqueid)
-        other = order.other_uniqueid or (order.uniqueid and f"{order.uniqueid};2")
+        far_id = order.other_uniqueid or (order.uniqueid and f"{order.uniqueid};2")
         far = self._exchange.new_channel(
-            name + "2", context, exten, uniqueid=other, linkedid=near.linkedid, state=channels.RING
+            name + "2", context, exten, uniqueid=far_id, linkedid=near.linkedid, state=channels.RING
         )
         near.other_half, far.other_half = far, near
         self._exchange.announce(near)
