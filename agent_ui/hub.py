@@ -97,6 +97,8 @@ class Hub:
         self._shown: dict[InteractionId, set[AgentId]] = {}  # whose desktops may show it
         self._late: dict[AgentId, tuple[set[str], asyncio.TimerHandle]] = {}  # pops that wait for their card
         self._waiting: desktop.Waiting = desktop.waiting_view(picture)
+        self.checks: Callable[[], dict[str, Any] | None] = lambda: None
+        """What the auditor found, for live pages; bootstrap sets it."""
         picture.watch(self.touch)
 
     # ------------------------------------------------------------ pages
@@ -299,6 +301,7 @@ class Hub:
     def _live_slots(self) -> Iterator[tuple[str, Any]]:
         """Yield the slots all live pages share, each as of its moment; the picture may change in between."""
         picture = self.picture
+        yield "checks", self.checks()
         for queue_id, queue in list(picture.queues.items()):
             yield f"queue:{queue_id}", live.queue_slot(queue, picture, self._figures, self._clock.now())
             for place, item in enumerate(live.in_line(picture, queue_id), start=1):

@@ -6,7 +6,7 @@ fresh snapshot when they are gone. A slot is replaced whole; ``null`` removes it
 snapshot, whatever the slots hold.
 
 Slots of page ``desktop``: ``me``, ``settings``, ``work:<interaction>``, ``card:<interaction>``.
-Slots of page ``live``: ``totals``, ``queue:<id>``, ``agent:<id>``, ``waiting:<interaction>``.
+Slots of page ``live``: ``totals``, ``checks``, ``queue:<id>``, ``agent:<id>``, ``waiting:<interaction>``.
 
 The page sends ``ping`` every 2 s (from a Worker, so hidden tabs keep time) and gets ``pong``: round trip, clock offset
 and proof of life in one. Instants are ISO 8601 UTC strings with milliseconds.

@@ -21,6 +21,7 @@ from aiohttp import web
 
 from agent_ui.hub import Hub
 from agent_ui.pages import DIST, Desk, error_page, page_routes
+from agent_ui.projections.live import checks_slot
 from agent_ui.socket import SocketServer
 from contactcenter.agents import store as agents_store
 from contactcenter.agents.api import PhoneSettings
@@ -47,6 +48,7 @@ from contactcenter.flow_files import FlowFiles
 from contactcenter.interactions import store as interactions_store
 from contactcenter.interactions.api import routes as interaction_routes
 from contactcenter.interactions.assignments import Assignments
+from contactcenter.interactions.auditor import Auditor
 from contactcenter.interactions.callers import Callers
 from contactcenter.interactions.figures import DayFigures
 from contactcenter.interactions.live import Picture
@@ -94,6 +96,11 @@ HERE = Path(__file__).resolve().parent
 FLOWS = HERE.parent / "config" / "flows"
 LOCALES = HERE / "locales"
 SWITCH_INTERVAL = 0.0005  # seconds: the writer's thread must not hold up the loop (measured: it shortens the tails)
+RECOVERED = {
+    "adopted": "found going on after a gap",
+    "closed": "found over after a gap",
+    "missed": "come and gone while nobody of ours was there",
+}
 
 
 @dataclass(slots=True)
@@ -186,7 +193,7 @@ class ContactCenter:
         self.router = Router(Engine(base.ids.new), base.clock, loop, self._on_decision)
         self.assignments.router, self.assignments.telephony = self.router, self.telephony
         self.rooms.presence.router, self.rooms.presence.assignments = self.router, self.assignments
-        self.recovery = Recovery(self.assignments, base.clock)
+        self.recovery = Recovery(self.assignments, base.database, base.tasks)
         callers = Callers(
             base.database, self.rooms.customers, self.assignments, base.tasks, self._tickets_for_card, base.clock
         )
@@ -198,6 +205,15 @@ class ContactCenter:
         self.hub = Hub(self.picture, self.figures, base.clock, base.ids, self.operation.degraded)
         self._build_reloading()
         base.publisher.subscribe(self._on_event)
+        self.auditor = Auditor(
+            self.assignments, self.recovery, self.router.engine, base.database, base.publisher, base.clock
+        )
+        self.hub.checks = self._checks
+        self.operation.show("audit_findings", "Findings two audits in a row made", lambda: self.auditor.confirmed)
+        for name, text in RECOVERED.items():
+            self.operation.show(
+                f"recovery_{name}", f"Calls since the start: {text}", partial(getattr, self.recovery, name)
+            )
         self._is_built = True
 
     def _build_reloading(self) -> None:
@@ -218,6 +234,9 @@ class ContactCenter:
     def _explain(self, interaction_id: InteractionId) -> dict[str, Any]:
         return explain_waiting(self.router.engine, interaction_id, self.base.clock.timestamp())
 
+    def _checks(self) -> dict[str, Any]:
+        return checks_slot(self.auditor.audited_at, self.auditor.last)
+
     def _tickets_for_card(
         self, person_id: PersonId | None, interaction_id: InteractionId
     ) -> tuple[Query[list[dict[str, Any]]], Query[list[dict[str, Any]]]]:
@@ -229,7 +248,7 @@ class ContactCenter:
         base = self.base
         await self.reloading.apply()
         await self._load_figures()
-        items = await base.database.read(lambda c: self.recovery.load(c, [self.server_id]))
+        items = await base.database.read(lambda c: self.recovery.load(c))
         self.recovery.take_up(items)
 
     async def _load_figures(self) -> None:
@@ -265,8 +284,11 @@ class ContactCenter:
             await self._start_agi(settings.pbx.agi_host, settings.pbx.agi_port)
             ami = AmiSettings(host, int(port), settings.pbx.ami_user, settings.pbx.ami_secret.get_secret_value())
             self.cel_file = settings.pbx.cel_file
-        cel = CelFile(self.cel_file)
+        cel = CelFile(self.cel_file, self.server_id)
         server = PbxTelephony(self.server_id, base.clock, base.tasks, self.assignments.on_fact, cel.news, base.ids.new)
+        heard = await base.database.read(lambda c: interactions_store.heard_until(c, self.server_id))
+        if heard is not None:
+            server.resume(*heard)
         self.telephony.add(server)
         server.pick_up = self.simulated.pick_up if self.simulated is not None else None
         self.client = AmiClient(
@@ -373,7 +395,7 @@ class ContactCenter:
         sockets = SocketServer(self.hub, services, desk.settings, base.clock, base.tasks)
         for service in (
             rooms.agents, rooms.queues, rooms.customers, rooms.users, rooms.tickets,
-            self.interactions, self.operation, phones, sockets, self.hub, texts,
+            self.interactions, self.operation, self.auditor, phones, sockets, self.hub, texts,
         ):  # fmt: skip
             services.add(service)
         routes = Routes()
@@ -398,6 +420,7 @@ class ContactCenter:
         base.tasks.keep("hub-live", self.hub.keep_live)
         base.tasks.keep("hub-waiting", self.hub.keep_waiting)
         base.tasks.keep("day", self._keep_day)
+        base.tasks.keep("audit", self.auditor.keep)
         base.tasks.keep("reload", self.reloading.keep)
         base.tasks.keep("flow-files", lambda: self.flow_files.watch(self.reloading.ask))
 

@@ -23,7 +23,7 @@ AGENT_PREFIX: Final = "agent-"
 _RINGING, _UP = "5", "6"
 _UNUSABLE: Final = {"UNAVAILABLE", "INVALID", "Unavailable", "Invalid"}
 _NOBODY: Final = {"", "<unknown>", "unknown", "anonymous", "Anonymous"}
-_PLACES: Final = {
+PLACES: Final = {
     names.INBOUND: ports.CallerPlace.FLOW,
     names.IVR: ports.CallerPlace.FLOW,
     names.HOLD: ports.CallerPlace.HOLD,
@@ -120,8 +120,8 @@ class Calls:
                 self.server_id,
                 leg_id,
                 channel.linked_id,
-                _known(message.get("CallerIDNum")),
-                _known(from_events(message.get("CallerIDName"))),
+                known(message.get("CallerIDNum")),
+                known(from_events(message.get("CallerIDName"))),
                 message.get("Exten"),
                 at,
             )
@@ -210,10 +210,16 @@ class Calls:
             self._adopt_channel(row)
         return [self._live_leg(row, now, (records or {}).get(LegId(row.get("Uniqueid")), LegRecord())) for row in rows]
 
+    def shown(self, rows: Iterable[Message], now: datetime) -> list[ports.LiveLeg]:
+        """Return the legs CoreShowChannels listed without taking them for ours."""
+        other = Calls(self.server_id)
+        other.aliases = self.aliases
+        return other.adopt(rows, now)
+
     def _adopt_channel(self, row: Message) -> None:
         leg_id, name = LegId(row.get("Uniqueid")), row.get("Channel")
         is_agent = endpoint_of(name).startswith(AGENT_PREFIX)
-        is_customer = not is_agent and row.get("Context") in {*_PLACES, names.CONFERENCE}
+        is_customer = not is_agent and row.get("Context") in {*PLACES, names.CONFERENCE}
         channel = Channel(
             leg_id,
             row.get("Linkedid"),
@@ -236,11 +242,11 @@ class Calls:
             leg_id=self.leg_alias(channel.leg_id),
             linked_id=channel.linked_id,
             endpoint=channel.endpoint,
-            place=bridged if peer else _PLACES.get(row.get("Context"), ports.CallerPlace.OTHER),
+            place=bridged if peer else PLACES.get(row.get("Context"), ports.CallerPlace.OTHER),
             is_customer=channel.is_customer,
             is_up=channel.is_up,
-            caller_number=_known(row.get("CallerIDNum")),
-            caller_name=_known(from_events(row.get("CallerIDName"))),
+            caller_number=known(row.get("CallerIDNum")),
+            caller_name=known(from_events(row.get("CallerIDName"))),
             dialed=row.get("Exten"),
             peer=peer,
             started_at=record.started_at or now - _duration(row.get("Duration")),
@@ -272,7 +278,8 @@ def number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
-def _known(value: str) -> str:
+def known(value: str) -> str:
+    """Return a number or name as it was told, '' when the PBX only says that there is none."""
     return "" if value in _NOBODY else value
 
 

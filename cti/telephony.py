@@ -40,7 +40,7 @@ _UNSAFE_NAME = re.compile(
 _UNSAFE_NUMBER = re.compile(r"[^0-9+*#A-Za-z]")
 
 T = TypeVar("T")
-CelReader = Callable[[], Awaitable[CelNews]]
+CelReader = Callable[[datetime | None], Awaitable[CelNews]]
 
 
 class PbxTelephony:
@@ -71,12 +71,17 @@ class PbxTelephony:
         self._is_live = False
         self._told: tuple[bool, str] | None = None  # what was last reported of the link
         self._lost_at: datetime | None = None  # when it was last up
+        self._heard_until: datetime | None = None  # by the process of ours before this one
         self._resyncs = 0
         self._device_news: dict[str, bool] = {}  # what came in while the picture was being taken
 
     def bind(self, client: AmiClient) -> None:
         """Give the link; its ``on_message`` and ``on_state`` are ours."""
         self._client = self.nailed.link = client
+
+    def resume(self, heard_until: datetime, started: str) -> None:
+        """Before the first link: when the last process of ours heard this PBX last, and which run of it that was."""
+        self._heard_until, self._started = heard_until, started
 
     # ------------------------------------------------------------ from the PBX
 
@@ -149,7 +154,12 @@ class PbxTelephony:
         if self._told != (up, reason):
             self._told = (up, reason)
             at = now if up or self._lost_at is None else self._lost_at
-            self._on_fact(ports.LinkChanged(self.server_id, up=up, reason=reason, at=at))
+            started = self._started if up else ""
+            self._on_fact(ports.LinkChanged(self.server_id, up=up, reason=reason, at=at, pbx_started=started))
+
+    @property
+    def _gap_began(self) -> datetime | None:
+        return self._lost_at or self._heard_until
 
     def _start_resync(self) -> None:
         self._resyncs += 1
@@ -169,7 +179,7 @@ class PbxTelephony:
                 await asyncio.sleep(RESYNC_PAUSE)
 
     async def _take_picture(self) -> None:
-        news = await self._read_cel()
+        news = await self._read_cel(self._gap_began)
         status = self._client.send("CoreStatus", {})
         settings = self._client.send("CoreSettings", {})
         endpoints = self._client.collect("PJSIPShowEndpoints", {}, "EndpointListComplete")
@@ -205,8 +215,29 @@ class PbxTelephony:
         self.nailed.adopt(legs, registered)
         devices = {endpoint: self.nailed.usable(endpoint, usable) for endpoint, usable in registered.items()}
         self._reconcile_alerts({leg.leg_id: leg for leg in legs})
-        self._on_fact(ports.Resynced(self.server_id, legs, devices, news.ended, is_restarted, now, self._lost_at))
+        self._on_fact(ports.Resynced(self.server_id, legs, devices, news.ended, is_restarted, now, self._gap_began))
         self._tell_link(up=True, reason="")
+
+    def look(self) -> None:
+        """Have what is up told among the events; our own fold stays as it is."""
+        if self._is_live:
+            self._tasks.spawn(f"look-{self.server_id}", self._look())
+
+    async def _look(self) -> None:
+        try:
+            await self._client.collect("CoreShowChannels", {}, "CoreShowChannelsComplete", on_complete=self._tell_seen)
+        except TelephonyError as error:
+            log.info("look-failed", server=self.server_id, error=error.code)
+
+    def _tell_seen(self, shown: Sequence[Message]) -> None:
+        if self._is_live:
+            now = self._clock.now()
+            self._on_fact(ports.Seen(self.server_id, self.calls.shown(shown, now), now))
+
+    def resync(self) -> None:
+        """Take the whole picture anew, as after a gap."""
+        if self._client.state is LinkState.LIVE:
+            self._start_resync()
 
     def _began(self, started: str) -> bool:
         """Remember when the PBX began; True when it has been restarted since we last saw it."""
@@ -409,6 +440,14 @@ class AsteriskTelephony:
     def hang_up(self, server_id: ServerId, leg_id: LegId) -> None:
         """See ports.Telephony."""
         self.servers[server_id].hang_up(leg_id)
+
+    def look(self, server_id: ServerId) -> None:
+        """See ports.Telephony."""
+        self.servers[server_id].look()
+
+    def resync(self, server_id: ServerId) -> None:
+        """See ports.Telephony."""
+        self.servers[server_id].resync()
 
     def return_to_flow(self, server_id: ServerId, leg_id: LegId) -> None:
         """See ports.Telephony."""

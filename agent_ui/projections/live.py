@@ -2,15 +2,18 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 
 from agent_ui.projections.desktop import serves
 from contactcenter.core.ids import AgentId, QueueId
+from contactcenter.interactions.audit import Healed
 from contactcenter.interactions.figures import DayFigures
 from contactcenter.interactions.live import LiveAgent, Picture
 from contactcenter.interactions.model import Interaction, Phase
 from contactcenter.queues.model import Queue
 
+CHECKS_SHOWN: Final = 5
 _WORK: Final[Mapping[str, str]] = {"reserved": "alert", "revoking": "alert", "handling": "talking", "wrap-up": "wrap"}
 _PRESENCE: Final[Mapping[str, str]] = {"ready": "ready", "not-ready": "away", "offline": "off"}
 
@@ -97,6 +100,22 @@ def waiting_slot(item: Interaction, place: int, picture: Picture) -> dict[str, A
         "place": place,
         "state": "alerting" if item.alert else "waiting",
         "agent": agent.record.name if agent else "",
+    }
+
+
+def checks_slot(audited_at: datetime | None, last: Sequence[Healed]) -> dict[str, Any]:
+    """Return when the last audit was, and the latest of what audits found and acted on, newest first."""
+    return {
+        "at": audited_at,
+        "found": [
+            {
+                "at": one.at,
+                "code": one.finding.code.value,
+                "about": one.finding.about,
+                "server_id": one.finding.server_id or "",
+            }
+            for one in islice(last, CHECKS_SHOWN)
+        ],
     }
 
 

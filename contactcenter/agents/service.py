@@ -1,5 +1,6 @@
 """Use cases of agents: who they are, what they can, where they are reached, and their choice of presence."""
 
+import contextlib
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -35,7 +36,7 @@ from contactcenter.agents.ports import PresencePort
 from contactcenter.agents.store import save_presence as save_presence  # the interactions room writes it in its commits
 from contactcenter.core.clock import Clock
 from contactcenter.core.database import SqliteDatabase, Transaction
-from contactcenter.core.errors import Conflict, Forbidden, Invalid, NotFound
+from contactcenter.core.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from contactcenter.core.ids import AgentId, DeviceId, Ids, ServerId, SkillId, TeamId, UserId
 from contactcenter.core.paging import Page, Paging
 from contactcenter.core.permissions import SYSTEM, Principal, Right, Scope, require
@@ -174,10 +175,13 @@ class AgentService:
     async def set_presence(self, principal: Principal, agent_id: str, state: PresenceState, reason: str = "") -> None:
         """Choose an agent's presence, one's own or (with the scope) another's; the router decides when it holds.
 
-        The owner's announcement carries the actor and is the record of it. Raises what ``check_choice`` raises.
+        The owner's announcement carries the actor and is the record of it; answered when that is kept, or when the
+        store refuses: then it holds all the same and is written later. Raises what ``check_choice`` raises.
         """
         found, chosen = await self.check_choice(principal, agent_id, state, reason)
         self._presence.set_presence(found, state, chosen, principal.user_id)
+        with contextlib.suppress(Unavailable):
+            await self._database.flush()
 
     async def check_choice(
         self, principal: Principal, agent_id: str, state: PresenceState, reason: str = ""

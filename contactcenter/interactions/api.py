@@ -11,6 +11,8 @@ from contactcenter.core.web.routes import Call, Routes
 from contactcenter.core.web.schemas import Body, Id, Instant, Line, Out, PageOut, PageQuery, Paragraphs
 from contactcenter.customers.numbers import formatted
 from contactcenter.customers.service import CustomerService
+from contactcenter.interactions.audit import Healed
+from contactcenter.interactions.auditor import Auditor
 from contactcenter.interactions.service import Detail, Filters, InteractionService
 
 routes = Routes()
@@ -224,3 +226,38 @@ def _line(detail: Detail, person: str) -> InteractionLine:
 
 def _fields(row: Row[Any], kind: type[Out]) -> dict[str, Any]:
     return {name: getattr(row, name) for name in kind.model_fields}
+
+
+class FindingOut(Out):
+    """What two audits in a row found, and was acted on at ``at``; ``about`` is an interaction's or a leg's id."""
+
+    at: Instant
+    code: str
+    about: str
+    server_id: str
+    agent_id: str
+
+
+class AuditOut(Out):
+    """When the last audit was (null: none yet), and the latest findings, newest first."""
+
+    audited_at: Instant | None
+    items: list[FindingOut]
+
+
+@routes.get("/api/v1/audit", right=Right.LIVE_VIEW, returns=AuditOut, tag="operation")
+async def read_audit(call: Call[None]) -> AuditOut:
+    """Tell what did not agree between us, the router, the store and the PBX, and was put right."""
+    audited_at, last = call.services[Auditor].report(call.principal)
+    return AuditOut(audited_at=audited_at, items=[_finding(one) for one in last])
+
+
+def _finding(one: Healed) -> FindingOut:
+    found = one.finding
+    return FindingOut(
+        at=one.at,
+        code=found.code.value,
+        about=found.about,
+        server_id=found.server_id or "",
+        agent_id=found.agent_id or "",
+    )

@@ -89,6 +89,7 @@ class Assignments:
         self.telephony: ports.Telephony
         self.lookup: Lookup = lambda item: None
         self.on_resync: Callable[[ports.Resynced], None] = lambda fact: None
+        self.on_seen: Callable[[ports.Seen], None] = lambda fact: None
         self.illegal_steps = 0
         self._ended: dict[tuple[ServerId, LegId], None] = {}  # legs that ended lately, oldest first
         self.actor = ""  # the user whose choice the router is carrying out in this very call
@@ -106,7 +107,8 @@ class Assignments:
             ports.AlertEnded: self._alert_ended,
             ports.DeviceChanged: self._device_changed,
             ports.LinkChanged: self._link_changed,
-            ports.Resynced: self._resynced,
+            ports.Resynced: lambda fact: self.on_resync(fact),
+            ports.Seen: lambda fact: self.on_seen(fact),
         }
         self._decisions: dict[type, Callable[[Any], None]] = {
             routing.Reserve: self._reserve,
@@ -173,7 +175,8 @@ class Assignments:
         item.choices = tuple(order.choices)
         skills = {str(self._skill(name)): level for name, level in order.skills.items()}
         place = ports.PlaceInLine(VisitId(self._ids.new()), queue.queue_id, order.priority, skills)
-        self._begin_visit(item, place, self._clock.now())
+        self._begin_visit(item, place, item.waits_since or self._clock.now())
+        item.waits_since = None
         self.submit_visit(item)
         return place
 
@@ -532,11 +535,8 @@ class Assignments:
         if not fact.up:
             for agent in self._agents_on(fact.server_id):
                 self.router.submit(routing.SetDevice(agent.agent_id, usable=False, reason="pbx"))
-        self._publisher.announce(model.PbxLinkChanged(fact.server_id, fact.up, fact.reason))
+        self._publisher.announce(model.PbxLinkChanged(fact.server_id, fact.up, fact.reason, fact.pbx_started))
         self.picture.touch(f"link:{fact.server_id}")
-
-    def _resynced(self, fact: ports.Resynced) -> None:
-        self.on_resync(fact)
 
     def _agents_on(self, server_id: ServerId) -> list[LiveAgent]:
         return [agent for agent in self.picture.agents.values() if agent.device.server_id == server_id]

@@ -176,6 +176,7 @@ class Interaction:
     outcome: Outcome | None = None
     end_reason: str = ""
     in_fallback: bool = False  # the flow could not go on; of this run of the server only
+    waits_since: datetime | None = None  # in the PBX's own queue, before a flow put him in line; of this run too
 
     def advance(self, step: Step) -> None:
         """Take one step of the table. Raises IllegalStep and changes nothing when the table has no such row."""
@@ -347,11 +348,23 @@ class CustomerRecognised(Event):
 @event("pbx-link-changed", subject="server_id")
 @dataclass(frozen=True, slots=True)
 class PbxLinkChanged(Event):
-    """The link to a PBX went up or down."""
+    """The link to a PBX went up or down; ``pbx_started`` is the PBX's own word for when its run began."""
 
     server_id: ServerId
     up: bool
     reason: str
+    pbx_started: str = ""
+
+
+@event("audit-finding", subject="about")
+@dataclass(frozen=True, slots=True)
+class AuditFinding(Event):
+    """Two audits in a row found what ``code`` says (``audit.Code``) of an interaction or a leg; it was acted on."""
+
+    code: str
+    about: str
+    server_id: str = ""
+    agent_id: str = ""
 
 
 @event("agent-presence-changed", subject="agent_id")

@@ -152,12 +152,16 @@ class DeviceChanged:
 
 @dataclass(frozen=True, slots=True)
 class LinkChanged:
-    """The link to a PBX came up (after a full picture was taken) or went down; ``reason`` says why."""
+    """The link to a PBX came up (after a full picture was taken) or went down; ``reason`` says why.
+
+    ``pbx_started``: the PBX's own word for when it began, which tells its next run from this one.
+    """
 
     server_id: ServerId
     up: bool
     reason: str
     at: datetime
+    pbx_started: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +228,7 @@ class EndedLeg:
     """One channel that ended while nobody listened, as the PBX's own records tell it.
 
     An agent's also says where it rang, for whose call (``caller_leg``), and since when it was in a bridge, if it was.
+    A customer's says how the call began (``arrival``), where the caller stood at last, and what he waited for.
     """
 
     leg_id: LegId
@@ -232,6 +237,10 @@ class EndedLeg:
     endpoint: str = ""
     caller_leg: LegId | None = None
     bridged_at: datetime | None = None
+    arrival: CallArrived | None = None
+    place: CallerPlace = CallerPlace.OTHER
+    in_line: PlaceInLine | None = None
+    in_line_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +248,7 @@ class Resynced:
     """The whole picture of one PBX after a gap: what is up, which devices are usable, what ended meanwhile.
 
     ``pbx_restarted``: the PBX itself is younger than the gap, so every call from before is over. ``lost_at``: when the
-    gap began; None when there was no link before.
+    gap began, also one in which we were not there; None when there was no link before.
     """
 
     server_id: ServerId
@@ -249,6 +258,15 @@ class Resynced:
     pbx_restarted: bool
     at: datetime
     lost_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is up on one PBX, asked for by ``Telephony.look`` while all is well; told among its events."""
+
+    server_id: ServerId
+    legs: Sequence[LiveLeg]
+    at: datetime
 
 
 Fact = (
@@ -262,6 +280,7 @@ Fact = (
     | DeviceChanged
     | LinkChanged
     | Resynced
+    | Seen
 )
 OnFact = Callable[[Fact], None]
 
@@ -303,6 +322,14 @@ class Telephony(Protocol):
 
     def hang_up(self, server_id: ServerId, leg_id: LegId) -> None:
         """End one leg. Idempotent."""
+        ...
+
+    def look(self, server_id: ServerId) -> None:
+        """Have what is up told as ``Seen``; nothing comes of it while the link is down."""
+        ...
+
+    def resync(self, server_id: ServerId) -> None:
+        """Have the whole picture taken anew and told as ``Resynced``, as after a gap."""
         ...
 
     def return_to_flow(self, server_id: ServerId, leg_id: LegId) -> None:

@@ -1,19 +1,22 @@
 """Takes up what was going on: open interactions after a restart of ours, the difference after a gap on a PBX's link.
 
-The PBX is the truth for what is up, its own records for what ended meanwhile, our rows for whose call it is and where
-it stood in line. The same function serves both cases; ``fresh`` servers are those not seen since this process began,
-whose interactions the router does not know yet.
+The PBX is the truth for what is up, its own records for what ended meanwhile (also for calls that came and went while
+nobody of us was there), our rows for whose call it is and where it stood in line. The same function serves both cases;
+``fresh`` interactions are those read from rows, which the router does not know until the PBX's picture came.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Row
 
-from contactcenter.core.clock import Clock
+from contactcenter.core.database import SqliteDatabase
 from contactcenter.core.ids import InteractionId, LegId, QueueId, ReservationId, ServerId, VisitId, is_id
+from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.interactions import ports, store
 from contactcenter.interactions.assignments import Assignments, requirement_of
 from contactcenter.interactions.model import (
@@ -29,27 +32,37 @@ from routing import commands as routing
 
 log = structlog.get_logger(__name__)
 _IN_LINE = (Phase.WAITING, Phase.ALERTING)
+_WAITING_PLACES = (ports.CallerPlace.HOLD, ports.CallerPlace.FALLBACK, ports.CallerPlace.BRIDGED)
 SAME_MOMENT = timedelta(milliseconds=50)  # two legs of one bridge end microseconds to a millisecond apart
+SERVER_AWAY = "server-away"  # the caller met only the PBX's own queue, because nobody of us was there
+A_TURN = 20  # past calls written down in one turn of the loop
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """Legs that ended in the gap, by their id; and agents' legs that were bridged, by their customer's."""
+
+    legs: Mapping[LegId, ports.EndedLeg]
+    met: Mapping[LegId, ports.EndedLeg]
 
 
 class Recovery:
     """Works on the picture of ``assignments``; called in the event loop only."""
 
-    def __init__(self, assignments: Assignments, clock: Clock) -> None:
+    def __init__(self, assignments: Assignments, database: SqliteDatabase, tasks: TaskSupervisor) -> None:
         self._assignments = assignments
         self._picture = assignments.picture
-        self._clock = clock
-        self._fresh: set[ServerId] = set()
-        self._ended: dict[LegId, ports.EndedLeg] = {}  # of the resync under way
-        self._met: dict[LegId, ports.EndedLeg] = {}  # agents' legs that were bridged, by their customer's
+        self._database = database
+        self._tasks = tasks
+        self._fresh: set[InteractionId] = set()
         self.adopted = 0
         self.closed = 0
+        self.missed = 0
         assignments.on_resync = self.resynced
 
-    def load(self, connection: Connection, servers: Iterable[ServerId]) -> list[Interaction]:
-        """Read the open interactions into memory objects; ``take_up`` puts them into the picture."""
-        self._fresh = set(servers)
-        rows = store.open_rows(connection)
+    def load(self, connection: Connection, only: Collection[str] | None = None) -> list[Interaction]:
+        """Read the open interactions (or ``only`` some) into memory objects; ``take_up`` puts them into the picture."""
+        rows = [row for row in store.open_rows(connection) if only is None or row.id in only]
         ids = [row.id for row in rows]
         visits = {row.interaction_id: row for row in store.parts(connection, store.visits, ids)}
         segments = {row.interaction_id: row for row in store.parts(connection, store.segments, ids)}
@@ -59,6 +72,7 @@ class Recovery:
         """Put loaded interactions into the picture; finished calls whose wrap-up runs are given to the router."""
         for item in items:
             self._picture.add(item)
+            self._fresh.add(item.interaction_id)
             self._assignments.lookup(item)
             if item.segment is not None:
                 self._picture.reserve(item.segment.segment_id, item)
@@ -76,19 +90,50 @@ class Recovery:
 
     def resynced(self, fact: ports.Resynced) -> None:
         """Bring picture and router in line with the PBX's whole picture."""
-        fresh = fact.server_id in self._fresh
-        self._fresh.discard(fact.server_id)
-        self._ended = {leg.leg_id: leg for leg in fact.ended}
-        self._met = {leg.caller_leg: leg for leg in fact.ended if leg.caller_leg and leg.bridged_at}
+        met = {leg.caller_leg: leg for leg in fact.ended if leg.caller_leg and leg.bridged_at}
+        ended = _Ended({leg.leg_id: leg for leg in fact.ended}, met)
         self._hang_up_strays(fact)
         legs = {leg.leg_id: leg for leg in fact.legs}
-        for leg in fact.legs:
+        for leg in sorted(fact.legs, key=lambda leg: leg.started_at):  # who called first goes on first
             if leg.is_customer and self._picture.find_by_leg(fact.server_id, leg.leg_id) is None:
                 self._assignments.call_arrived(_arrival(fact.server_id, leg))
         for item in list(self._picture.interactions.values()):
             if item.server_id == fact.server_id and item.phase is not Phase.ENDED:
-                self._reconcile(item, fact, legs, fresh)
+                self._reconcile(item, fact, ended, legs)
         self._take_devices(fact)
+        self._look_for_missed(fact.server_id, ended)
+
+    def _look_for_missed(self, server_id: ServerId, ended: _Ended) -> None:
+        """Calls we do not know: most of them are over and written, some came and went while we were away."""
+        legs = [leg for leg in ended.legs.values() if leg.arrival and not self._knows(server_id, leg.leg_id)]
+        if legs:
+            self._tasks.spawn(f"missed-calls-{server_id}", self._write_missed(server_id, legs, ended))
+
+    def _knows(self, server_id: ServerId, leg_id: LegId) -> bool:
+        return self._picture.find_by_leg(server_id, leg_id) is not None
+
+    async def _write_missed(self, server_id: ServerId, legs: Sequence[ports.EndedLeg], ended: _Ended) -> None:
+        await self._database.flush()
+        leg_ids = [leg.leg_id for leg in legs]
+        known = await self._database.read(lambda connection: store.known_legs(connection, server_id, leg_ids))
+        missed = [leg for leg in legs if leg.leg_id not in known and not self._knows(server_id, leg.leg_id)]
+        for number, leg in enumerate(missed, start=1):
+            self._write_past_call(server_id, leg, ended)
+            if number % A_TURN == 0:
+                await asyncio.sleep(0)
+
+    def _write_past_call(self, server_id: ServerId, leg: ports.EndedLeg, ended: _Ended) -> None:
+        assert leg.arrival is not None
+        self._assignments.call_arrived(leg.arrival)
+        item = self._picture.find_by_leg(server_id, leg.leg_id)
+        if item is None:
+            return
+        self.missed += 1
+        if leg.in_line is not None and leg.in_line_at is not None and leg.in_line.queue_id in self._picture.queues:
+            self._assignments.adopt_visit(item, leg.in_line, max(leg.in_line_at, item.arrived_at))
+        self._met_meanwhile(item, ended)
+        self._agent_left_meanwhile(item, ended)
+        self._left(item, leg)
 
     def _take_devices(self, fact: ports.Resynced) -> None:
         """Last of all: a device that is usable again is given work, and by now only those still there wait."""
@@ -106,16 +151,22 @@ class Recovery:
                 self._assignments.telephony.hang_up(fact.server_id, leg.leg_id)
 
     def _reconcile(
-        self, item: Interaction, fact: ports.Resynced, legs: Mapping[LegId, ports.LiveLeg], fresh: bool
+        self,
+        item: Interaction,
+        fact: ports.Resynced,
+        ended: _Ended,
+        legs: Mapping[LegId, ports.LiveLeg],
     ) -> None:
+        fresh = item.interaction_id in self._fresh
+        self._fresh.discard(item.interaction_id)
         if fresh and item.phase is Phase.TALKING and item.segment is not None:
             self._adopt_work(item, item.segment, routing.Work.HANDLING)
         leg = legs.get(item.leg_id)
         is_new_in_line = leg is not None and self._put_in_line_meanwhile(item, leg)
-        self._met_meanwhile(item)
-        self._agent_left_meanwhile(item)
+        self._met_meanwhile(item, ended)
+        self._agent_left_meanwhile(item, ended)
         if leg is None:
-            self._gone(item, fact)
+            self._gone(item, fact, ended)
         elif leg.peer is not None:
             self._bridged(item, leg.peer, legs[leg.peer], fact.at)
         else:
@@ -130,17 +181,17 @@ class Recovery:
         if item.phase is not Phase.FLOW or place is None or at is None or place.queue_id not in self._picture.queues:
             return False
         known = item.visit is not None and item.visit.visit_id == place.visit_id
-        if known or leg.place not in (ports.CallerPlace.HOLD, ports.CallerPlace.FALLBACK, ports.CallerPlace.BRIDGED):
+        if known or leg.place not in _WAITING_PLACES:
             return False
         self._assignments.adopt_visit(item, place, max(at, item.arrived_at))
         return True
 
-    def _met_meanwhile(self, item: Interaction) -> None:
+    def _met_meanwhile(self, item: Interaction, ended: _Ended) -> None:
         """The agent who rang when we went answered, talked and left, all in the gap: his part is not lost."""
         visit = item.visit
         if visit is None or item.alert is not None or item.phase not in _IN_LINE:
             return
-        leg = self._met.get(item.leg_id)
+        leg = ended.met.get(item.leg_id)
         agent = self._picture.find_by_endpoint(item.server_id, leg.endpoint) if leg else None
         if leg is None or agent is None or leg.bridged_at is None or leg.bridged_at < visit.entered_at:
             return
@@ -148,25 +199,30 @@ class Recovery:
         assert item.segment is not None
         self._adopt_work(item, item.segment, routing.Work.HANDLING)
 
-    def _agent_left_meanwhile(self, item: Interaction) -> None:
+    def _agent_left_meanwhile(self, item: Interaction, ended: _Ended) -> None:
         """The talk ended when the agent's leg did; who hangs up takes the other's leg along in the same moment."""
         segment = item.segment
         if item.phase is not Phase.TALKING or segment is None:
             return
-        agent, customer = self._ended.get(LegId(segment.segment_id)), self._ended.get(item.leg_id)
+        agent, customer = ended.legs.get(LegId(segment.segment_id)), ended.legs.get(item.leg_id)
         if agent is not None and (customer is None or customer.at - agent.at > SAME_MOMENT):
             self._assignments.end_conversation(item, segment, agent.at, EndedBy.AGENT)
 
-    def _gone(self, item: Interaction, fact: ports.Resynced) -> None:
+    def _gone(self, item: Interaction, fact: ports.Resynced, ended: _Ended) -> None:
         self.closed += 1
-        told = self._ended.get(item.leg_id)
+        told = ended.legs.get(item.leg_id)
         if told is not None:
-            self._assignments.customer_left(item, told.at, told.cause)
+            self._left(item, told)
             return
         # A PBX that died took its calls with it, when its link broke; any other gap may have ended at any moment.
         reason = "pbx-restarted" if fact.pbx_restarted else "end-unknown"
         at = max(fact.lost_at, item.arrived_at) if fact.pbx_restarted and fact.lost_at else fact.at
         self._assignments.customer_left(item, at, 0, reason)
+
+    def _left(self, item: Interaction, leg: ports.EndedLeg) -> None:
+        """He hung up. Without a line of ours, in the PBX's own queue, it was us he did not reach."""
+        is_unserved = item.phase is Phase.FLOW and leg.place is ports.CallerPlace.FALLBACK
+        self._assignments.customer_left(item, leg.at, leg.cause, SERVER_AWAY if is_unserved else "")
 
     def _bridged(self, item: Interaction, peer: LegId, agent_leg: ports.LiveLeg, at: datetime) -> None:
         """The customer talks to ``peer``: known, answered in the gap, or not ours to know."""
@@ -198,6 +254,7 @@ class Recovery:
         elif item.phase is Phase.LEAVING:
             self._assignments.telephony.hang_up(item.server_id, item.leg_id)
         elif item.phase is Phase.FLOW and leg.place in (ports.CallerPlace.HOLD, ports.CallerPlace.FALLBACK):
+            item.waits_since = leg.started_at  # nobody who calls from now on stands in front of him
             self._assignments.telephony.return_to_flow(item.server_id, item.leg_id)
 
     def _back_in_line(self, item: Interaction, leg: ports.LiveLeg, unknown_to_router: bool) -> None:

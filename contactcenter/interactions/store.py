@@ -7,7 +7,8 @@ row never shows half a change. Lists take the caller and his scope; there is no 
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from itertools import takewhile
+from typing import Any, Final
 
 from sqlalchemy import (
     JSON,
@@ -39,7 +40,17 @@ from contactcenter.core.ids import AgentId, InteractionId, LegId, PersonId, Serv
 from contactcenter.core.images import FIXED
 from contactcenter.core.permissions import Principal, Scope
 from contactcenter.core.prepared import Prepared, Query
-from contactcenter.interactions.model import Alert, Interaction, Segment, Visit
+from contactcenter.interactions.model import (
+    Alert,
+    Interaction,
+    InteractionArrived,
+    InteractionEnded,
+    PbxLinkChanged,
+    Segment,
+    Visit,
+)
+
+_HEARD: Final = (InteractionArrived.kind, InteractionEnded.kind, PbxLinkChanged.kind)
 
 interactions = Table(
     "interactions",
@@ -302,10 +313,34 @@ def open_rows(connection: Connection) -> Sequence[Row[Any]]:
     return connection.execute(statement).all()
 
 
-def find_by_leg(connection: Connection, server_id: ServerId, leg_id: LegId) -> Row[Any] | None:
-    """Return the interaction of a caller's leg."""
-    key = and_(interactions.c.server_id == server_id, interactions.c.leg_id == leg_id)
-    return connection.execute(select(interactions).where(key)).first()
+def heard_until(connection: Connection, server_id: ServerId) -> tuple[datetime, str] | None:
+    """Return when a PBX was last heard by a process of ours, and the start of its run then; None if it never was.
+
+    That is when the link went down, else when a PBX last had anything to say: what the command line wrote meanwhile
+    tells nothing of it.
+    """
+    table = events_table.c
+    of_link = (table.subject == server_id, table.kind == PbxLinkChanged.kind)
+    links = connection.execute(select(table.at, table.data).where(*of_link).order_by(table.seq.desc()).limit(100)).all()
+    told = [(row.at, json.loads(row.data)) for row in links]
+    down = list(takewhile(lambda one: not one[1]["up"], told))
+    if len(down) == len(told):
+        return None
+    started = told[len(down)][1].get("pbx_started", "")
+    last = connection.execute(
+        select(table.at).where(table.kind.in_(_HEARD)).order_by(table.seq.desc()).limit(1)
+    ).scalar_one()
+    return (down[-1][0] if down else last), started
+
+
+def known_legs(connection: Connection, server_id: ServerId, leg_ids: Sequence[LegId]) -> set[LegId]:
+    """Return those of these callers' legs that have an interaction."""
+    found: set[LegId] = set()
+    for first in range(0, len(leg_ids), 500):
+        some = interactions.c.leg_id.in_(leg_ids[first : first + 500])
+        rows = connection.execute(select(interactions.c.leg_id).where(interactions.c.server_id == server_id, some))
+        found.update(rows.scalars())
+    return found
 
 
 # On the path of a call.

@@ -1,5 +1,6 @@
 """The interactions room on a real database, with look-ups and use cases: what unit tests of rooms and screens drive."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -8,6 +9,7 @@ from contactcenter.core.ids import InteractionId, LegId, PersonId, ServerId, Tea
 from contactcenter.core.permissions import Principal
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.interactions import ports, store
+from contactcenter.interactions.auditor import Auditor
 from contactcenter.interactions.callers import Callers
 from contactcenter.interactions.live import LiveAgent
 from contactcenter.interactions.model import Interaction
@@ -35,7 +37,10 @@ class Desk:
     def begin(self) -> None:
         self.seed += 1
         room = self.room = Room(time=self.time, publisher=self.rooms.publisher, queues=self.queues, seed=self.seed)
-        self.recovery = Recovery(room.assignments, room.time)
+        self.recovery = Recovery(room.assignments, self.rooms.database, self.tasks)
+        self.auditor = Auditor(
+            room.assignments, self.recovery, room.engine, self.rooms.database, self.rooms.publisher, room.time
+        )
         self.callers = Callers(
             self.rooms.database, self.rooms.customers, room.assignments, self.tasks, self._ticket_queries, room.time
         )
@@ -73,6 +78,7 @@ class Desk:
 
     async def restart(self, *, usable: bool = True) -> list[Interaction]:
         """Our process died and came back: nothing is left but the rows. The PBX's picture is still to come."""
+        await asyncio.gather(*self.tasks.under_way)
         await self.rooms.database.flush()
         self.room.router.close()
         self.begin()
@@ -80,7 +86,7 @@ class Desk:
             fresh = LiveAgent.of(live.record)
             fresh.presence, fresh.reason = live.presence, live.reason
             self.room.take_live(fresh, usable=False)
-        items = await self.rooms.database.read(lambda c: self.recovery.load(c, [SERVER]))
+        items = await self.rooms.database.read(lambda c: self.recovery.load(c))
         self.recovery.take_up(items)
         return items
 

@@ -399,6 +399,12 @@ def live() -> dict[str, Slot]:
             "pbx": [{"server_id": "pbx-1", "up": True, "reason": "", "since": ago(9000)}],
             "degraded": [],
         },
+        "checks": {
+            "at": ago(12),
+            "found": [
+                {"at": ago(740), "code": "call-gone", "about": "01m80v8xphg38zmkt6hr7gk3wt", "server_id": "pbx-1"}
+            ],
+        },
         "queue:q-1": queue(1, "Support DE", 4, 187, 74.0, 58.0, 0, 7),
         "queue:q-2": queue(2, "Support EN", 1, 22, 84.0, 82.0, 2, 5),
         "queue:q-3": queue(3, "Billing", 2, 51, 81.0, 78.0, 1, 4),

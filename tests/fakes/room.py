@@ -73,6 +73,12 @@ class FakeTelephony:
     def hang_up(self, server_id: Any, leg_id: Any) -> None:
         self.acts.append(("hang-up", leg_id))
 
+    def look(self, server_id: Any) -> None:
+        self.acts.append(("look", server_id))
+
+    def resync(self, server_id: Any) -> None:
+        self.acts.append(("resync", server_id))
+
     def return_to_flow(self, server_id: Any, leg_id: Any) -> None:
         self.acts.append(("to-flow", leg_id))
 

@@ -45,6 +45,7 @@ async def test_ten_minutes(tmp_path):
             assert await customers.wait_ended(60) == 0, customers.errors()[-1000:]
         await until_over(server)
         judged, interactions = judge_file(server.cel_file).calls, await server.interactions()
+        audited = await server.audited()
         endpoints = {server.agent_ids[one.login]: f"agent-{one.extension}" for one in agents}
         log = server.log()
     told = compare(interactions, judged, endpoints, tolerance=TOLERANCE + lateness.forgiven)
@@ -52,4 +53,5 @@ async def test_ten_minutes(tmp_path):
     assert len(judged) == len(interactions) == count
     assert told.differences == []
     assert memory[-1] - memory[0] < GROWTH
+    assert audited == []
     assert "Traceback" not in log

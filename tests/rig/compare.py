@@ -93,7 +93,8 @@ def _customer_leg(row: Mapping[str, Any]) -> str:
     return next(leg["id"] for leg in row["legs"] if leg["kind"] == "customer")
 
 
-def _seconds(instant: str | None) -> float | None:
+def seconds(instant: str | None) -> float | None:
+    """Epoch seconds of an API instant."""
     return None if instant is None else datetime.fromisoformat(instant.replace("Z", "+00:00")).timestamp()
 
 
@@ -113,24 +114,27 @@ class _Row:
         self.endpoints = endpoints
         self.tolerance = tolerance
         self.is_cut = cut_calls and call.end is not End.SEEN
+        # He waited in Asterisk's own queue while our server was away, which is no queue of ours.
+        self.is_away = row.get("end_reason") == "server-away" and call.outcome is Outcome.ABANDONED and not call.alerts
 
     def compare(self) -> None:
         row, call = self.row, self.call
         self._same("linked id", row["linked_id"], call.linkedid)
         self._same("number", row["caller_number"], call.caller_number)
         self._same("dialed", row["dialed"], call.dialed)
-        if row["outcome"] not in OUTCOMES[call.outcome] and not (self.is_cut and row["outcome"] == "lost"):
+        wanted = {"lost"} if self.is_away else OUTCOMES[call.outcome]
+        if row["outcome"] not in wanted and not (self.is_cut and row["outcome"] == "lost"):
             self._differ("outcome", row["outcome"], call.outcome)
-        self._near("arrived", _seconds(row["arrived_at"]), call.arrived_at)
+        self._near("arrived", seconds(row["arrived_at"]), call.arrived_at)
         if not self.is_cut:
-            self._near("ended", _seconds(row["ended_at"]), call.ended_at)
+            self._near("ended", seconds(row["ended_at"]), call.ended_at)
         self._queue()
         self._talk()
         self._legs()
 
     def _queue(self) -> None:
         visits = self.row["visits"]
-        if bool(visits) != self.call.queued:
+        if bool(visits) != (self.call.queued and not self.is_away):
             self._differ("queued", len(visits), self.call.queued)
         elif visits and self.call.wait_time is not None:
             self._near("wait", sum(one["wait_time"] or 0.0 for one in visits), self.call.wait_time, longer=ENTRY)
@@ -141,7 +145,7 @@ class _Row:
             self._differ("talked", len(segments), call.answered_at)
         if not segments or call.answered_at is None:
             return
-        self._near("answered", _seconds(segments[0]["answered_at"]), call.answered_at)
+        self._near("answered", seconds(segments[0]["answered_at"]), call.answered_at)
         self._same("agent", f"PJSIP/{self.endpoints.get(segments[0]['agent_id'])}", call.agent)
         if call.end is not End.OPEN and not self.is_cut:
             self._near("talk", sum(one["talk_time"] or 0.0 for one in segments), call.talk_time)

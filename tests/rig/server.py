@@ -339,6 +339,12 @@ class Server:
             path = f"/interactions?limit=100&cursor={page['next']}" if page["next"] else ""
         return found[::-1]
 
+    async def audited(self) -> list[tuple[str, str]]:
+        """What audits found and put right, as (code, about); when there was one, else AssertionError."""
+        told = await self.api("GET", "/audit")
+        assert told["audited_at"], "there was no audit yet"
+        return [(one["code"], one["about"]) for one in told["items"]]
+
     async def ready(self, *logins: str, state: str = "ready", reason: str = "") -> None:
         """Set agents' presence as their supervisor does; without logins all of them."""
         body = {"state": state, "reason": reason} if reason else {"state": state}

@@ -48,7 +48,7 @@ class TelephonyLine:
         self.site = AsteriskTelephony()
         self.ids = TimeOrderedIds(SystemClock())
         self._news = asyncio.Event()
-        self.cel_file = CelFile(pbx.run_folder.cel_file)
+        self.cel_file = CelFile(pbx.run_folder.cel_file, self.server_id)
         read = self.cel_file.news if cel else _nothing
         clock = SystemClock()
         self.pbx = PbxTelephony(self.server_id, clock, self.tasks, self._take, read, self.ids.new)
@@ -95,7 +95,7 @@ class TelephonyLine:
         return ended.failure
 
 
-async def _nothing() -> CelNews:
+async def _nothing(since: datetime | None) -> CelNews:
     return CelNews()
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from contactcenter.core.ids import LegId
+from contactcenter.core.ids import LegId, ServerId
 from contactcenter.interactions.ports import EnqueueOrder, FlowExit
 from cti import dialplan_names as names
 from cti.agi.server import _Connection
@@ -100,13 +100,13 @@ async def test_the_pbxs_records_keep_the_place_in_line(pbx: Pbx, ami: AmiLine, d
     await in_the_flow(ami, caller)
     await press(ami, caller, "2")
     await ami.wait_place(caller, names.HOLD, "MusicOnHold")
-    record = (await CelFile(pbx.run_folder.cel_file).news()).up[caller]
+    record = (await CelFile(pbx.run_folder.cel_file, ServerId(pbx.settings.server_id)).news(None)).up[caller]
     assert (record.in_line, desk.place(caller).skills) == (desk.place(caller), {"routers": 2})
     assert record.started_at is not None
     assert record.in_line_at is not None
     await ami.send("Redirect", Channel=caller, Context=names.HOLD, Exten="1000", Priority="1")
     await asyncio.sleep(0.5)
-    again = (await CelFile(pbx.run_folder.cel_file).news()).up[caller]
+    again = (await CelFile(pbx.run_folder.cel_file, ServerId(pbx.settings.server_id)).news(None)).up[caller]
     assert (again.in_line, again.in_line_at) == (record.in_line, record.in_line_at)
 
 

@@ -96,7 +96,7 @@ async def test_200_calls_with_20_agents_are_told_as_asterisk_tells_them(tmp_path
         put_back = await supervisor
         await settled(server)
         judged = judge_file(server.cel_file)
-        interactions = await server.interactions()
+        interactions, audited = await server.interactions(), await server.audited()
         endpoints = {server.agent_ids[one.login]: f"agent-{one.extension}" for one in agents}
         memory = server.memory()
         log = server.log()
@@ -111,6 +111,7 @@ async def test_200_calls_with_20_agents_are_told_as_asterisk_tells_them(tmp_path
     assert told.differences == [], f"tolerance {TOLERANCE} + {lateness.forgiven}"
     assert max(told.median().values()) <= TOLERANCE
     assert judged.strays == ()
+    assert audited == [], "nothing to put right while nothing breaks"
     # The odd ones did happen.
     assert outcomes[Outcome.LEFT_IN_IVR] >= 15
     assert outcomes[Outcome.FAILED] == 10

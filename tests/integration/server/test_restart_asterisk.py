@@ -5,9 +5,9 @@ import json
 import os
 import signal
 import time
-from datetime import datetime
 
 from tests.integration.server.live_calls import live_calls, until_answer, until_over, until_phases
+from tests.rig.compare import seconds
 from tests.rig.sipp import Caller
 
 
@@ -44,13 +44,9 @@ async def test_asterisk_is_killed_and_started_again(tmp_path, record_property):
     assert sorted(row["outcome"] for row in interactions) == ["answered"] * 3 + ["lost"] * 2
     for row in interactions:
         assert row["end_reason"] == "pbx-restarted"
-        ended = _seconds(row["ended_at"])
+        ended = seconds(row["ended_at"])
         assert abs(ended - died_at) < 1.5, "the end is when Asterisk died, not when it came back"
     assert "Traceback" not in log
-
-
-def _seconds(instant):
-    return datetime.fromisoformat(instant.replace("Z", "+00:00")).timestamp()
 
 
 async def test_asterisk_is_stopped_in_the_middle_of_a_call(tmp_path):

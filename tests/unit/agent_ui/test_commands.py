@@ -86,6 +86,7 @@ def _fields(slot: str, title: str) -> set[str]:
         ("Page desktop", "work:<interaction>"),
         ("Page desktop", "card:<interaction>"),
         ("Page live", "totals"),
+        ("Page live", "checks"),
         ("Page live", "queue:<id>"),
         ("Page live", "agent:<id>"),
         ("Page live", "waiting:<interaction>"),

@@ -10,10 +10,12 @@ import pytest
 
 from agent_ui import hub as hub_module
 from agent_ui.hub import DESKTOP, FEED_KEPT, LIVE, OUTBOX, Hub, Page
+from agent_ui.projections.live import checks_slot
 from agent_ui.protocol import Hello, Resume
-from contactcenter.core.ids import AgentId, QueueId, ReservationId, SkillId, TeamId, UserId
+from contactcenter.core.ids import AgentId, LegId, QueueId, ReservationId, ServerId, SkillId, TeamId, UserId
 from contactcenter.core.permissions import ROLES, Principal
 from contactcenter.interactions import ports
+from contactcenter.interactions.audit import Code, Finding, Healed
 from contactcenter.interactions.figures import DayFigures
 from contactcenter.interactions.model import Interaction, Phase
 from routing import commands as routing
@@ -55,6 +57,8 @@ class Screens:
         self.figures = DayFigures(self.room.time.now())
         self.degraded: list[dict[str, Any]] = []
         self.hub = Hub(self.room.picture, self.figures, self.room.time, self.room.ids, lambda: self.degraded)
+        self.healed: list[Healed] = []
+        self.hub.checks = lambda: checks_slot(self.room.time.now(), self.healed)
         self.room.assignments.lookup = lambda item: self.found(item, "")
 
     def found(self, item: Interaction, name: str) -> None:
@@ -584,3 +588,17 @@ async def test_a_desktop_knows_whether_the_pbx_is_simulated(is_simulated: bool) 
     screens.room.agent("ann")
     screens.room.picture.is_simulated = is_simulated
     assert screens.open("ann").slots["me"]["device"]["simulated"] is is_simulated
+
+
+async def test_a_supervisor_sees_what_the_audit_put_right() -> None:
+    screens = Screens()
+    client = screens.supervise("t-north")
+    at = screens.room.time.now()
+    assert client.slots["checks"]["found"] == []
+    for number in range(7):
+        screens.healed.insert(0, Healed(at, Finding(Code.CALL_GONE, LegId(f"leg-{number}"), ServerId("pbx-1"))))
+    await screens.beat()
+    found = client.read().slots["checks"]["found"]
+    assert [one["about"] for one in found] == [f"leg-{number}" for number in (6, 5, 4, 3, 2)]
+    assert found[0]["code"] == "call-gone"
+    assert found[0]["server_id"] == "pbx-1"

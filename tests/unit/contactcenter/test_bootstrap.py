@@ -1,6 +1,8 @@
 """What reaches across rooms, in the program as it is put together; only the PBX and the pages' server are missing."""
 
 import asyncio
+import contextlib
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +16,7 @@ from contactcenter import bootstrap
 from contactcenter.agents.model import DeviceMode, PresenceState
 from contactcenter.agents.service import NewAgent
 from contactcenter.bootstrap import ContactCenter
-from contactcenter.core.errors import NotFound
+from contactcenter.core.errors import NotFound, Unavailable
 from contactcenter.core.migrations import migrate
 from contactcenter.core.permissions import SYSTEM, Principal, Right
 from contactcenter.interactions.live import LiveAgent
@@ -132,3 +134,25 @@ async def test_a_customer_changed_over_the_api_changes_the_open_cards(floor: Flo
 async def test_a_ticket_of_an_interaction_that_is_none(floor: Floor) -> None:
     with pytest.raises(NotFound):
         await floor.center.rooms.tickets.open_ticket(floor.ann, "VPN drops", interaction_id="nothing")
+
+
+async def test_a_choice_of_presence_is_kept_when_it_is_answered(floor: Floor) -> None:
+    """Nothing can tell it again after a kill, unlike a call, which Asterisk knows."""
+    agents, agent_id = floor.center.rooms.agents, floor.live.agent_id
+    await agents.set_presence(floor.ann, agent_id, PresenceState.OFFLINE)
+    await agents.set_presence(floor.ann, agent_id, PresenceState.READY)
+    with contextlib.closing(sqlite3.connect(floor.center.base.settings.database_file)) as outside:
+        (found,) = outside.execute("SELECT state FROM presence WHERE agent_id = ?", [agent_id]).fetchall()
+    assert found == ("ready",)
+
+
+async def test_a_choice_of_presence_holds_while_the_store_refuses(floor: Floor) -> None:
+    database = floor.center.base.database
+
+    async def refused() -> None:
+        raise Unavailable("store-unavailable")
+
+    database.flush = refused  # type: ignore[method-assign]
+    await floor.center.rooms.agents.set_presence(floor.ann, floor.live.agent_id, PresenceState.OFFLINE)
+    assert floor.live.presence == "offline"
+    del database.flush

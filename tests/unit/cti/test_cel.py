@@ -8,18 +8,19 @@ from pathlib import Path
 import pytest
 
 from contactcenter.core.clock import from_timestamp
-from contactcenter.core.ids import QueueId, VisitId
-from contactcenter.interactions.ports import EndedLeg, PlaceInLine
+from contactcenter.core.ids import LegId, QueueId, ServerId, VisitId
+from contactcenter.interactions.ports import CallArrived, CallerPlace, EndedLeg, PlaceInLine
 from cti import cel
 from cti.calls import LegRecord
 from cti.cel import CelFile, CelNews, read_news
 from cti.dialplan_names import CEL_FIELDS
 
+SERVER = ServerId("pbx-1")
 AT = 1_780_000_000.123456
 
 
 def ended_legs(text: str) -> Sequence[EndedLeg]:
-    return read_news(text).ended
+    return read_news(text, SERVER).ended
 
 
 def line(uniqueid: str = "1780000000.1", event: str = "HANGUP", *, time: str = f"{AT:.6f}", **fields: str) -> str:
@@ -79,40 +80,53 @@ def test_a_hangup_without_details_counts() -> None:
     assert leg.cause == 0
 
 
-async def test_read_on_from_where_it_ended(tmp_path: Path) -> None:
-    path = tmp_path / "cel.csv"
-    file = CelFile(path)
-    assert list((await file.news()).ended) == []
-    path.write_text(line("a.1"))
-    assert [leg.leg_id for leg in (await file.news()).ended] == ["a.1"]
-    assert list((await file.news()).ended) == []
-    half = line("a.2")
-    with path.open("a") as writer:
-        writer.write(half[:40])
-    assert list((await file.news()).ended) == [], "half a line waits for its other half"
-    with path.open("a") as writer:
-        writer.write(half[40:] + line("a.3"))
-    assert [leg.leg_id for leg in (await file.news()).ended] == ["a.2", "a.3"]
+def one_a_second(count: int) -> str:
+    """Hang-ups a second apart, the last one at AT; some lines are torn."""
+    lines = [line(f"a.{n}", time=f"{AT - count + 1 + n:.6f}", caller_number="9" * 40) for n in range(count)]
+    return "".join(one if n % 7 else one + "torn,line\n" for n, one in enumerate(lines))
 
 
-async def test_a_rotated_file_is_read_from_its_start(tmp_path: Path) -> None:
+@pytest.mark.parametrize("seconds_ago", [0.0, 1.0, 60.0, 1800.0, 2900.0, 10_000.0, -500.0])
+async def test_what_was_written_since_an_instant_is_read_and_not_much_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds_ago: float
+) -> None:
+    path, count = tmp_path / "cel.csv", 3000
+    monkeypatch.setattr(cel, "_NEAR", 4096)
+    path.write_text(one_a_second(count))
+    assert path.stat().st_size > 10 * cel._NEAR
+    since = from_timestamp(AT - seconds_ago)
+    found = [leg.leg_id for leg in (await CelFile(path, SERVER).news(since)).ended]
+    wanted = [f"a.{n}" for n in range(count) if AT - count + 1 + n >= since.timestamp()]
+    assert found[len(found) - len(wanted) :] == wanted
+    margin = cel.MARGIN.total_seconds() + cel._NEAR / len(line("a.1", caller_number="9" * 40))
+    assert len(found) <= len(wanted) + margin + 2
+
+
+async def test_half_a_line_is_left_for_later(tmp_path: Path) -> None:
     path = tmp_path / "cel.csv"
-    path.write_text(line("a.1") * 3)
-    file = CelFile(path)
-    await file.news()
-    path.write_text(line("a.9"))
-    assert [leg.leg_id for leg in (await file.news()).ended] == ["a.9"]
+    path.write_text(line("a.1") + line("a.2")[:40])
+    assert [leg.leg_id for leg in (await CelFile(path, SERVER).news(None)).ended] == ["a.1"]
+
+
+async def test_no_more_than_memory_can_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "cel.csv"
+    path.write_text(one_a_second(1000))
+    monkeypatch.setattr(cel, "MOST_BYTES", 5000)
+    found = (await CelFile(path, SERVER).news(from_timestamp(AT - 900))).ended
+    assert 0 < len(found) < 50
+    assert found[-1].leg_id == "a.999"
 
 
 async def test_a_first_read_of_a_huge_file_looks_at_its_tail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "cel.csv"
     path.write_text(line("a.1") + line("a.2"))
     monkeypatch.setattr(cel, "TAIL_BYTES", len(line("a.2")) + 10)
-    assert [leg.leg_id for leg in (await CelFile(path).news()).ended] == ["a.2"]
+    assert [leg.leg_id for leg in (await CelFile(path, SERVER).news(None)).ended] == ["a.2"]
 
 
 async def test_no_file_is_no_record() -> None:
-    assert await CelFile(None).news() == CelNews()
+    assert await CelFile(None, SERVER).news(from_timestamp(AT)) == CelNews()
+    assert await CelFile(Path("nowhere/cel.csv"), SERVER).news(None) == CelNews()
 
 
 def test_a_leg_that_is_up_says_when_it_began_and_when_it_entered_its_last_bridge() -> None:
@@ -122,7 +136,8 @@ def test_a_leg_that_is_up_says_when_it_began_and_when_it_entered_its_last_bridge
         + line("a.1", "BRIDGE_ENTER", time="1780000003.75")
         + line("a.2", "CHAN_START", time="never")
         + line("a.3", "CHAN_START")
-        + line("a.3")
+        + line("a.3"),
+        SERVER,
     )
     assert news.up == {
         "a.1": LegRecord(from_timestamp(1780000001.5), from_timestamp(1780000003.75)),
@@ -147,9 +162,38 @@ def test_a_caller_who_waits_says_for_what_and_since_when() -> None:
         + hold("a.3", "1780000001.5", first)
         + line("a.3")
         + hold("a.4", "1780000001.5", first, event="Other")
-        + line("a.5", "USER_DEFINED", user_event="CCHold", extra="{torn")
+        + line("a.5", "USER_DEFINED", user_event="CCHold", extra="{torn"),
+        SERVER,
     )
     assert news.up == {
         "a.1": LegRecord(in_line=first, in_line_at=from_timestamp(1780000001.5)),
         "a.2": LegRecord(in_line=second, in_line_at=from_timestamp(1780000004.25)),
     }
+
+
+def test_a_customers_call_that_is_over_is_told_whole() -> None:
+    place = PlaceInLine(VisitId("v1"), QueueId("q1"))
+    told = {"context": "cc-inbound", "channel": "PJSIP/carrier-00000001", "exten": "1000", "caller_number": "+49301"}
+    agent = {**told, "channel": "PJSIP/agent-1001-00000002"}
+    extra = json.dumps({"extra": place.encode()})
+    mine, his, other = ended_legs(
+        line("c.1", "CHAN_START", time="1780000001.5", linkedid="link", **told)
+        + line("c.1", "USER_DEFINED", time="1780000002.5", user_event="CCHold", extra=extra)
+        + line("c.1", time="1780000009.0", context="cc-fallback", channel="PJSIP/carrier-00000001")
+        + line("a.1", "CHAN_START", time="1780000003.5", **agent)
+        + line("a.1", time="1780000010.0", channel="PJSIP/agent-1001-00000002")
+        + line("x.1", "CHAN_START", time="1780000003.5", **{**told, "context": "cc-internal"})
+        + line("x.1", time="1780000011.0")
+    )
+    arrived_at, queued_at = from_timestamp(1780000001.5), from_timestamp(1780000002.5)
+    assert mine.arrival == CallArrived(SERVER, LegId("c.1"), "link", "+49301", "", "1000", arrived_at)
+    assert (mine.place, mine.in_line, mine.in_line_at) == (CallerPlace.FALLBACK, place, queued_at)
+    assert (his.arrival, other.arrival, other.place) == (None, None, CallerPlace.OTHER)
+
+
+@pytest.mark.parametrize("number", ["", "<unknown>", "anonymous"])
+def test_a_withheld_number_is_none(number: str) -> None:
+    told = {"context": "cc-inbound", "channel": "PJSIP/carrier-00000001", "exten": "1000", "caller_number": number}
+    (leg,) = ended_legs(line("c.1", "CHAN_START", **told) + line("c.1"))
+    assert leg.arrival is not None
+    assert leg.arrival.caller_number == ""

@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import pytest
@@ -48,11 +48,13 @@ class Line:
         self.clock = ManualClock(datetime(2026, 6, 1, tzinfo=UTC))
         self.facts: list[ports.Fact] = []
         self.news = CelNews()
+        self.asked_since: list[datetime | None] = []
         self.tasks = TaskSupervisor()
         self.pbx = PbxTelephony(SERVER, self.clock, self.tasks, self.facts.append, self.read_cel, lambda: "nailed-leg")
         self.pbx.bind(self.client)  # type: ignore[arg-type]
 
-    async def read_cel(self) -> CelNews:
+    async def read_cel(self, since: datetime | None) -> CelNews:
+        self.asked_since.append(since)
         return self.news
 
     def told(self, kind: type[Fact]) -> list[Fact]:
@@ -453,8 +455,63 @@ async def test_the_picture_comes_before_up(line: Line) -> None:
     assert [leg.leg_id for leg in picture.legs] == [CALLER["Uniqueid"]]
     assert picture.ended == line.news.ended
     assert not picture.pbx_restarted
-    assert up == ports.LinkChanged(SERVER, up=True, reason="", at=line.clock.now())
+    began = line.pbx._started
+    assert up == ports.LinkChanged(SERVER, up=True, reason="", at=line.clock.now(), pbx_started=began)
+    assert line.asked_since == [None]
     assert line.pbx.version == "22.10.0"
+
+
+@pytest.mark.parametrize(
+    "began, restarted", [("2026-06-01 10:00:00", False), ("2026-05-31 10:00:00", True), ("", False)]
+)
+async def test_what_the_last_process_of_ours_knew_counts(line: Line, began: str, restarted: bool) -> None:
+    heard_until = line.clock.now() - timedelta(hours=3)
+    line.pbx.resume(heard_until, began)
+    await line.come_up()
+    (picture,) = line.told(ports.Resynced)
+    assert (picture.pbx_restarted, picture.lost_at, line.asked_since) == (restarted, heard_until, [heard_until])
+    lost_at = line.clock.now()
+    line.go_down()
+    await line.come_up()
+    assert line.asked_since == [heard_until, lost_at]
+
+
+async def test_a_look_tells_what_is_up_and_changes_nothing(line: Line) -> None:
+    line.pbx.look()
+    await settle()
+    assert line.client.sent == [], "nobody is asked before the first picture"
+    await line.come_up(shown({**CALLER, "Context": "cc-hold"}))
+    channels = dict(line.pbx.calls.channels)
+    line.pbx.look()
+    await settle()
+    other = {**CALLER, "Uniqueid": "1780000000.99"}
+    line.client.take("CoreShowChannels").list(shown({**other, "Context": "cc-hold"}))
+    await settle()
+    (seen,) = line.told(ports.Seen)
+    assert ([leg.leg_id for leg in seen.legs], seen.at) == (["1780000000.99"], line.clock.now())
+    assert line.pbx.calls.channels == channels
+    assert len(line.told(ports.Resynced)) == 1
+
+
+async def test_a_look_that_is_not_answered_tells_nothing(line: Line) -> None:
+    await line.come_up()
+    line.pbx.look()
+    await settle()
+    line.go_down()
+    await settle()
+    assert line.told(ports.Seen) == []
+
+
+async def test_a_picture_may_be_asked_for_at_any_time(line: Line) -> None:
+    line.client.state = LinkState.DISCONNECTED
+    line.pbx.resync()
+    await settle()
+    assert line.client.sent == []
+    await line.come_up()
+    line.pbx.resync()
+    await line.resync(shown({**CALLER, "Context": "cc-hold"}))
+    assert [len(one.legs) for one in line.told(ports.Resynced)] == [0, 1]
+    assert [one.up for one in line.told(ports.LinkChanged)] == [True], "the link was up all the time"
 
 
 async def test_pbx_without_endpoints_comes_up(line: Line) -> None:

@@ -129,6 +129,18 @@ export interface Totals {
   degraded: { code: string; since: string | null; fields: Record<string, unknown> }[];
 }
 
+export interface CheckFound {
+  at: string;
+  code: string;
+  about: string;
+  server_id: string;
+}
+
+export interface Checks {
+  at: string | null;
+  found: CheckFound[];
+}
+
 export interface QueueRow {
   queue_id: string;
   name: string;

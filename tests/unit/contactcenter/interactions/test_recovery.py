@@ -1,5 +1,6 @@
 """After a restart of ours, or a gap on the link: what goes on, what has ended, who is where."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from contactcenter.core.ids import AgentId, LegId, QueueId, ServerId, VisitId
 from contactcenter.interactions import ports, store
 from contactcenter.interactions.model import EndedBy, Interaction, Outcome, Phase, VisitEnd
 from contactcenter.interactions.ports import CallerPlace
+from contactcenter.interactions.recovery import A_TURN
 from routing import commands as routing
 from tests.fakes.desk import agent_leg, customer
 from tests.fakes.room import QUEUE, SERVER, record
@@ -355,6 +357,12 @@ async def test_a_customer_nobody_knew_becomes_an_interaction(desk: Any) -> None:
     assert (found.caller_number, found.caller_name, found.dialed) == ("+49301", "Eve", "1000")
     assert found.arrived_at == ghost.arrived_at
     assert ("to-flow", "1780000000.7") in desk.room.telephony.acts
+    desk.time.advance(5)
+    later = desk.room.call("1780000000.8")
+    desk.room.enqueue(found)
+    assert found.visit.entered_at == ghost.arrived_at < later.visit.entered_at
+    desk.take(record("ann", 1))
+    assert (found.phase, later.phase) == (Phase.ALERTING, Phase.WAITING)
 
 
 # ------------------------------------------------------------------ put into a line by a process that died of it
@@ -440,6 +448,101 @@ async def test_a_queue_he_left_for_another_flow_is_not_entered_again(desk: Any) 
     assert found.phase is Phase.FLOW
 
 
+# ------------------------------------------------------------------ calls that came and went while nobody was there
+
+
+def past_call(desk: Any, leg: str = "1780000000.50", **more: Any) -> ports.EndedLeg:
+    """A customer's leg that is over, as the PBX's records tell it: 20 seconds long."""
+    at = desk.time.now() - timedelta(seconds=100)
+    arrival = ports.CallArrived(SERVER, LegId(leg), leg, "+4930901820", "", "1000", at)
+    given: dict[str, Any] = {"arrival": arrival, "place": CallerPlace.FALLBACK, **more}
+    return ports.EndedLeg(LegId(leg), 16, at + timedelta(seconds=20), "carrier", **given)
+
+
+async def written(desk: Any) -> list[dict[str, Any]]:
+    await asyncio.gather(*desk.tasks.under_way)
+    rows: list[dict[str, Any]] = await desk.rows(store.interactions)
+    return rows
+
+
+@pytest.mark.parametrize(
+    "place, outcome, reason",
+    [
+        (CallerPlace.FALLBACK, "lost", "server-away"),
+        (CallerPlace.FLOW, "left-in-flow", ""),
+        (CallerPlace.OTHER, "left-in-flow", ""),
+    ],
+)
+async def test_a_call_nobody_saw_is_an_interaction(desk: Any, place: CallerPlace, outcome: str, reason: str) -> None:
+    leg = past_call(desk, place=place)
+    desk.resync(ended=[leg])
+    (row,) = await written(desk)
+    assert (row["leg_id"], row["arrived_at"], row["ended_at"]) == (leg.leg_id, leg.arrival.at, leg.at)
+    assert (row["outcome"], row["end_reason"], row["is_over"]) == (outcome, reason, True)
+    assert (desk.recovery.missed, desk.room.picture.interactions) == (1, {})
+    desk.resync(ended=[leg])
+    await desk.restart()
+    desk.resync(ended=[leg])
+    assert len(await written(desk)) == 1, "once, however often it is told"
+
+
+async def test_a_call_we_saw_is_not_written_again(desk: Any) -> None:
+    item = desk.room.call()
+    desk.room.leg_ends(CALLER)
+    await desk.restart()
+    desk.resync(ended=[replace(past_call(desk), leg_id=item.leg_id)])
+    assert [row["id"] for row in await written(desk)] == [item.interaction_id]
+    assert desk.recovery.missed == 0
+
+
+async def test_a_call_nobody_saw_waited_in_a_queue(desk: Any) -> None:
+    leg = past_call(desk)
+    line = ports.PlaceInLine(VisitId("01lostvisit"), QUEUE, 2)
+    desk.resync(ended=[replace(leg, in_line=line, in_line_at=leg.at - timedelta(seconds=15))])
+    (row,) = await written(desk)
+    assert (row["outcome"], row["end_reason"]) == ("abandoned", "")
+    visit = await desk.one(store.visits)
+    assert (visit["id"], visit["end"], visit["wait_time"]) == ("01lostvisit", "abandoned", 15.0)
+    assert desk.room.engine.items == {}
+
+
+async def test_a_call_nobody_saw_was_answered(desk: Any) -> None:
+    desk.take(record("ann", 1))
+    leg = past_call(desk)
+    line = ports.PlaceInLine(VisitId("01lostvisit"), QUEUE)
+    leg = replace(leg, in_line=line, in_line_at=leg.at - timedelta(seconds=15), place=CallerPlace.HOLD)
+    bridged_at = leg.at - timedelta(seconds=10)
+    his = ports.EndedLeg(LegId(STRAY), 16, leg.at, "agent-1001", leg.leg_id, bridged_at)
+    desk.resync(ended=[leg, his])
+    (row,) = await written(desk)
+    assert (row["outcome"], row["ended_at"]) == ("answered", leg.at)
+    segment = await desk.one(store.segments)
+    assert (segment["agent_id"], segment["answered_at"], segment["talk_time"]) == ("a-ann", bridged_at, 10.0)
+    desk.time.advance(60)
+    assert desk.room.work_of("ann") == "idle"
+    assert desk.room.picture.interactions == {}
+    desk.room.check_clean()
+
+
+async def test_hundreds_of_calls_nobody_saw_are_not_one_turn_of_the_loop(desk: Any) -> None:
+    desk.resync(ended=[past_call(desk, f"1780000000.{n}") for n in range(100, 100 + 2 * A_TURN + 1)])
+    turns, before = 0, desk.recovery.missed
+    while desk.recovery.missed < 2 * A_TURN + 1:
+        await asyncio.sleep(0)
+        assert desk.recovery.missed - before <= A_TURN
+        turns, before = turns + (desk.recovery.missed > before), desk.recovery.missed
+    assert turns == 3
+    assert len(await written(desk)) == 2 * A_TURN + 1
+
+
+async def test_a_caller_in_the_flow_who_fell_to_the_fallback_and_left_met_nobody(desk: Any) -> None:
+    item = desk.room.arrive()
+    found = await again(desk, item)
+    leg = replace(past_call(desk), leg_id=found.leg_id)
+    desk.resync(ended=[leg])
+    assert (found.outcome, found.end_reason, found.ended_at) == (Outcome.LOST, "server-away", leg.at)
+
+
 # ------------------------------------------------------------------ a gap on the link, our process alive
 
 
@@ -492,7 +595,6 @@ async def test_other_servers_are_left_alone(desk: Any) -> None:
     item = desk.room.call()
     desk.resync(server=ServerId("pbx-2"), restarted=True)
     assert item.phase is Phase.WAITING
-    assert SERVER in desk.recovery._fresh or desk.recovery._fresh == set()
 
 
 async def test_an_unusable_device_after_the_gap(desk: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from contactcenter.core.events import decode, events_table
-from contactcenter.core.ids import AgentId, QueueId
+from contactcenter.core.ids import AgentId, LegId, QueueId, ServerId
 from contactcenter.interactions import ports, store
 from contactcenter.interactions.model import Phase
 from routing import commands as routing
@@ -163,8 +163,48 @@ async def test_open_rows_are_those_with_something_left_to_happen(desk: Any) -> N
     rows = await desk.rooms.database.read(store.open_rows)
     assert [row.id for row in rows] == [waiting.interaction_id]
     assert waiting.phase is Phase.WAITING
-    found = await desk.rooms.database.read(lambda c: store.find_by_leg(c, SERVER, gone.leg_id))
-    assert found.id == gone.interaction_id
+
+
+async def test_callers_legs_that_are_known(desk: Any) -> None:
+    legs = [LegId(f"1780000000.{n}") for n in range(1, 4)]
+    for leg in legs[:2]:
+        desk.room.call(leg)
+    await desk.rooms.database.flush()
+    many = [*legs, *(LegId(f"x{n}") for n in range(1200))]
+    assert await desk.rooms.database.read(lambda c: store.known_legs(c, SERVER, many)) == set(legs[:2])
+    assert await desk.rooms.database.read(lambda c: store.known_legs(c, ServerId("pbx-2"), legs)) == set()
+
+
+async def heard(desk: Any) -> Any:
+    await desk.rooms.database.flush()
+    return await desk.rooms.database.read(lambda c: store.heard_until(c, SERVER))
+
+
+async def test_until_when_a_pbx_was_heard(desk: Any) -> None:
+    clock = desk.rooms.clock
+
+    def link(up: bool, reason: str = "", started: str = "") -> None:
+        desk.room.fact(ports.LinkChanged(SERVER, up, reason, clock.now(), started))
+
+    assert await heard(desk) is None
+    link(False, "connect-failed")
+    assert await heard(desk) is None, "it never was"
+    link(True, started="monday")
+    clock.advance(100)
+    desk.room.call()
+    called_at = clock.now()
+    clock.advance(100)
+    await desk.agent("meg", "1009")  # as the command line would, beside a server that is not there
+    clock.advance(100)
+    assert await heard(desk) == (called_at, "monday")
+    lost_at = clock.now()
+    link(False, "link-lost")
+    clock.advance(100)
+    link(False, "connect-failed")
+    desk.room.call("1780000000.2")
+    assert await heard(desk) == (lost_at, "monday")
+    link(True, started="tuesday")
+    assert await heard(desk) == (clock.now(), "tuesday")
 
 
 def test_images_have_every_column_of_their_table() -> None:

@@ -1,0 +1,182 @@
+"""What does not agree: our picture beside the PBX's, the router's beside ours, states that stick. Pure.
+
+A finding is no fault yet: news may be on its way. ``auditor`` acts on what two audits in a row have found.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import islice
+from typing import Final
+
+from contactcenter.core.ids import AgentId, InteractionId, LegId, ServerId, is_id
+from contactcenter.interactions import ports
+from contactcenter.interactions.live import Picture
+from contactcenter.interactions.model import Interaction, Phase
+from routing.agents import Agent, Assignment
+from routing.commands import Work
+from routing.eligibility import eligible
+from routing.engine import Engine
+from routing.states import ItemState
+
+ALERT_MOST: Final = timedelta(seconds=30)  # beyond the reservation's deadline
+LEAVING_MOST: Final = timedelta(seconds=60)
+WRAP_UP_MOST: Final = timedelta(seconds=30)  # beyond its end
+FLOW_MOST: Final = timedelta(hours=2)
+PAIRS: Final = 2000
+"""Waiting interactions times idle agents looked at in one audit: a few milliseconds of the loop."""
+_IN_LINE: Final = (Phase.WAITING, Phase.ALERTING)
+
+
+class Code(StrEnum):
+    """What was found."""
+
+    CALL_GONE = "call-gone"  # we have a call that the PBX has not
+    CALL_UNKNOWN = "call-unknown"  # the PBX has a customer's call that we have not
+    TALK_UNKNOWN = "talk-unknown"  # he is connected to an agent, and we say he is not
+    TALK_OVER = "talk-over"  # we say he is connected to an agent, and he is not
+    CALLER_ASTRAY = "caller-astray"  # he waits, but stands neither in the hold loop nor on his way to it
+    LEG_FOR_NOBODY = "leg-for-nobody"  # an agent's device rings for a reservation that is none
+    NOT_IN_LINE = "not-in-line"  # he waits, and the router does not know it
+    IN_LINE_FOR_NOBODY = "in-line-for-nobody"  # the router holds a place for somebody who does not wait
+    WORK_FOR_NOBODY = "work-for-nobody"  # the router keeps an agent busy with work that is over
+    AGENT_LEFT_IDLE = "agent-left-idle"  # somebody waits, and an agent who could serve him is free
+    TOO_LONG_IN_FLOW = "too-long-in-flow"
+    TOO_LONG_ALERTING = "too-long-alerting"
+    TOO_LONG_LEAVING = "too-long-leaving"
+    TOO_LONG_IN_WRAP_UP = "too-long-in-wrap-up"
+    ROW_LEFT_OPEN = "row-left-open"  # the store has an interaction going on that we do not know
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that does not agree. ``about`` is an interaction's id, or a leg's where there is no interaction."""
+
+    code: Code
+    about: InteractionId | LegId
+    server_id: ServerId | None = None
+    agent_id: AgentId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Healed:
+    """A finding that was confirmed, and acted on at ``at``."""
+
+    at: datetime
+    finding: Finding
+
+
+class Strikes:
+    """Counts how often in a row each finding was made."""
+
+    def __init__(self) -> None:
+        self._before: dict[Finding, int] = {}
+
+    def count(self, found: Collection[Finding]) -> list[Finding]:
+        """Return what was found now and the time before; counted anew afterwards, so that healing has time to work."""
+        counts = {one: self._before.get(one, 0) + 1 for one in found}
+        confirmed = [one for one, count in counts.items() if count > 1]
+        self._before = {one: count for one, count in counts.items() if count == 1}
+        return confirmed
+
+
+def of_pbx(picture: Picture, server_id: ServerId, legs: Sequence[ports.LiveLeg]) -> set[Finding]:
+    """Compare the picture with what is up on a PBX."""
+    up = {leg.leg_id: leg for leg in legs}
+    found = set()
+    for item in picture.interactions.values():
+        code = _call_code(item, up) if item.server_id == server_id and item.phase is not Phase.ENDED else None
+        if code is not None:
+            found.add(Finding(code, item.interaction_id, server_id))
+    for leg in legs:
+        code = _leg_code(picture, server_id, leg)
+        if code is not None:
+            found.add(Finding(code, leg.leg_id, server_id))
+    return found
+
+
+def _call_code(item: Interaction, up: Mapping[LegId, ports.LiveLeg]) -> Code | None:
+    leg = up.get(item.leg_id)
+    if leg is None:
+        return Code.CALL_GONE
+    if item.phase is Phase.TALKING and leg.peer is None:
+        return Code.TALK_OVER
+    if leg.peer is not None and up[leg.peer].endpoint.startswith("agent-"):
+        return Code.TALK_UNKNOWN if item.phase in (Phase.FLOW, *_IN_LINE) else None
+    is_astray = leg.place in (ports.CallerPlace.FALLBACK, ports.CallerPlace.OTHER)
+    return Code.CALLER_ASTRAY if item.phase is Phase.WAITING and is_astray else None
+
+
+def _leg_code(picture: Picture, server_id: ServerId, leg: ports.LiveLeg) -> Code | None:
+    if leg.is_customer:
+        return None if picture.find_by_leg(server_id, leg.leg_id) else Code.CALL_UNKNOWN
+    is_alert = is_id(leg.leg_id) and leg.peer is None and not leg.is_up
+    return Code.LEG_FOR_NOBODY if is_alert and picture.find_by_reservation(leg.leg_id) is None else None
+
+
+def of_router(picture: Picture, engine: Engine, now: datetime) -> set[Finding]:
+    """Compare the picture with what the router holds."""
+    found = {
+        Finding(Code.NOT_IN_LINE, item.interaction_id)
+        for item in picture.waiting()
+        if item.interaction_id not in engine.items
+    }
+    for routed in engine.items.values():
+        item = picture.interactions.get(routed.interaction_id)
+        if routed.state is ItemState.WAITING and (item is None or item.phase not in _IN_LINE):
+            found.add(Finding(Code.IN_LINE_FOR_NOBODY, routed.interaction_id))
+    for agent in engine.agents.values():
+        for work in agent.assignments.values():
+            if not _is_for_somebody(picture, work):
+                found.add(Finding(Code.WORK_FOR_NOBODY, work.interaction_id, agent_id=agent.id))
+    return found | _left_idle(engine, now.timestamp())
+
+
+def _is_for_somebody(picture: Picture, work: Assignment) -> bool:
+    item = picture.interactions.get(work.interaction_id)
+    if item is None:
+        return False
+    if work.state in (Work.RESERVED, Work.REVOKING):
+        return item.alert is not None and item.alert.reservation_id == work.reservation_id
+    segment = item.segment
+    return segment is not None and segment.is_open and segment.agent_id == work.agent.id
+
+
+def _left_idle(engine: Engine, now: float) -> set[Finding]:
+    idle = [agent for agent in engine.agents.values() if _is_free(agent)]
+    waiting = [item for item in engine.items.values() if item.state is ItemState.WAITING] if idle else []
+    pairs = islice(((item, agent) for item in waiting for agent in idle), PAIRS)
+    return {
+        Finding(Code.AGENT_LEFT_IDLE, item.interaction_id, agent_id=agent.id)
+        for item, agent in pairs
+        if eligible(agent, item, now)
+    }
+
+
+def _is_free(agent: Agent) -> bool:
+    return not agent.assignments and agent.device_usable and agent.presence == "ready"
+
+
+def of_ages(picture: Picture, now: datetime) -> set[Finding]:
+    """Return the interactions that stand in a state longer than it can last."""
+    return {Finding(code, item.interaction_id, item.server_id) for item, code in _stuck(picture, now)}
+
+
+def _stuck(picture: Picture, now: datetime) -> Iterator[tuple[Interaction, Code]]:
+    for item in picture.interactions.values():
+        segment = item.segment
+        if item.phase is Phase.FLOW and now - item.arrived_at > FLOW_MOST:
+            yield item, Code.TOO_LONG_IN_FLOW
+        if item.alert is not None and now - item.alert.expires_at > ALERT_MOST:
+            yield item, Code.TOO_LONG_ALERTING
+        left_at = segment.ended_at if segment else item.arrived_at + FLOW_MOST
+        if item.phase is Phase.LEAVING and left_at and now - left_at > LEAVING_MOST:
+            yield item, Code.TOO_LONG_LEAVING
+        if segment and segment.is_open and segment.wrap_up_until and now - segment.wrap_up_until > WRAP_UP_MOST:
+            yield item, Code.TOO_LONG_IN_WRAP_UP
+
+
+def of_rows(picture: Picture, open_ids: Collection[InteractionId]) -> set[Finding]:
+    """Return the interactions that are open in the store and unknown to us."""
+    return {Finding(Code.ROW_LEFT_OPEN, one) for one in open_ids if one not in picture.interactions}
