@@ -65,12 +65,12 @@ class SimulatedPbx:
 
     async def start(self) -> None:
         """Begin to listen. Raises Unavailable ``port-in-use``."""
-        self._open_records()
         port = self.settings.ami_port
         try:
             self._server = await self._loop.create_server(self._new_client, "127.0.0.1", port)
         except OSError as error:
             raise Unavailable("port-in-use", {"use": "ami", "port": port, "reason": str(error)}) from error
+        self._open_records()  # nobody can have called yet
         log.info("simulated-pbx-ready", port=self.port)
 
     def _open_records(self) -> None:
