@@ -45,6 +45,7 @@ LEVELS: Final = tuple(level.value for level in Level)
 DESK_AGENTS: Final = 3
 LOGINS: Final = "demo-logins.txt"
 SMOKE_TIME: Final = 60.0
+PUT_BACK_TIME: Final = 20.0  # seconds between two looks at the agents whom nobody plays
 SMOKE_CALLER: Final = DemoCaller("+493090182000", "Smoke Test")
 
 
@@ -92,9 +93,22 @@ async def start_traffic(center: ContactCenter, level: str) -> Traffic | None:
     if level == Level.NONE.value:
         return None
     traffic = await _traffic(center, Level(level))
-    for agent in _desk_agents(center):
-        await center.rooms.agents.set_presence(SYSTEM, agent.agent_id, PresenceState.READY)
+    center.base.tasks.keep("demo-agents", lambda: _keep_ready(center))
     return traffic
+
+
+async def _keep_ready(center: ContactCenter) -> None:
+    """For ever: agents whom nobody plays are ready again a while after the router took them out of the line."""
+    while True:
+        await put_back(center)
+        await asyncio.sleep(PUT_BACK_TIME)
+
+
+async def put_back(center: ContactCenter) -> None:
+    """Make every desk agent ready whom nobody plays; one who is played chooses for himself."""
+    for agent in _desk_agents(center):
+        if agent.presence != "ready" and not _is_played(center, agent.device.endpoint):
+            await center.rooms.agents.set_presence(SYSTEM, agent.agent_id, PresenceState.READY)
 
 
 async def _traffic(center: ContactCenter, level: Level) -> Traffic:

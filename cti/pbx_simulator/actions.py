@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from contactcenter.core.clock import from_timestamp
 from cti import dialplan_names as names
 from cti.ami.codec import Message
+from cti.calls import number
 from cti.pbx_simulator.channels import Channel, Headers
 from cti.pbx_simulator.legs import Order
 from cti.pbx_simulator.outputs import Reply
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from cti.pbx_simulator.exchange import Exchange
 
 VERSION: Final = "22 (simulated)"
+NORMAL: Final = 16
+RING_SECONDS: Final = 30.0
 _CALLER_ID: Final = re.compile(r'\s*"?(?P<name>[^"<]*?)"?\s*<(?P<number>[^>]*)>\s*')
 
 
@@ -44,8 +47,9 @@ def act(exchange: "Exchange", now: float, connection: int, action: Message) -> N
             text = f"Invalid/unknown command: {name}. Use Action: ListCommands to show available commands."
             raise Refused(text)
         answer, events = found(exchange, action)
-    except Refused as refusal:
-        exchange.put(Reply(connection, [("Response", "Error"), *tag, ("Message", str(refusal))]))
+    except (Refused, ValueError) as refusal:  # ValueError: a number that is none
+        text = str(refusal) if isinstance(refusal, Refused) else "Invalid value"
+        exchange.put(Reply(connection, [("Response", "Error"), *tag, ("Message", text)]))
         return
     exchange.put(Reply(connection, [("Response", "Success"), *tag, *answer]))
     for event in events:
@@ -191,8 +195,8 @@ def _get_variable(exchange: "Exchange", action: Message) -> Answer:
 
 def _hang_up(exchange: "Exchange", action: Message) -> Answer:
     channel = _channel(exchange, action)
-    cause = action.get("Cause")
-    exchange.schedule(0.0, lambda: exchange.hang_up(channel, int(cause) if cause.isdigit() else 16))
+    cause = number(action.get("Cause")) or NORMAL
+    exchange.schedule(0.0, lambda: exchange.hang_up(channel, cause))
     return _done(("Message", "Channel Hungup"))
 
 
@@ -203,6 +207,8 @@ def _redirect(exchange: "Exchange", action: Message) -> Answer:
         extra = _channel(exchange, action, "ExtraChannel", "ExtraChannel does not exist: {}")
         own = "Extra" if action.get("ExtraContext") else ""
         moves.append((extra, _place(exchange, action, own)))
+    if any(exchange.legs.is_pending(one) for one, _ in moves):
+        raise Refused("Redirect failed, channel not up.")
     for one, _ in moves:
         exchange.take_out(one)
     for one, place in moves:
@@ -221,6 +227,8 @@ def _place(exchange: "Exchange", action: Message, prefix: str) -> tuple[str, str
 
 def _bridge(exchange: "Exchange", action: Message) -> Answer:
     both = [_channel(exchange, action, one, one + " does not exist: {}") for one in ("Channel1", "Channel2")]
+    if both[0] is both[1] or any(exchange.legs.is_pending(one) for one in both):
+        raise Refused("Unable to add channels to bridge")
     bridge = exchange.new_bridge()
     for channel in both:
         exchange.pull(channel, bridge)
@@ -251,7 +259,7 @@ def _order(exchange: "Exchange", action: Message) -> Order:
         context=context,
         exten=exten,
         priority=priority,
-        seconds=int(timeout) / 1000 if timeout.isdigit() else 30.0,
+        seconds=number(timeout) / 1000 or RING_SECONDS,
         caller_name=caller["name"] if caller else "",
         caller_number=caller["number"] if caller else action.get("CallerID"),
         account=action.get("Account"),

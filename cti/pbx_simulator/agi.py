@@ -6,14 +6,12 @@ answered, then ``HANGUP`` is said and the session closed, as with AGIEXITONHANGU
 
 import re
 from collections import deque
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from cti.pbx_simulator.agi_commands import COMMANDS
 from cti.pbx_simulator.channels import Channel, Wait
 from cti.pbx_simulator.outputs import AgiClose, AgiOpen, AgiSend
-from cti.pbx_simulator.people import SPEECH_SECONDS
-from cti.pbx_simulator.variables import read, write
 
 if TYPE_CHECKING:
     from cti.pbx_simulator.exchange import Exchange
@@ -38,10 +36,6 @@ class Session:
     collected: str = ""
     began_at: float = 0.0
     queue: deque[str] = field(default_factory=deque)
-
-
-Command = Callable[["AgiSessions", Session, Sequence[str]], str | None]
-"""Returns its answer; None while it runs."""
 
 
 class AgiSessions:
@@ -73,8 +67,8 @@ class AgiSessions:
         if session is None:
             return
         if session.running is not None:
-            self._send(session, "200 result=-1")
-        self._send(session, "HANGUP")
+            self.send(session, "200 result=-1")
+        self.send(session, "HANGUP")
         self.exchange.put(AgiClose(session.number))
         channel.variables["AGISTATUS"] = "HANGUP"
 
@@ -124,14 +118,17 @@ class AgiSessions:
         while session.queue and session.running is None and session.number in self._sessions:
             words = [_unquoted(quoted, bare) for quoted, bare in _WORD.findall(session.queue.popleft())]
             name = next(
-                (one for one in _COMMANDS if [w.upper() for w in words[: one.count(" ") + 1]] == one.split()), ""
+                (one for one in COMMANDS if [w.upper() for w in words[: one.count(" ") + 1]] == one.split()), ""
             )
             if not name:
-                self._send(session, "510 Invalid or unknown command")
+                self.send(session, "510 Invalid or unknown command")
                 continue
-            answer = _COMMANDS[name](self, session, words[name.count(" ") + 1 :])
+            try:
+                answer = COMMANDS[name](self, session, words[name.count(" ") + 1 :])
+            except ValueError:  # a number that is none
+                answer = "520 Invalid command syntax."
             if answer is not None:
-                self._send(session, answer)
+                self.send(session, answer)
 
     def run(self, session: Session, seconds: float, escape: str, *, collects: int = 0) -> None:
         """Let a command run: until its time is over or a digit of ``escape`` is pressed."""
@@ -167,10 +164,11 @@ class AgiSessions:
 
     def _done(self, session: Session, answer: str) -> None:
         session.running, session.escape = None, ""
-        self._send(session, answer)
+        self.send(session, answer)
         self._next(session)
 
-    def _send(self, session: Session, line: str) -> None:
+    def send(self, session: Session, line: str) -> None:
+        """Say one line to the session's server."""
         self.exchange.put(AgiSend(session.number, f"{line}\n".encode()))
 
 
@@ -199,80 +197,3 @@ def _request(channel: Channel, url: str, script: str) -> bytes:
         "accountcode": channel.account,
     }
     return "".join(f"agi_{name}: {value}\n" for name, value in fields.items()).encode() + b"\n"
-
-
-# ------------------------------------------------------------ what each command does
-
-
-def _answer(sessions: AgiSessions, session: Session, words: Sequence[str]) -> str:
-    sessions.exchange.answer(session.channel)
-    return "200 result=0"
-
-
-def _stream_file(sessions: AgiSessions, session: Session, words: Sequence[str]) -> None:
-    name, escape, *_ = [*words, "", ""]
-    session.channel.digits = ""  # what was pressed before does not interrupt
-    sessions.run(session, sessions.exchange.sounds(name), escape)
-
-
-def _wait_for_digit(sessions: AgiSessions, session: Session, words: Sequence[str]) -> None:
-    milliseconds = int(words[0]) if words else -1
-    sessions.run(session, milliseconds / 1000 if milliseconds >= 0 else 1e6, "0123456789*#")
-
-
-def _get_data(sessions: AgiSessions, session: Session, words: Sequence[str]) -> None:
-    name, limit, count, *_ = [*words, "", "", ""]
-    seconds = sessions.exchange.sounds(name) + int(limit or 6000) / 1000
-    sessions.run(session, seconds, "0123456789*#", collects=int(count or 1024))
-
-
-def _record_file(sessions: AgiSessions, session: Session, words: Sequence[str]) -> None:
-    _, _, escape, limit, *rest = [*words, "", "", "", "-1"]
-    silence = next((float(one[2:]) for one in rest if one.startswith("s=")), 0.0)
-    most = int(limit) / 1000 if int(limit) > 0 else 3600.0
-    sessions.run(session, min(SPEECH_SECONDS + silence if silence else most, most), escape)
-
-
-def _set_variable(sessions: AgiSessions, session: Session, words: Sequence[str]) -> str:
-    name, value, *_ = [*words, "", ""]
-    write(sessions.exchange, session.channel, name, value)
-    return "200 result=1"
-
-
-def _get_variable(sessions: AgiSessions, session: Session, words: Sequence[str]) -> str:
-    value = read(sessions.exchange, session.channel, words[0] if words else "")
-    return f"200 result=1 ({value})" if value else "200 result=0"
-
-
-def _set_autohangup(sessions: AgiSessions, session: Session, words: Sequence[str]) -> str:
-    sessions.exchange.set_clock(session.channel, float(words[0]) if words else 0.0)
-    return "200 result=0"
-
-
-def _hang_up(sessions: AgiSessions, session: Session, words: Sequence[str]) -> None:
-    sessions._send(session, "200 result=1")
-    sessions.exchange.hang_up(session.channel, 16, "dialplan/agi")
-
-
-def _noop(sessions: AgiSessions, session: Session, words: Sequence[str]) -> str:
-    return "200 result=0"
-
-
-def _channel_status(sessions: AgiSessions, session: Session, words: Sequence[str]) -> str:
-    return f"200 result={session.channel.state}"
-
-
-_COMMANDS: Final[dict[str, Command]] = {
-    "ANSWER": _answer,
-    "CHANNEL STATUS": _channel_status,
-    "GET DATA": _get_data,
-    "GET VARIABLE": _get_variable,
-    "HANGUP": _hang_up,
-    "NOOP": _noop,
-    "RECORD FILE": _record_file,
-    "SET AUTOHANGUP": _set_autohangup,
-    "SET VARIABLE": _set_variable,
-    "STREAM FILE": _stream_file,
-    "VERBOSE": _noop,
-    "WAIT FOR DIGIT": _wait_for_digit,
-}

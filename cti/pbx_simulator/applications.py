@@ -92,8 +92,8 @@ def _record(exchange: "Exchange", channel: Channel, data: str) -> None:
 def _bridge(exchange: "Exchange", channel: Channel, data: str) -> None:
     """Take the other channel to this one; a missing one is told in BRIDGERESULT."""
     other = exchange.find(data.partition(",")[0])
-    if other is None or other is channel:
-        channel.variables["BRIDGERESULT"] = "NONEXISTENT" if other is None else "LOOP"
+    if other is None or other is channel or exchange.legs.is_pending(other):
+        channel.variables["BRIDGERESULT"] = "NONEXISTENT" if other is None else "FAILURE"
         return
     bridge = exchange.new_bridge()
     exchange.wait(channel, "bridge")

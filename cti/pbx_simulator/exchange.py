@@ -53,6 +53,7 @@ class Exchange:
         self.agi = AgiSessions(self)
         self._numbers = itertools.count(1)
         self._bridges = itertools.count(1)
+        self._uniqueids = itertools.count(1)
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._ready: deque[Channel] = deque()
         self._outputs: list[Output] = []
@@ -121,7 +122,8 @@ class Exchange:
     ) -> Channel:
         """Make a channel; nobody runs it yet. ``uniqueid``: '' for the next one of ours."""
         self.made += 1
-        uniqueid = uniqueid or f"{self.server_id}-{int(self.began_at)}.{self.made}"
+        while not uniqueid or uniqueid in self.channels:  # somebody may have chosen what would be the next one
+            uniqueid = f"{self.server_id}-{int(self.began_at)}.{next(self._uniqueids)}"
         channel = Channel(name, uniqueid, linkedid or uniqueid, self.made, self.now, context, exten, state)
         self.channels[uniqueid] = channel
         return channel
@@ -153,6 +155,7 @@ class Exchange:
             return
         channel.is_gone, channel.wait, channel.clock = True, None, None
         self.agi.stop(channel)
+        self.legs.abandon(channel)
         self.leave(channel)
         del self.channels[channel.uniqueid]
         self.record(channel, "HANGUP", {"hangupcause": cause, "hangupsource": source, "dialstatus": ""})
@@ -218,6 +221,7 @@ class Exchange:
             channel.wait = None
         channel.application = channel.data = ""
         self.agi.stop(channel)
+        self.legs.abandon(channel)
         self.leave(channel)
 
     def set_clock(self, channel: Channel, seconds: float) -> None:

@@ -70,7 +70,8 @@ def _compared(pieces: list[str]) -> str:
     if at is None:
         return _sum(pieces)
     left, right = _sum(pieces[:at]), _sum(pieces[at + 1 :])
-    both = (float(left), float(right)) if _is_number(left) and _is_number(right) else (left, right)
+    is_text = any(piece.startswith('"') for piece in pieces) or not (_is_number(left) and _is_number(right))
+    both = (left, right) if is_text else (float(left), float(right))
     return str(int(_COMPARE[pieces[at]](*both)))
 
 

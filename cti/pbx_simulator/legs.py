@@ -119,6 +119,10 @@ class Legs:
             order.reason = NO_ANSWER
             self._exchange.hang_up(channel, people.NO_ANSWER)
 
+    def is_pending(self, channel: Channel) -> bool:
+        """Whether a channel that is rung was not picked up yet: nobody may move it."""
+        return channel.uniqueid in self._orders
+
     def pick_up(self, uniqueid: str) -> None:
         """Pick a phone up by hand; one that is about to ring is picked up as soon as it does."""
         order, channel = self._orders.get(uniqueid), self._exchange.channels.get(uniqueid)
@@ -141,8 +145,9 @@ class Legs:
         name = f"Local/{exten}@{context}-{self._locals:08x};"
         self._locals += 1
         near = self._exchange.new_channel(name + "1", context, exten, uniqueid=order.uniqueid)
+        far_id = order.other_uniqueid or (order.uniqueid and f"{order.uniqueid};2")
         far = self._exchange.new_channel(
-            name + "2", context, exten, uniqueid=order.other_uniqueid, linkedid=near.linkedid, state=channels.RING
+            name + "2", context, exten, uniqueid=far_id, linkedid=near.linkedid, state=channels.RING
         )
         near.other_half, far.other_half = far, near
         self._exchange.announce(near)
@@ -172,10 +177,13 @@ class Legs:
         if customer is not None:
             self._exchange.schedule(customer.delay, lambda: self._presses(channel, customer))
 
+    def abandon(self, caller: Channel) -> None:
+        """Whoever dialled is gone or elsewhere: what rings for him rings no more."""
+        for uniqueid, order in list(self._orders.items()):
+            if order.dialled_by is caller:
+                self._exchange.hang_up(self._exchange.channels[uniqueid])
+
     def _connect(self, caller: Channel, channel: Channel) -> None:
-        if caller.is_gone:
-            self._exchange.hang_up(channel)
-            return
         self._exchange.answer(caller)
         bridge = self._exchange.new_bridge()
         self._exchange.wait(channel, "dial")

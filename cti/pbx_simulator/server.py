@@ -6,7 +6,7 @@ Thin shell: it brings bytes and the time to the exchange and carries out what th
 import asyncio
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final, TextIO, TypeVar, cast
+from typing import Final, TextIO, TypeVar
 
 import structlog
 
@@ -16,8 +16,8 @@ from contactcenter.core.tasks import TaskSupervisor
 from cti import dialplan_names as names
 from cti.ami.codec import Message
 from cti.pbx_simulator.actions import VERSION, act
-from cti.pbx_simulator.ami_session import BANNER, Account, AmiSession, encode
-from cti.pbx_simulator.channels import Headers
+from cti.pbx_simulator.ami_session import Account, AmiSession, encode
+from cti.pbx_simulator.connections import AgiConnection, AmiConnection
 from cti.pbx_simulator.dialplan import Dialplan
 from cti.pbx_simulator.exchange import Exchange
 from cti.pbx_simulator.outputs import AgiClose, AgiOpen, AgiSend, Output, Record, Reply, Tell
@@ -28,8 +28,6 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-MAX_UNREAD: Final = 8_388_608
-"""Bytes a client may leave unread; then it is dropped, as a real PBX does."""
 _DIALPLAN: Final = "contactcenter_extensions.conf"
 
 
@@ -57,8 +55,8 @@ class SimulatedPbx:
         self._tasks = tasks
         self._loop = asyncio.get_running_loop()
         self._server: asyncio.Server | None = None
-        self._clients: dict[int, _AmiConnection] = {}
-        self._agi: dict[int, _AgiConnection] = {}
+        self._clients: dict[int, AmiConnection] = {}
+        self._agi: dict[int, AgiConnection] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._records: TextIO | None = None
         self._connections = 0
@@ -67,12 +65,12 @@ class SimulatedPbx:
 
     async def start(self) -> None:
         """Begin to listen. Raises Unavailable ``port-in-use``."""
-        self._open_records()
         port = self.settings.ami_port
         try:
-            self._server = await self._loop.create_server(lambda: _AmiConnection(self), "127.0.0.1", port)
+            self._server = await self._loop.create_server(self._new_client, "127.0.0.1", port)
         except OSError as error:
             raise Unavailable("port-in-use", {"use": "ami", "port": port, "reason": str(error)}) from error
+        self._open_records()  # nobody can have called yet
         log.info("simulated-pbx-ready", port=self.port)
 
     def _open_records(self) -> None:
@@ -182,96 +180,45 @@ class SimulatedPbx:
 
     # ------------------------------------------------------------ AMI clients
 
-    def _joined(self, connection: "_AmiConnection") -> int:
+    def _new_client(self) -> AmiConnection:
+        account = Account(self.settings.ami_user, self.settings.ami_secret)
+        return AmiConnection(self, AmiSession(account, names.AMI_EVENTS))
+
+    def joined(self, connection: AmiConnection) -> int:
+        """A client has connected; return the number it goes by."""
         self._connections += 1
         self._clients[self._connections] = connection
         return self._connections
 
-    def _acted(self, number: int, action: Message) -> None:
+    def acted(self, number: int, action: Message) -> None:
+        """A client that is logged in sent an action."""
         act(self.exchange, self._clock.timestamp(), number, action)
         self._flush()
 
-    def _left(self, number: int) -> None:
+    def left(self, number: int) -> None:
+        """A client is gone."""
         self._clients.pop(number, None)
 
     # ------------------------------------------------------------ FastAGI servers
 
     async def _open_agi(self, order: AgiOpen) -> None:
         try:
-            await self._loop.create_connection(lambda: _AgiConnection(self, order), order.host, order.port)
+            await self._loop.create_connection(
+                lambda: AgiConnection(self, order.session, order.request), order.host, order.port
+            )
         except OSError:
             self._do(lambda: self.exchange.agi.failed(order.session))
 
-    def _agi_connected(self, connection: "_AgiConnection", session: int) -> None:
+    def agi_connected(self, connection: AgiConnection, session: int) -> None:
+        """A FastAGI server took the connection."""
         self._agi[session] = connection
         self._do(lambda: self.exchange.agi.connected(session))
 
-    def _agi_line(self, session: int, line: str) -> None:
+    def agi_line(self, session: int, line: str) -> None:
+        """A FastAGI server sent a command."""
         self._do(lambda: self.exchange.agi.line(session, line))
 
-    def _agi_closed(self, session: int) -> None:
+    def agi_closed(self, session: int) -> None:
+        """A FastAGI server ended its session, or was told to."""
         if self._agi.pop(session, None) is not None:
             self._do(lambda: self.exchange.agi.closed(session))
-
-
-class _AmiConnection(asyncio.Protocol):
-    """One AMI client's socket."""
-
-    transport: asyncio.Transport
-
-    def __init__(self, pbx: SimulatedPbx) -> None:
-        settings = pbx.settings
-        self._pbx = pbx
-        self._session = AmiSession(Account(settings.ami_user, settings.ami_secret), names.AMI_EVENTS)
-        self._number = 0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-        self._number = self._pbx._joined(self)
-        self.write(BANNER)
-
-    def data_received(self, data: bytes) -> None:
-        for one in self._session.feed(data):
-            if isinstance(one, bytes):
-                self.write(one)
-            else:
-                self._pbx._acted(self._number, one)
-        if self._session.is_over:
-            self.transport.close()
-
-    def tell(self, headers: Headers, data: bytes) -> None:
-        if self._session.wants(headers):
-            self.write(data)
-
-    def write(self, data: bytes) -> None:
-        if self.transport.get_write_buffer_size() > MAX_UNREAD:
-            self.transport.abort()
-        else:
-            self.transport.write(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._pbx._left(self._number)
-
-
-class _AgiConnection(asyncio.Protocol):
-    """One session with a FastAGI server."""
-
-    transport: asyncio.Transport
-
-    def __init__(self, pbx: SimulatedPbx, order: AgiOpen) -> None:
-        self._pbx = pbx
-        self._order = order
-        self._rest = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-        self.transport.write(self._order.request)
-        self._pbx._agi_connected(self, self._order.session)
-
-    def data_received(self, data: bytes) -> None:
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            self._pbx._agi_line(self._order.session, line.decode("utf-8", "replace"))
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._pbx._agi_closed(self._order.session)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cti.pbx_simulator.exchange import Exchange
 
 _FUNCTION: Final = re.compile(r"(?P<name>[A-Z_]+)\((?P<arguments>.*)\)", re.DOTALL)
+_NUMBER: Final = re.compile(r"\d+(\.\d+)?")
 _RANGE: Final = re.compile(r"(.)-(.)")
 
 
@@ -60,7 +61,7 @@ def _write_function(exchange: "Exchange", channel: Channel | None, function: str
         if owner is not None:
             owner.shared[variable] = value
     elif function == "TIMEOUT" and channel is not None:
-        exchange.set_clock(channel, float(value or 0))
+        exchange.set_clock(channel, float(value) if _NUMBER.fullmatch(value) else 0.0)
     elif function == "PJSIP_HEADER" and channel is not None:
         channel.variables[f"PJSIP_HEADER({arguments})"] = value
 

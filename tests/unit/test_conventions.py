@@ -27,7 +27,7 @@ PURE = (
     *("cti/agi/protocol.py", "agent_ui/projections/*.py", "agent_ui/feeds.py", "agent_ui/protocol.py"),
     "cti/pbx_simulator/*.py",
 )
-SHELLS = {"routing/runtime.py", "cti/pbx_simulator/server.py", "cti/pbx_simulator/traffic.py"}
+SHELLS = {"routing/runtime.py", *(f"cti/pbx_simulator/{name}.py" for name in ("connections", "server", "traffic"))}
 PURE_LIBRARIES = {"phonenumbers", "msgspec", "zoneinfo"}
 IMPURE = {
     *(

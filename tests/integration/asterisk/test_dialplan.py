@@ -283,3 +283,14 @@ async def test_second_originate_with_the_same_id_is_refused(ami: AmiLine, agi: S
     await alert(ami, caller, "res-11a")
     refused = await ami.event("OriginateResponse", Response="Failure")
     assert refused["Reason"] == "0"
+
+
+async def test_one_leg_redirected_out_of_a_bridge_ends_it_for_the_other(ami: AmiLine, agi: ScriptedAgi) -> None:
+    caller = await waiting_caller(ami)
+    await reserve(ami, caller, "res-12b")
+    await alert(ami, caller, "res-12b")
+    await bridged(ami, caller, "res-12b")
+    await ami.send("Redirect", Channel="res-12b", Context=names.PARK, Exten="s", Priority="1")
+    await ami.wait_place("res-12b", names.PARK, "Wait")
+    await ami.event("BridgeLeave", Uniqueid=caller)
+    await ami.wait_place(caller, names.HOLD, "MusicOnHold")

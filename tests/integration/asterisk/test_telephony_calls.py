@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from contactcenter.core.ids import LegId
+from contactcenter.core.ids import AgentId, LegId, ReservationId
 from contactcenter.interactions import ports
 from contactcenter.interactions.ports import AlertFailure, CallerPlace
 from cti import dialplan_names as names
@@ -165,6 +165,26 @@ async def test_the_caller_hangs_up_while_it_rings(line: TelephonyLine, ami: AmiL
     await line.find(ports.LegEnded, leg_id=caller)
     line.site.revoke(reservation)  # as the router does
     assert await line.failure(reservation, seconds=1) is AlertFailure.REVOKED
+
+
+async def test_a_nailed_leg_alerted_connected_and_parked_again(line: TelephonyLine, ami: AmiLine) -> None:
+    caller = await waiting_caller(ami)
+    device = ports.Device(AgentId("a-1"), line.server_id, "agent-2001", ports.LegMode.NAILED)
+    line.site.prepare(device)
+    await line.find(ports.DeviceChanged, endpoint="agent-2001", state="NAILED", usable=True)
+    (leg,) = [one["Uniqueid"] for one in await ami.channels() if "agent-2001" in one["Channel"]]
+    reservation = ReservationId(line.ids.new())
+    line.site.alert(ports.AlertOrder(reservation, device, LegId(caller), "+4930901820", "Ada", 5.0))
+    await ami.wait_place(leg, names.ALERT_TONE, "Playback")
+    line.site.connect(reservation)
+    await line.find(ports.LegsConnected, caller_leg=caller, agent_leg=reservation)
+    line.site.hang_up(line.server_id, LegId(reservation))
+    parted = await line.find(ports.LegsParted, caller_leg=caller)
+    assert parted.agent_leg == reservation
+    await ami.wait_place(leg, names.PARK, "Wait")
+    await ami.wait_place(caller, names.HOLD, "MusicOnHold")
+    line.site.release(device)
+    await line.find(ports.LegEnded, leg_id=leg)
 
 
 async def test_alert_for_a_caller_who_is_gone(line: TelephonyLine, ami: AmiLine) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from contactcenter.agents.model import PresenceState
 from contactcenter.bootstrap import ContactCenter
 from contactcenter.core.permissions import SYSTEM
+from contactcenter.demo import put_back
 from contactcenter.settings import Settings
 from cti.pbx_simulator.people import Customer, PicksUp, Refuses, RingsOn
 from tests.oracle.calls import AlertOutcome, Outcome, judge_file
@@ -40,6 +41,27 @@ async def keep_ready(center):
             if agent.presence != "ready" and agent.device_usable:
                 await center.rooms.agents.set_presence(SYSTEM, agent.agent_id, PresenceState.READY)
         await asyncio.sleep(0.2)
+
+
+async def test_a_demo_agent_who_did_not_answer_is_put_back(tmp_path):
+    agents = desk_agents(1, 5060)
+    await asyncio.to_thread(seed, tmp_path, Plan(agents, [QueueSeed(ring_time=5.0)], {"2000": "direct"}))
+    settings = Settings(data=tmp_path, http={"port": free_ports(1)}, pbx={"mode": "simulated"})
+    center = ContactCenter(settings)
+    await center.start()
+    try:
+        (agent,) = center.picture.agents.values()
+        async with asyncio.timeout(20):
+            while not agent.device_usable:
+                await asyncio.sleep(0.02)
+            await put_back(center)
+            center.simulated.customer_calls(Customer("+4930901820", "2000", delay=0.0))
+            while (agent.presence, agent.reason) != ("not-ready", "no-answer"):
+                await asyncio.sleep(0.05)
+        await put_back(center)
+        assert agent.presence == "ready"
+    finally:
+        await center.stop()
 
 
 async def test_30_calls_are_told_as_the_simulated_pbx_tells_them(tmp_path):

@@ -582,6 +582,14 @@ async def test_an_old_snapshot_and_the_changes_since_are_a_fresh_snapshot(seed: 
     assert screens.room.router.stats.failures == {}
 
 
+@pytest.mark.parametrize("is_simulated", [False, True])
+async def test_a_desktop_knows_whether_the_pbx_is_simulated(is_simulated: bool) -> None:
+    screens = Screens()
+    screens.room.agent("ann")
+    screens.room.picture.is_simulated = is_simulated
+    assert screens.open("ann").slots["me"]["device"]["simulated"] is is_simulated
+
+
 async def test_a_supervisor_sees_what_the_audit_put_right() -> None:
     screens = Screens()
     client = screens.supervise("t-north")

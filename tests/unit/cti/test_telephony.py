@@ -730,3 +730,15 @@ async def test_an_alert_nobody_knows_is_over_when_it_is_revoked(line: Line) -> N
     whole.add(line.pbx)
     whole.revoke(RES)
     assert line.failure() is AlertFailure.REVOKED
+
+
+async def test_a_phone_that_can_be_picked_up_from_here_is_picked_up_while_it_rings(line: Line) -> None:
+    picked_up: list[LegId] = []
+    await line.ringing()
+    line.pbx.connect(RES)  # a phone with hands of its own: nothing
+    line.pbx.pick_up = picked_up.append
+    line.pbx.connect(RES)
+    assert picked_up == [RES]
+    line.connect()
+    line.pbx.connect(RES)
+    assert picked_up == [RES]
