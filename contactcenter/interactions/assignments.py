@@ -493,6 +493,7 @@ class Assignments:
             return
         if item.phase is Phase.TALKING and item.segment is not None:
             self.end_conversation(item, item.segment, at, EndedBy.SYSTEM if reason else EndedBy.CUSTOMER)
+        reason = reason or model.unserved_reason(item)
         was, outcome = item.phase, model.outcome_of(item, reason, cause)
         item.advance(Step.CALLER_LEFT)
         item.ended_at, item.outcome = at, outcome

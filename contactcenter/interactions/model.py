@@ -380,6 +380,15 @@ class AgentPresenceChanged(Event):
 # ------------------------------------------------------------ what an interaction says of itself
 
 
+SERVER_AWAY: Final = "server-away"
+"""The end of a call that met only the PBX's own queue, because nobody of us was there."""
+
+
+def unserved_reason(item: Interaction) -> str:
+    """Return ``SERVER_AWAY`` when the caller has waited in the PBX's own queue and reached none of ours, else ''."""
+    return SERVER_AWAY if item.waits_since is not None and item.phase is Phase.FLOW else ""
+
+
 UNALLOCATED: Final = 1
 """The Q.850 cause with which the dialplan ends a call where nobody is served."""
 

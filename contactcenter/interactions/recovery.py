@@ -20,6 +20,7 @@ from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.interactions import ports, store
 from contactcenter.interactions.assignments import Assignments, requirement_of
 from contactcenter.interactions.model import (
+    SERVER_AWAY,
     EndedBy,
     Interaction,
     Outcome,
@@ -34,7 +35,6 @@ log = structlog.get_logger(__name__)
 _IN_LINE = (Phase.WAITING, Phase.ALERTING)
 _WAITING_PLACES = (ports.CallerPlace.HOLD, ports.CallerPlace.FALLBACK, ports.CallerPlace.BRIDGED)
 SAME_MOMENT = timedelta(milliseconds=50)  # two legs of one bridge end microseconds to a millisecond apart
-SERVER_AWAY = "server-away"  # the caller met only the PBX's own queue, because nobody of us was there
 A_TURN = 20  # past calls written down in one turn of the loop
 
 

@@ -31,5 +31,7 @@ def _is_told_otherwise(call: Call, row: Mapping[str, Any] | None) -> bool:
         return False
     if call.dialed == NOBODY and call.outcome in (Outcome.ABANDONED, Outcome.FAILED):
         return row["outcome"] in ("no-service", "left-in-flow")
+    if row["end_reason"] == "server-away" and call.outcome is Outcome.LEFT_IN_IVR:
+        return True  # seen in the PBX's own queue by the picture; a caller not yet picked up leaves no record there
     is_last_moment = call.end is End.RESTART and call.outcome is Outcome.FAILED and row["outcome"] == "answered"
     return is_last_moment and row["end_reason"] == "pbx-restarted"

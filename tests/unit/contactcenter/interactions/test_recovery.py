@@ -543,6 +543,23 @@ async def test_a_caller_in_the_flow_who_fell_to_the_fallback_and_left_met_nobody
     assert (found.outcome, found.end_reason, found.ended_at) == (Outcome.LOST, "server-away", leg.at)
 
 
+async def test_a_caller_who_waited_in_the_fallback_and_leaves_before_our_queue_met_nobody(desk: Any) -> None:
+    item = desk.room.arrive()
+    found = await again(desk, item)
+    desk.resync(customer(found, CallerPlace.FALLBACK))
+    desk.room.leg_ends(found.leg_id)
+    assert (found.outcome, found.end_reason) == (Outcome.LOST, "server-away")
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_a_number_nobody_serves_is_told_by_the_cause_when_the_flows_word_was_lost(desk: Any, told: bool) -> None:
+    item = desk.room.arrive()
+    if told:
+        desk.room.assignments.flow_left(SERVER, item.leg_id, ports.FlowExit.NO_SERVICE)
+    desk.room.leg_ends(item.leg_id, 1)
+    assert (item.outcome, item.end_reason) == (Outcome.NO_SERVICE, "no-service")
+
+
 # ------------------------------------------------------------------ a gap on the link, our process alive
 
 
