@@ -14,6 +14,7 @@ RUN scripts/install-asterisk asterisk
 RUN install -d -m 700 -o "$UID" -g "$UID" data
 
 ENV CONTACTCENTER_DATA=/srv/contactcenter/data \
+    CONTACTCENTER_PBX__MODE=asterisk \
     CONTACTCENTER_PBX__PREFIX=/srv/contactcenter/asterisk
 USER $UID:$UID
 VOLUME /srv/contactcenter/data

@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 SUBPROTOCOL: Final = "sip"  # RFC 7118
 MAX_FRAME: Final = 64 * 1024
+HEARTBEAT: Final = 20.0  # seconds: a proxy between takes a silent connection for a dead one, and so do we
 MAX_LINES: Final = 3  # of one agent: a page that is loaded again may come before its former line is gone
 CONNECT_TIME: Final = 5.0
 CLOSE_TIME: Final = 2.0
@@ -76,7 +77,7 @@ class PhoneLines:
         try:
             async with asyncio.timeout(CONNECT_TIME):
                 return await session.ws_connect(
-                    self._target(), protocols=(SUBPROTOCOL,), max_msg_size=MAX_FRAME, autoping=True, compress=0
+                    self._target(), protocols=(SUBPROTOCOL,), max_msg_size=MAX_FRAME, heartbeat=HEARTBEAT, compress=0
                 )
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             log.info("phone-line-not-reached", error=type(error).__name__)
@@ -84,7 +85,7 @@ class PhoneLines:
 
     async def _join(self, request: web.Request, pbx: ClientWebSocketResponse, credential: str) -> web.WebSocketResponse:
         page = web.WebSocketResponse(
-            protocols=(SUBPROTOCOL,), max_msg_size=MAX_FRAME, compress=False, timeout=CLOSE_TIME
+            protocols=(SUBPROTOCOL,), max_msg_size=MAX_FRAME, compress=False, timeout=CLOSE_TIME, heartbeat=HEARTBEAT
         )
         await page.prepare(request)
         self._lines[page] = credential

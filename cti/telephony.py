@@ -215,7 +215,8 @@ class PbxTelephony:
         self.nailed.adopt(legs, registered)
         devices = {endpoint: self.nailed.usable(endpoint, usable) for endpoint, usable in registered.items()}
         self._reconcile_alerts({leg.leg_id: leg for leg in legs})
-        self._on_fact(ports.Resynced(self.server_id, legs, devices, news.ended, is_restarted, now, self._gap_began))
+        told = self._without_parking(legs)
+        self._on_fact(ports.Resynced(self.server_id, told, devices, news.ended, is_restarted, now, self._gap_began))
         self._tell_link(up=True, reason="")
 
     def look(self) -> None:
@@ -232,11 +233,20 @@ class PbxTelephony:
     def _tell_seen(self, shown: Sequence[Message]) -> None:
         if self._is_live:
             now = self._clock.now()
-            self._on_fact(ports.Seen(self.server_id, self.calls.shown(shown, now), now))
+            self._on_fact(ports.Seen(self.server_id, self._without_parking(self.calls.shown(shown, now)), now))
+
+    def _without_parking(self, legs: Sequence[ports.LiveLeg]) -> list[ports.LiveLeg]:
+        """Leave out nailed legs that ring to be parked: they are for nobody's call, and rightly so."""
+        parking = {nailed.leg_id for nailed in self.nailed.legs.values() if not nailed.is_up}
+        return [leg for leg in legs if leg.leg_id not in parking]
 
     def resync(self) -> None:
-        """Take the whole picture anew, as after a gap."""
-        if self._client.state is LinkState.LIVE:
+        """Take the whole picture anew, exactly as after a gap: nobody is alerted while it is being taken.
+
+        An alert placed meanwhile would be missing in it, and so count as over while its phone rings.
+        """
+        if self._is_live and self._client.state is LinkState.LIVE:
+            self._tell_link(up=False, reason="audit")
             self._start_resync()
 
     def _began(self, started: str) -> bool:

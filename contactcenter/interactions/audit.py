@@ -103,7 +103,7 @@ def _call_code(item: Interaction, up: Mapping[LegId, ports.LiveLeg]) -> Code | N
     if item.phase is Phase.TALKING and leg.peer is None:
         return Code.TALK_OVER
     if leg.peer is not None and up[leg.peer].endpoint.startswith("agent-"):
-        return Code.TALK_UNKNOWN if item.phase in (Phase.FLOW, *_IN_LINE) else None
+        return Code.TALK_UNKNOWN if item.phase in _IN_LINE else None
     is_astray = leg.place in (ports.CallerPlace.FALLBACK, ports.CallerPlace.OTHER)
     return Code.CALLER_ASTRAY if item.phase is Phase.WAITING and is_astray else None
 
@@ -117,10 +117,11 @@ def _leg_code(picture: Picture, server_id: ServerId, leg: ports.LiveLeg) -> Code
 
 def of_router(picture: Picture, engine: Engine, now: datetime) -> set[Finding]:
     """Compare the picture with what the router holds."""
+    linked = {link.server_id for link in picture.links.values() if link.up}  # before, the router is not told of them
     found = {
         Finding(Code.NOT_IN_LINE, item.interaction_id)
         for item in picture.waiting()
-        if item.interaction_id not in engine.items
+        if item.phase is Phase.WAITING and item.server_id in linked and item.interaction_id not in engine.items
     }
     for routed in engine.items.values():
         item = picture.interactions.get(routed.interaction_id)

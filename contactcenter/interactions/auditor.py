@@ -1,7 +1,7 @@
 """Audits for ever, heals what two audits in a row have found, and tells both as an event and to those who watch.
 
 Healing is asking again: the PBX for its whole picture (recovery takes the difference), the router to take or let go of
-what the picture says. Nothing is guessed that somebody can be asked.
+what the picture says. Only a caller who is left on the line long after everything is over is hung up.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import structlog
 from contactcenter.core.clock import Clock
 from contactcenter.core.database import SqliteDatabase
 from contactcenter.core.ids import AgentId, InteractionId, ServerId
-from contactcenter.core.permissions import Principal, Right, require
+from contactcenter.core.permissions import Principal, Right, Scope, require
 from contactcenter.core.publisher import Publisher
 from contactcenter.interactions import audit, model, ports, store
 from contactcenter.interactions.assignments import Assignments
@@ -67,7 +67,7 @@ class Auditor:
             Code.WORK_FOR_NOBODY: self._end_work,
             Code.TOO_LONG_IN_FLOW: self._hang_up,
             Code.TOO_LONG_LEAVING: self._hang_up,
-            Code.TOO_LONG_ALERTING: self._resync,
+            Code.TOO_LONG_ALERTING: self._revoke,
             Code.TOO_LONG_IN_WRAP_UP: self._end_wrap_up,
             Code.ROW_LEFT_OPEN: lambda finding: None,  # read and taken up all together
         }
@@ -75,9 +75,9 @@ class Auditor:
         assignments.on_seen = self.seen
 
     def report(self, principal: Principal) -> tuple[datetime | None, Sequence[Healed]]:
-        """Return when the last audit was, and the latest findings, newest first."""
-        require(principal, Right.LIVE_VIEW)
-        return self.audited_at, self.last
+        """Return when the last audit was, and the latest findings, newest first: of the whole site, or none."""
+        scope = require(principal, Right.LIVE_VIEW)
+        return self.audited_at, self.last if scope >= Scope.SITE else ()
 
     async def keep(self) -> None:
         """Audit for ever."""
@@ -163,9 +163,15 @@ class Auditor:
         if interaction_id in agent.assignments:
             submit(routing.EndWrapUp(agent.id, interaction_id))
 
+    def _revoke(self, finding: Finding) -> None:
+        """Also an alert that nobody knows any more is told to be over by this."""
+        item = self._picture.interactions.get(InteractionId(finding.about))
+        if item is not None and item.alert is not None:
+            self._assignments.telephony.revoke(item.alert.reservation_id)
+
     def _hang_up(self, finding: Finding) -> None:
         item = self._picture.interactions.get(InteractionId(finding.about))
-        if item is not None:
+        if item is not None and item.server_id in self._picture.links:
             self._assignments.telephony.hang_up(item.server_id, item.leg_id)
 
     def _end_wrap_up(self, finding: Finding) -> None:

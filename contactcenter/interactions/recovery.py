@@ -253,7 +253,11 @@ class Recovery:
             self._back_in_line(item, leg, unknown_to_router)
         elif item.phase is Phase.LEAVING:
             self._assignments.telephony.hang_up(item.server_id, item.leg_id)
-        elif item.phase is Phase.FLOW and leg.place in (ports.CallerPlace.HOLD, ports.CallerPlace.FALLBACK):
+        elif (
+            item.phase is Phase.FLOW
+            and not item.in_fallback
+            and leg.place in (ports.CallerPlace.HOLD, ports.CallerPlace.FALLBACK)
+        ):
             item.waits_since = leg.started_at  # nobody who calls from now on stands in front of him
             self._assignments.telephony.return_to_flow(item.server_id, item.leg_id)
 

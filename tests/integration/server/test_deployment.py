@@ -49,7 +49,7 @@ def is_open_to_all(*places):
 
 def build(folder):
     """Every RUN but apt's, as ``docker build`` would."""
-    user = NOBODY if os.getuid() == 0 and is_open_to_all(ROOT, ROOT / ".venv", PREFIX) else os.getuid()
+    user = NOBODY if os.getuid() == 0 and is_open_to_all(ROOT, ROOT / ".venv/bin/python", PREFIX) else os.getuid()
     for line in IMAGE.runs:
         if "apt-get" not in line:
             env = environment(**{**IMAGE.arguments, "UID": str(user)})

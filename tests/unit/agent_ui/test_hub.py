@@ -592,7 +592,8 @@ async def test_a_desktop_knows_whether_the_pbx_is_simulated(is_simulated: bool) 
 
 async def test_a_supervisor_sees_what_the_audit_put_right() -> None:
     screens = Screens()
-    client = screens.supervise("t-north")
+    client = screens.supervise("t-north", scope="administrator")
+    of_a_team = screens.supervise("t-north", instance="other")
     at = screens.room.time.now()
     assert client.slots["checks"]["found"] == []
     for number in range(7):
@@ -602,3 +603,4 @@ async def test_a_supervisor_sees_what_the_audit_put_right() -> None:
     assert [one["about"] for one in found] == [f"leg-{number}" for number in (6, 5, 4, 3, 2)]
     assert found[0]["code"] == "call-gone"
     assert found[0]["server_id"] == "pbx-1"
+    assert of_a_team.read().slots["checks"]["found"] == [], "they name calls of all teams"

@@ -509,9 +509,10 @@ async def test_a_picture_may_be_asked_for_at_any_time(line: Line) -> None:
     assert line.client.sent == []
     await line.come_up()
     line.pbx.resync()
+    assert [one.up for one in line.told(ports.LinkChanged)] == [True, False]
     await line.resync(shown({**CALLER, "Context": "cc-hold"}))
     assert [len(one.legs) for one in line.told(ports.Resynced)] == [0, 1]
-    assert [one.up for one in line.told(ports.LinkChanged)] == [True], "the link was up all the time"
+    assert [one.up for one in line.told(ports.LinkChanged)] == [True, False, True], "nobody is alerted meanwhile"
 
 
 async def test_pbx_without_endpoints_comes_up(line: Line) -> None:

@@ -37,6 +37,10 @@ async def twice(desk: Any, *legs: ports.LiveLeg | None, pause: float = 20) -> No
         desk.time.advance(pause)
 
 
+def link(desk: Any) -> None:
+    desk.room.fact(ports.LinkChanged(SERVER, True, "", desk.time.now()))
+
+
 async def told(desk: Any) -> list[tuple[str, str]]:
     rows = [row for row in await desk.rows(events_table) if row["kind"] == "audit-finding"]
     assert len(rows) == desk.auditor.confirmed
@@ -185,6 +189,11 @@ async def test_another_servers_calls_are_none_of_this_ones(desk: Any) -> None:
 async def test_a_caller_the_router_lost_is_in_line_again_at_his_place(desk: Any) -> None:
     item = desk.room.call(priority=3)
     desk.room.router.submit(routing.Withdraw(item.interaction_id))
+    await twice(desk)
+    assert await told(desk) == [], "before the link is up, the router is told of nobody"
+    desk.room.assignments.submit_visit(item)
+    link(desk)
+    desk.room.router.submit(routing.Withdraw(item.interaction_id))
     assert desk.room.engine.items == {}
     await twice(desk)
     assert await told(desk) == [("not-in-line", item.interaction_id)]
@@ -249,16 +258,20 @@ async def test_so_many_pairs_and_no_more(desk: Any, monkeypatch: pytest.MonkeyPa
 async def test_an_alert_far_beyond_its_deadline(desk: Any) -> None:
     desk.take(record("ann", 1))
     item = desk.room.call()
-    desk.room.telephony.revoke = lambda reservation_id: None  # a fault: no answer ever comes
+    revoked: list[str] = []
+    desk.room.telephony.revoke = revoked.append  # a fault: no answer ever comes
     desk.time.advance(20 + 25)
     await desk.auditor.audit()
     desk.time.advance(10)
     await twice(desk)
     assert await told(desk) == [("too-long-alerting", item.interaction_id)]
-    assert ("resync", SERVER) in desk.room.telephony.acts
+    assert revoked.count(item.alert.reservation_id) >= 2
+    desk.room.alert_ends(item.alert.reservation_id, ports.AlertFailure.REVOKED)
+    assert item.phase is Phase.WAITING
 
 
 async def test_a_customer_who_stays_after_the_conversation(desk: Any) -> None:
+    link(desk)
     item, leg = talking(desk)
     desk.room.part(item, leg, first=leg)
     desk.time.advance(59)
@@ -284,6 +297,7 @@ async def test_a_wrap_up_whose_timer_was_lost(desk: Any) -> None:
 
 @pytest.mark.parametrize("phase", [Phase.FLOW, Phase.LEAVING])
 async def test_a_call_that_never_leaves_its_flow(desk: Any, phase: Phase) -> None:
+    link(desk)
     item = desk.room.arrive()
     if phase is Phase.LEAVING:
         desk.room.assignments.flow_left(SERVER, item.leg_id, ports.FlowExit.HANG_UP)
