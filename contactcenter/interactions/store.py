@@ -6,8 +6,7 @@ row never shows half a change. Lists take the caller and his scope; there is no 
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from itertools import takewhile
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -50,6 +49,8 @@ from contactcenter.interactions.model import (
     Visit,
 )
 
+SETTLED: Final = timedelta(seconds=60)
+LINKS_BACK: Final = 200
 _HEARD: Final = (InteractionArrived.kind, InteractionEnded.kind, PbxLinkChanged.kind)
 
 interactions = Table(
@@ -316,21 +317,28 @@ def open_rows(connection: Connection) -> Sequence[Row[Any]]:
 def heard_until(connection: Connection, server_id: ServerId) -> tuple[datetime, str] | None:
     """Return when a PBX was last heard by a process of ours, and the start of its run then; None if it never was.
 
-    That is when the link went down, else when a PBX last had anything to say: what the command line wrote meanwhile
-    tells nothing of it.
+    That is when it last had anything to say before the link went down; what the command line wrote, and a process that
+    never got a link, tell nothing of it. One that had its link for less than ``SETTLED`` may have ended before it
+    wrote down the calls it had missed: then what was heard before it counts.
     """
     table = events_table.c
     of_link = (table.subject == server_id, table.kind == PbxLinkChanged.kind)
-    links = connection.execute(select(table.at, table.data).where(*of_link).order_by(table.seq.desc()).limit(100)).all()
-    told = [(row.at, json.loads(row.data)) for row in links]
-    down = list(takewhile(lambda one: not one[1]["up"], told))
-    if len(down) == len(told):
-        return None
-    started = told[len(down)][1].get("pbx_started", "")
-    last = connection.execute(
-        select(table.at).where(table.kind.in_(_HEARD)).order_by(table.seq.desc()).limit(1)
-    ).scalar_one()
-    return (down[-1][0] if down else last), started
+    rows = connection.execute(
+        select(table.seq, table.at, table.data).where(*of_link).order_by(table.seq.desc()).limit(LINKS_BACK)
+    ).all()
+    found, below = None, None
+    for row in rows:
+        told = json.loads(row.data)
+        if told["up"]:
+            heard = select(table.at).where(table.kind.in_(_HEARD), table.seq >= row.seq)
+            if below is not None:
+                heard = heard.where(table.seq < below)
+            last = connection.execute(heard.order_by(table.seq.desc()).limit(1)).scalar_one()
+            found = last, told.get("pbx_started", "")
+            if last - row.at >= SETTLED:
+                break
+        below = row.seq
+    return found
 
 
 def known_legs(connection: Connection, server_id: ServerId, leg_ids: Sequence[LegId]) -> set[LegId]:

@@ -90,7 +90,7 @@ class Race:
         return [one for one in self.ami.events[start:] if one.get("Event") in ("BridgeEnter", "BridgeLeave")]
 
     async def _until(self, condition: Any) -> None:
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(20):
             while not condition():
                 await asyncio.sleep(0.002)
 

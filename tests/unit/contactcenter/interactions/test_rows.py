@@ -197,13 +197,19 @@ async def test_until_when_a_pbx_was_heard(desk: Any) -> None:
     await desk.agent("meg", "1009")  # as the command line would, beside a server that is not there
     clock.advance(100)
     assert await heard(desk) == (called_at, "monday")
-    lost_at = clock.now()
     link(False, "link-lost")
     clock.advance(100)
     link(False, "connect-failed")
-    desk.room.call("1780000000.2")
-    assert await heard(desk) == (lost_at, "monday")
+    desk.room.call("1780000000.2")  # by FastAGI, while the manager's link is away
+    assert await heard(desk) == (called_at, "monday")
     link(True, started="tuesday")
+    assert await heard(desk) == (called_at, "monday"), "it may die before it has written what it missed"
+    clock.advance(59)
+    link(False, "connect-failed")
+    link(True, started="tuesday")
+    assert await heard(desk) == (called_at, "monday"), "a restart loop, too"
+    clock.advance(61)
+    desk.room.leg_ends("1780000000.2")
     assert await heard(desk) == (clock.now(), "tuesday")
 
 
