@@ -6,6 +6,7 @@ database and puts it in its place at the very end, so that whatever goes wrong b
 
 import contextlib
 import os
+import secrets
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -48,7 +49,7 @@ def back_up(settings: Settings, file: Path, say: Say) -> Manifest:
         raise Unavailable("migration-missing", {"do": "contactcenter migrate"})
     if file.exists():
         raise Conflict("backup-file-exists", {"file": str(file)})
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    part = file.with_name(f".{file.name}.{secrets.token_hex(8)}.part")
     try:
         manifest = _write(settings.database_file, part, Progress(say))
         os.link(part, file)  # never over a file that came meanwhile
@@ -63,7 +64,7 @@ def back_up(settings: Settings, file: Path, say: Say) -> Manifest:
 
 
 def _write(database: Path, part: Path, progress: Progress) -> Manifest:
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)  # nobody else's file
     with os.fdopen(handle, "wb") as stream, database_file.snapshot(database) as connection:
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
             created_at = SystemClock().now().isoformat(timespec="seconds")

@@ -25,6 +25,7 @@ FORMAT: Final = 1
 MAX_MANIFEST: Final = 1 << 20  # bytes
 MAX_LINE: Final = 64 << 20  # bytes: no row is longer, whatever a damaged stream holds
 BATCH: Final = 1000  # rows held in memory at once
+BATCH_BYTES: Final = 16 << 20
 _MANIFEST: Final = "manifest.json"
 
 Rows = Sequence[Sequence[Any]]
@@ -124,9 +125,12 @@ class ArchiveReader:
 
 
 def _lines(stream: Any) -> list[bytes]:
+    """Read a batch: so many lines, or so many bytes, whatever a few packed bytes unfold to."""
     lines: list[bytes] = []
-    while len(lines) < BATCH and (line := stream.readline(MAX_LINE)):
+    size = 0
+    while len(lines) < BATCH and size < BATCH_BYTES and (line := stream.readline(MAX_LINE)):
         lines.append(line)
+        size += len(line)
     return lines
 
 

@@ -83,7 +83,7 @@ def _insert(connection: Connection, table: Table, columns: Sequence[str], rows: 
         connection.execute(insert(table), [dict(zip(columns, row, strict=True)) for row in rows])
     except OperationalError:
         raise
-    except (SQLAlchemyError, TypeError) as error:
+    except (SQLAlchemyError, TypeError, OverflowError) as error:
         cause = getattr(error, "orig", None) or error
         raise reader.damaged(f"{table.name}: {cause}") from None
 

@@ -1,6 +1,7 @@
 """A backup holds every row there is; a restore leaves either all of it or everything as it was."""
 
 import asyncio
+import io
 import shutil
 import sqlite3
 import threading
@@ -14,7 +15,7 @@ from sqlalchemy import JSON, BigInteger, Boolean, Float, Integer, MetaData, inse
 from sqlalchemy.event import listen
 
 from contactcenter import backups
-from contactcenter.core import database_file, migrations
+from contactcenter.core import archive, database_file, migrations
 from contactcenter.core.clock import ManualClock
 from contactcenter.core.database import SqliteDatabase, open_engine
 from contactcenter.core.errors import ContactCenterError
@@ -446,3 +447,19 @@ def test_a_full_disk_changes_nothing_and_is_told(source, target, tmp_path, monke
     monkeypatch.setattr(backups, "open_engine", small)
     assert code_of(backups.restore, target, file, said, replace=False) == "store-unavailable"
     assert files_of(target.data) == {}
+
+
+def test_a_batch_is_bounded_in_bytes_too(monkeypatch):
+    """A megabyte of zeros, packed, unfolds to a thousand lines of 64 MiB."""
+    monkeypatch.setattr(archive, "BATCH_BYTES", 100)
+    stream = io.BytesIO(b"x" * 59 + b"\n" + b"y" * 59 + b"\n" + b"z\n")
+    assert [len(archive._lines(stream)), len(archive._lines(stream)), len(archive._lines(stream))] == [2, 1, 0]
+
+
+def test_a_backup_is_not_written_into_somebody_elses_file(tmp_path):
+    theirs, part = tmp_path / "theirs", tmp_path / "part"
+    theirs.write_text("")
+    part.symlink_to(theirs)
+    with pytest.raises(FileExistsError):
+        backups._write(tmp_path / "any.db", part, backups.Progress(print))
+    assert theirs.read_text() == ""
