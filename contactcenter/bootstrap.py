@@ -278,7 +278,7 @@ class ContactCenter:
         settings, base = self.base.settings, self.base
         mode = settings.pbx.mode
         if mode in ("auto", "asterisk", "simulated"):
-            numbers = keep_numbers(settings.data)
+            numbers = keep_numbers(settings.data, settings.http.port)
             pbx = managed_pbx(settings, numbers)
             await self._start_agi("127.0.0.1", numbers.agi_port)
             self._provisioned = self._endpoints()

@@ -51,7 +51,8 @@ SMOKE_CALLER: Final = DemoCaller("+493090182000", "Smoke Test")
 
 async def seed_demo(center: ContactCenter) -> list[str]:
     """Make the demo's data; return lines that tell the logins."""
-    numbers = keep_numbers(center.base.settings.data)
+    settings = center.base.settings
+    numbers = keep_numbers(settings.data, settings.http.port)
     services = Services()
     rooms = center.rooms
     for service in (rooms.users, rooms.agents, rooms.queues, rooms.customers, rooms.tickets):

@@ -59,13 +59,16 @@ def _numbers_file(data: Path) -> Path:
     return data / "pbx" / "numbers.json"
 
 
-def keep_numbers(data: Path) -> Numbers:
-    """Return the ports and secrets of this data folder, chosen at the first call (``pbx/numbers.json``, private)."""
+def keep_numbers(data: Path, http_port: int) -> Numbers:
+    """Return the ports and secrets of this data folder, chosen at the first call (``pbx/numbers.json``, private).
+
+    ``http_port``: the server's own, which it takes only later.
+    """
     known = kept_numbers(data)
     if known is not None:
         return known
     path = _numbers_file(data)
-    ami, sip, http, agi, demo_ami, demo_sip, demo_http = free_ports(7)
+    ami, sip, http, agi, demo_ami, demo_sip, demo_http = free_ports(7, without=(http_port,))
     numbers = Numbers(ami, sip, http, agi, demo_ami, demo_sip, demo_http, _rtp_start(ami), _secret(), _secret())
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     path.touch(mode=0o600)

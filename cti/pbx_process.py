@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import structlog
@@ -25,6 +25,7 @@ AMI_ADDRESS = "127.0.0.1"  # whatever phones and trunks are bound to: AMI is une
 BOOT_SECONDS = 30.0
 STOP_SECONDS = 5.0
 _POLL_SECONDS = 0.05
+_KINDS = (socket.SOCK_STREAM, socket.SOCK_DGRAM)
 
 
 class PbxProcess:
@@ -190,8 +191,16 @@ def running_pid(run_folder: RunFolder) -> int | None:
     return pid if _is_ours(pid, run_folder.main_config) else None
 
 
-def free_ports(count: int, address: str = "127.0.0.1", low: int = 20000, high: int = 29999) -> list[int]:
+def free_ports(
+    count: int,
+    address: str = "127.0.0.1",
+    low: int = 20000,
+    high: int = 24999,
+    without: Collection[int] = (),
+) -> list[int]:
     """Return ``count`` ports in [low, high] that are free for TCP and UDP now; nobody reserves them for us.
+
+    ``without``: ports that somebody will want though nobody holds them yet.
 
     Raises:
         Unavailable: ``no-free-port``.
@@ -201,7 +210,7 @@ def free_ports(count: int, address: str = "127.0.0.1", low: int = 20000, high: i
     start = os.getpid() * 37 % (high - low + 1)
     for offset in range(high - low + 1):
         port = low + (start + offset) % (high - low + 1)
-        if all(_is_free(address, port, kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)):
+        if port not in without and all(_is_free(address, port, kind) for kind in _KINDS):
             found.append(port)
         if len(found) == count:
             return found

@@ -58,10 +58,10 @@ def build(folder):
     return user
 
 
-async def until_it_is(check, process, limit=60):
+async def until_it_is(check, process, log, limit=60):
     async with asyncio.timeout(limit):
         while not await asyncio.to_thread(check):
-            assert process.poll() is None, "it ended"
+            assert process.poll() is None, log.read_text()
             await asyncio.sleep(0.2)
 
 
@@ -91,7 +91,7 @@ async def test_the_image_is_built_serves_is_checked_and_ends(folder):
     as_user = {"user": user, "group": user, "extra_groups": []} if user != os.getuid() else {}
     process = subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=log, **as_user)
     try:
-        await until_it_is(is_healthy, process)
+        await until_it_is(is_healthy, process, folder / "log")
         pbx = [pid for pid in processes_of(folder) if pid != process.pid]
         assert pbx, "its Asterisk runs from the data folder"
         for pid in pbx:
@@ -103,7 +103,7 @@ async def test_the_image_is_built_serves_is_checked_and_ends(folder):
         finally:
             for pid in pbx:
                 os.kill(pid, signal.SIGCONT)
-        await until_it_is(is_healthy, process)
+        await until_it_is(is_healthy, process, folder / "log")
         assert await ends(process) == 0, (folder / "log").read_text()
         assert processes_of(folder) == []
     finally:
@@ -208,12 +208,12 @@ async def test_the_units_commands_serve_and_end_as_systemd_would_have_it(folder)
 
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(start, cwd=folder, env=env, stdout=log, stderr=log)
-        await until_it_is(is_ready, process)
+        await until_it_is(is_ready, process, folder / "log")
         process.kill()  # KillMode=process: what it started goes on, and the next start adopts it
         process.wait()
         (pbx,) = processes_of(folder)
         process = subprocess.Popen(start, cwd=folder, env=env, stdout=log, stderr=log)
-        await until_it_is(is_ready, process)
+        await until_it_is(is_ready, process, folder / "log")
         assert pbx in processes_of(folder)
         assert await ends(process) == 0, (folder / "log").read_text()
     assert processes_of(folder) == []

@@ -24,9 +24,9 @@ def test_an_address_is_an_address(field):
 
 def test_our_asterisk_is_bound_and_named_as_set(tmp_path):
     pbx = PbxSettings(bind_address="0.0.0.0", external_address="192.0.2.10")
-    told = managed_pbx(Settings(data=tmp_path, pbx=pbx), keep_numbers(tmp_path)).settings
+    told = managed_pbx(Settings(data=tmp_path, pbx=pbx), keep_numbers(tmp_path, 8080)).settings
     assert (told.bind_address, told.external_address) == ("0.0.0.0", "192.0.2.10")
-    assert managed_pbx(Settings(data=tmp_path), keep_numbers(tmp_path)).settings.bind_address == "127.0.0.1"
+    assert managed_pbx(Settings(data=tmp_path), keep_numbers(tmp_path, 8080)).settings.bind_address == "127.0.0.1"
 
 
 TURN = {"server": "turn.example:3478", "username": "desk", "password": "a-secret-word"}
@@ -69,7 +69,7 @@ def test_media_settings_reach_asterisk_and_the_browser(tmp_path):
         "http_port": 8088,
     }
     pbx = PbxSettings.model_validate(given)
-    managed = managed_pbx(Settings(data=tmp_path, pbx=pbx), keep_numbers(tmp_path))
+    managed = managed_pbx(Settings(data=tmp_path, pbx=pbx), keep_numbers(tmp_path, 8080))
     assert (managed.settings.rtp_start, managed.settings.rtp_end) == (20000, 20999)
     assert (managed.settings.sip_port, managed.settings.http_port, managed.numbers.http_port) == (5060, 8088, 8088)
     assert managed.settings.media.turn_password == "a-secret-word"

@@ -1,4 +1,4 @@
-"""Whether a process is over, seen from outside."""
+"""Whether a process is over, seen from outside; which ports are chosen for one."""
 
 import os
 import signal
@@ -6,7 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cti.pbx_process import _is_alive
+import pytest
+
+from contactcenter.core.errors import Unavailable
+from cti.pbx_process import _is_alive, free_ports
 
 # The first thread ends, another lives on: what a PBX looks like for a moment on its way out.
 LEADERLESS = "import ctypes, threading; threading.Thread(target=threading.Event().wait).start(); "
@@ -25,3 +28,10 @@ def test_a_process_lives_until_its_last_thread_has_ended() -> None:
             os.sched_yield()
         assert not _is_alive(process.pid)
     assert not _is_alive(process.pid)
+
+
+def test_a_port_that_somebody_will_want_is_not_chosen() -> None:
+    three = free_ports(3)
+    assert not set(three) & set(free_ports(3, without=three))
+    with pytest.raises(Unavailable, match="no-free-port"):
+        free_ports(1, low=three[0], high=three[0], without=three)
