@@ -16,8 +16,8 @@ from typing import Final
 from contactcenter.core import backup, database_file
 from contactcenter.core.archive import ArchiveReader, ArchiveWriter, Manifest, reading
 from contactcenter.core.clock import SystemClock
-from contactcenter.core.database import open_engine
 from contactcenter.core.errors import Conflict, Unavailable
+from contactcenter.core.sqlite_database import open_engine
 from contactcenter.data_lock import DataLock
 from contactcenter.settings import Settings
 
@@ -104,7 +104,8 @@ def _load(new: Path, reader: ArchiveReader, progress: Progress) -> None:
     new.touch(mode=0o600)
     engine = open_engine(new, readonly=False)
     try:
-        backup.load(engine, reader, progress)
+        with engine.begin() as connection:
+            backup.load(connection, reader, progress)
     finally:
         engine.dispose()
     database_file.seal(new)

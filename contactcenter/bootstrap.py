@@ -29,10 +29,10 @@ from contactcenter.agents.api import routes as agent_routes
 from contactcenter.agents.model import Device, DeviceKind, PresenceState
 from contactcenter.agents.service import AgentService
 from contactcenter.core.clock import Clock, SystemClock
-from contactcenter.core.database import SqliteDatabase
+from contactcenter.core.database import Database
 from contactcenter.core.errors import Conflict, TelephonyError, Unavailable
 from contactcenter.core.events import Envelope, Event
-from contactcenter.core.ids import AgentId, InteractionId, PersonId, ServerId, SiteId, TimeOrderedIds, UserId
+from contactcenter.core.ids import AgentId, InteractionId, PersonId, ServerId, TimeOrderedIds, UserId
 from contactcenter.core.migrations import require_current
 from contactcenter.core.prepared import Query
 from contactcenter.core.publisher import Publisher
@@ -45,6 +45,7 @@ from contactcenter.core.web.tls import Certificate, CertificateFiles
 from contactcenter.customers.api import routes as customer_routes
 from contactcenter.customers.model import PersonChanged
 from contactcenter.customers.service import CustomerService
+from contactcenter.databases import database_of
 from contactcenter.flow_files import FlowFiles
 from contactcenter.interactions import store as interactions_store
 from contactcenter.interactions.api import routes as interaction_routes
@@ -113,7 +114,7 @@ class Foundation:
     clock: Clock
     ids: TimeOrderedIds
     tasks: TaskSupervisor
-    database: SqliteDatabase
+    database: Database
     publisher: Publisher
 
 
@@ -158,7 +159,7 @@ class ContactCenter:
         clock = clock or SystemClock()
         tasks = TaskSupervisor()
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        database = SqliteDatabase(settings.database_file, clock, SiteId(settings.site_id))
+        database = database_of(settings, clock)
         self.base = Foundation(settings, clock, TimeOrderedIds(clock), tasks, database, Publisher(database, clock))
         self.rooms = Rooms(self.base)
         self.picture = Picture()
@@ -183,7 +184,7 @@ class ContactCenter:
         """Start everything in order. Raises ContactCenterError with a reason people can act on."""
         sys.setswitchinterval(SWITCH_INTERVAL)
         database = self.base.database
-        require_current(database.engine)
+        await database.prepare(require_current)
         await database.open()
         self._build()
         self.certificate = self._certificate()

@@ -47,10 +47,9 @@ async def run_checks(settings: Settings) -> list[str]:
     """Return all lines."""
     center = ContactCenter(settings)
     stored = await _stored(center)
-    path = str(center.base.database.path)
     lines = [
         _folder(settings),
-        Line(stored.is_current, "database", path, "run `python -m contactcenter migrate`"),
+        Line(stored.is_current, "database", center.base.database.place, "run `python -m contactcenter migrate`"),
         _flows(settings, stored),
         _pages(),
         *network_lines(settings, len(stored.devices)),
@@ -60,10 +59,10 @@ async def run_checks(settings: Settings) -> list[str]:
 
 async def _stored(center: ContactCenter) -> Stored:
     database, rooms = center.base.database, center.rooms
-    if not is_current(database.engine):
-        return Stored()
 
     def look(connection: Connection) -> Stored:
+        if not is_current(connection):
+            return Stored()
         agents = rooms.agents.load_all(connection)
         return Stored(
             [one.device for one in agents if one.device.server_id == center.server_id],
@@ -73,8 +72,7 @@ async def _stored(center: ContactCenter) -> Stored:
             is_current=True,
         )
 
-    with database.engine.connect() as connection:
-        return look(connection)
+    return await database.prepare(look)
 
 
 def _folder(settings: Settings) -> Line:

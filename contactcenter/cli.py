@@ -163,7 +163,6 @@ def _run_server(settings: Settings, traffic: str, *, demo_data: bool, smoke: boo
     from contactcenter import demo
 
     if demo_data:
-        run_migrations(ContactCenter(settings).base.database.engine)
         for line in _run(_init(settings, demo_data=True, login="", if_empty=True)):
             print(line, file=sys.stderr)
     if smoke:
@@ -203,9 +202,16 @@ async def _serve(settings: Settings, traffic: str) -> None:
 def migrate(data: Data = None) -> None:
     """Bring the database to this program's tables."""
     settings = _settings(data)
-    center = ContactCenter(settings)
-    run_migrations(center.base.database.engine)
-    print(f"database {settings.database_file} is current")
+    print(f"database {_run(_migrate(settings))} is current")
+
+
+async def _migrate(settings: Settings) -> str:
+    database = ContactCenter(settings).base.database
+    try:
+        await database.prepare(run_migrations)
+        return database.place
+    finally:
+        await database.close()
 
 
 @app.command()
@@ -217,7 +223,6 @@ def init(
 ) -> None:
     """Make the data folder: tables, the first administrator, on request demo data."""
     settings = _settings(data)
-    run_migrations(ContactCenter(settings).base.database.engine)
     for line in _run(_init(settings, demo_data, login, if_empty)):
         print(line)
 
@@ -226,6 +231,7 @@ async def _init(settings: Settings, demo_data: bool, login: str, if_empty: bool)
     from contactcenter.demo import seed_demo
 
     center = ContactCenter(settings)
+    await center.base.database.prepare(run_migrations)
     await center.base.database.open()
     try:
         if (await center.rooms.users.list_users(SYSTEM, Paging(1))).items:

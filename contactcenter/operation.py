@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from pydantic import Field
 
 from contactcenter.core.clock import Clock
-from contactcenter.core.database import SqliteDatabase
+from contactcenter.core.database import Database
 from contactcenter.core.events import Envelope, encode_data
 from contactcenter.core.permissions import Right, require
 from contactcenter.core.publisher import Publisher, events_after
@@ -28,7 +28,7 @@ class Operation:
 
     def __init__(
         self,
-        database: SqliteDatabase,
+        database: Database,
         publisher: Publisher,
         clock: Clock,
         picture: Picture,

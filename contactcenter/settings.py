@@ -55,6 +55,17 @@ def _credential(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _database_url(url: SecretStr) -> SecretStr:
+    """Take what the driver can; the error does not repeat it, for it may hold a password."""
+    text = url.get_secret_value()
+    if text and not re.fullmatch(r"postgres(ql)?://[^\s/]+(/[^\s/]*)?", text):
+        raise ValueError("postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or nothing for a file in the data folder")
+    return url
+
+
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -161,7 +172,7 @@ class PbxSettings(_Part):
 
 
 class Settings(BaseSettings):
-    """All of them; ``data`` holds the database, the PBX's run folder and rendered prompts."""
+    """All of them; ``data`` holds the PBX's run folder, rendered prompts and, without ``database_url``, the database."""
 
     model_config = SettingsConfigDict(
         env_prefix="CONTACTCENTER_",
@@ -172,6 +183,7 @@ class Settings(BaseSettings):
     )
 
     data: Path = Path("data")
+    database_url: DatabaseUrl = SecretStr("")
     site_id: ServerName = "main"
     region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "DE"
     language: Literal["en", "ru", "es"] = "en"

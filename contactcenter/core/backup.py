@@ -48,34 +48,32 @@ def _batches(connection: Connection, table: Table) -> Iterator[Rows]:
             yield [tuple(row) for row in partition]
 
 
-def load(engine: Engine, reader: ArchiveReader, tell: Tell) -> None:
-    """Fill a database without tables, in one transaction, and bring it to the newest version.
+def load(connection: Connection, reader: ArchiveReader, tell: Tell) -> None:
+    """Fill a database without tables, in the caller's transaction, and bring it to the newest version.
 
-    Raises Conflict ``backup-newer``, Invalid ``backup-damaged``, Unavailable ``store-unavailable``; nothing is in the
-    database then but empty tables.
+    Raises Conflict ``backup-newer``, Invalid ``backup-damaged``, Unavailable ``store-unavailable``.
     """
     if not is_known(reader.manifest.revision):
         raise Conflict("backup-newer", {"revision": reader.manifest.revision})
     try:
-        migrate(engine, reader.manifest.revision)
-        _fill(engine, reader, tell)
-        migrate(engine)
+        migrate(connection, reader.manifest.revision)
+        _fill(connection, reader, tell)
+        migrate(connection)
     except OperationalError as error:  # a full disk, for example
         raise Unavailable("store-unavailable", {"reason": str(error.orig)}) from None
 
 
-def _fill(engine: Engine, reader: ArchiveReader, tell: Tell) -> None:
+def _fill(connection: Connection, reader: ArchiveReader, tell: Tell) -> None:
     manifest = reader.manifest
-    with engine.begin() as connection:
-        tables = {table.name: table for table in _tables(connection) if table.name not in LEFT_OUT}
-        if sorted(tables) != sorted(entry.name for entry in manifest.tables):
-            raise reader.damaged(f"its tables are not those of {manifest.revision}")
-        entries = {entry.name: entry for entry in manifest.tables}
-        for name, table in tables.items():
-            if sorted(entries[name].columns) != sorted(table.columns.keys()):
-                raise reader.damaged(f"the columns of {name} are not those of {manifest.revision}")
-            for rows in reader.batches(entries[name], tell):
-                _insert(connection, table, entries[name].columns, rows, reader)
+    tables = {table.name: table for table in _tables(connection) if table.name not in LEFT_OUT}
+    if sorted(tables) != sorted(entry.name for entry in manifest.tables):
+        raise reader.damaged(f"its tables are not those of {manifest.revision}")
+    entries = {entry.name: entry for entry in manifest.tables}
+    for name, table in tables.items():
+        if sorted(entries[name].columns) != sorted(table.columns.keys()):
+            raise reader.damaged(f"the columns of {name} are not those of {manifest.revision}")
+        for rows in reader.batches(entries[name], tell):
+            _insert(connection, table, entries[name].columns, rows, reader)
 
 
 def _insert(connection: Connection, table: Table, columns: Sequence[str], rows: Rows, reader: ArchiveReader) -> None:

@@ -13,8 +13,8 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from contactcenter.core.database import open_engine
 from contactcenter.core.errors import Conflict, Unavailable
+from contactcenter.core.sqlite_database import open_engine
 
 PATIENCE: Final = 5.0
 """Seconds another program may take to end what it is in the midst of."""

@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 
 from contactcenter.core.clock import Clock
-from contactcenter.core.database import SqliteDatabase
+from contactcenter.core.database import Database
 from contactcenter.core.ids import AgentId, InteractionId, ServerId
 from contactcenter.core.permissions import Principal, Right, Scope, require
 from contactcenter.core.publisher import Publisher
@@ -39,7 +39,7 @@ class Auditor:
         assignments: Assignments,
         recovery: Recovery,
         engine: Engine,
-        database: SqliteDatabase,
+        database: Database,
         publisher: Publisher,
         clock: Clock,
     ) -> None:

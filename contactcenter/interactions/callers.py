@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from contactcenter.core.clock import Clock
-from contactcenter.core.database import SqliteDatabase
+from contactcenter.core.database import Database
 from contactcenter.core.ids import AgentId, InteractionId, PersonId, QueueId
 from contactcenter.core.images import Image
 from contactcenter.core.prepared import Query, run_together
@@ -35,7 +35,7 @@ class Callers:
 
     def __init__(
         self,
-        database: SqliteDatabase,
+        database: Database,
         customers: CustomerService,
         assignments: Assignments,
         tasks: TaskSupervisor,

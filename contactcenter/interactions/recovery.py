@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Row
 
-from contactcenter.core.database import SqliteDatabase
+from contactcenter.core.database import Database
 from contactcenter.core.ids import InteractionId, LegId, QueueId, ReservationId, ServerId, VisitId, is_id
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.interactions import ports, store
@@ -49,7 +49,7 @@ class _Ended:
 class Recovery:
     """Works on the picture of ``assignments``; called in the event loop only."""
 
-    def __init__(self, assignments: Assignments, database: SqliteDatabase, tasks: TaskSupervisor) -> None:
+    def __init__(self, assignments: Assignments, database: Database, tasks: TaskSupervisor) -> None:
         self._assignments = assignments
         self._picture = assignments.picture
         self._database = database

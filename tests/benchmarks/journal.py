@@ -26,12 +26,12 @@ import contactcenter.queues.store
 import contactcenter.tickets.store
 import contactcenter.users.store  # noqa: F401 - the whole schema
 from contactcenter.core.clock import Clock, SystemClock
-from contactcenter.core.database import SqliteDatabase
 from contactcenter.core.events import Envelope, Event, journal_table
 from contactcenter.core.ids import AgentId, InteractionId, QueueId, ReservationId, SiteId, TimeOrderedIds
-from contactcenter.core.migrations import migrate
+from contactcenter.core.sqlite_database import SqliteDatabase
 from contactcenter.interactions.model import ReservationMade
 from tests.benchmarks.report import Report
+from tests.rig.tables import make_tables
 
 ROWS_PER_SECOND, MILLISECONDS = 30_000, 20.0
 ROWS_PER_UNIT = 3
@@ -55,7 +55,7 @@ def run(given: Namespace) -> Report:
 async def _measure(given: Namespace, report: Report, path: Path) -> None:
     clock = SystemClock()
     database = SqliteDatabase(path, clock, SiteId("main"))
-    migrate(database.engine)
+    make_tables(database.engine)
     await database.open()
     load = Load(database, given.on_the_way)
     beside = asyncio.get_running_loop().create_task(ordinary(database, report))

@@ -19,11 +19,11 @@ import contactcenter.queues.store
 import contactcenter.tickets.store
 import contactcenter.users.store  # noqa: F401 - the whole schema
 from contactcenter.core.clock import SystemClock
-from contactcenter.core.database import SqliteDatabase
 from contactcenter.core.ids import SiteId, TimeOrderedIds
-from contactcenter.core.migrations import migrate
+from contactcenter.core.sqlite_database import SqliteDatabase
 from contactcenter.customers.service import CustomerService
 from tests.benchmarks.report import Report
+from tests.rig.tables import make_tables
 
 NUMBERS = 1_000_000
 ORGANISATIONS = 300_000
@@ -99,7 +99,7 @@ def run(given: Namespace) -> Report:
     with tempfile.TemporaryDirectory(prefix="cc-lookup-") as folder:
         clock = SystemClock()
         database = SqliteDatabase(Path(folder) / "lookup.db", clock, SiteId("main"))
-        migrate(database.engine)
+        make_tables(database.engine)
         with database.engine.begin() as connection:
             fill(connection)
         service = CustomerService(database, clock, TimeOrderedIds(clock))

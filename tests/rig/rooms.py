@@ -16,12 +16,11 @@ from contactcenter.agents.api import routes as agent_routes
 from contactcenter.agents.model import PresenceState
 from contactcenter.agents.service import AgentService, NewAgent
 from contactcenter.core.clock import ManualClock
-from contactcenter.core.database import SqliteDatabase
 from contactcenter.core.events import decode, events_table
 from contactcenter.core.ids import AgentId, ServerId, SiteId, TeamId, UserId, seeded_ids
-from contactcenter.core.migrations import migrate
 from contactcenter.core.permissions import ROLES, SYSTEM, Principal
 from contactcenter.core.publisher import Publisher
+from contactcenter.core.sqlite_database import SqliteDatabase
 from contactcenter.core.web.access import Services, WebSettings
 from contactcenter.core.web.app import build_app
 from contactcenter.core.web.routes import Routes
@@ -36,6 +35,7 @@ from contactcenter.users.attempts import SignInAttempts
 from contactcenter.users.passwords import Passwords
 from contactcenter.users.principals import Principals
 from contactcenter.users.service import UserService
+from tests.rig.tables import make_tables
 
 PASSWORD = "correct horse"
 SITE = SiteId("main")
@@ -56,7 +56,7 @@ class PresenceRecorder:
 def _template() -> Path:
     path = Path(mkdtemp(prefix="cc-rooms-")) / "template.db"
     database = SqliteDatabase(path, ManualClock(), SITE)
-    migrate(database.engine)
+    make_tables(database.engine)
     database.engine.dispose()  # the last connection's end folds the log into the file
     return path
 

@@ -109,7 +109,7 @@ def seed(data: Path, plan: Plan) -> dict[str, str]:
 
 async def _seed(data: Path, plan: Plan) -> dict[str, str]:
     center = ContactCenter(Settings(data=data))
-    migrate(center.base.database.engine)
+    await center.base.database.prepare(migrate)
     await center.base.database.open()
     base, passwords = center.base, Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     parts = (base.database, base.clock, base.ids)

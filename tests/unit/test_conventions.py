@@ -48,7 +48,7 @@ IMPURE = {
 INJECTED = {"cti/ami/link.py": {"random"}}  # a random.Random comes in as an argument; the module is named for its type
 
 SQL = (
-    *("contactcenter/*/store.py", "contactcenter/core/database.py", "contactcenter/core/events.py"),
+    *("contactcenter/*/store.py", "contactcenter/core/*database.py", "contactcenter/core/events.py"),
     *("contactcenter/core/images.py", "contactcenter/core/prepared.py", "contactcenter/core/publisher.py"),
     *("contactcenter/core/sessions.py", "contactcenter/core/backup.py", "contactcenter/core/database_file.py"),
     *("contactcenter/core/migrations/*",),

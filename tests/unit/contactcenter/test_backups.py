@@ -17,14 +17,14 @@ from sqlalchemy.event import listen
 from contactcenter import backups
 from contactcenter.core import archive, database_file, migrations
 from contactcenter.core.clock import ManualClock
-from contactcenter.core.database import SqliteDatabase, open_engine
 from contactcenter.core.errors import ContactCenterError
 from contactcenter.core.events import events_table
 from contactcenter.core.ids import SiteId
-from contactcenter.core.migrations import migrate
+from contactcenter.core.sqlite_database import SqliteDatabase, open_engine
 from contactcenter.settings import Settings
 from contactcenter.users.model import SessionEnded
 from tests.rig.rooms import open_rooms
+from tests.rig.tables import make_tables
 
 ODD = 'line\r\nbreak \x00 \u2028 \U0001f600 ñ Ж "quoted" \'; DROP'
 
@@ -32,7 +32,7 @@ ODD = 'line\r\nbreak \x00 \u2028 \U0001f600 ñ Ж "quoted" \'; DROP'
 def fill(path, rows=3):
     """Rows in every table the migrations made: odd texts, great numbers, nulls where they may be."""
     engine = open_engine(path, readonly=False)
-    migrate(engine)
+    make_tables(engine)
     found = MetaData()
     found.reflect(engine)
     with engine.begin() as connection:
@@ -183,7 +183,7 @@ def test_data_is_never_written_over_unless_told_and_then_kept(source, target, tm
 
 def test_an_empty_database_is_filled(source, target, tmp_path):
     engine = open_engine(target.database_file, readonly=False)
-    migrate(engine)
+    make_tables(engine)
     engine.dispose()
     _, aside = backups.restore(target, saved(source, tmp_path)[0], said, replace=False)
     assert aside is None
@@ -194,7 +194,7 @@ def test_what_a_killed_server_left_in_its_log_is_kept_aside_too(source, target, 
     """The write-ahead log of the former database must neither be lost nor be taken for the new one's."""
     file, _ = saved(source, tmp_path)
     engine = open_engine(tmp_path / "live.db", readonly=False)
-    migrate(engine)
+    make_tables(engine)
     with closing(sqlite3.connect(tmp_path / "live.db")) as connection:
         connection.execute("PRAGMA wal_autocheckpoint=0")
         connection.execute("INSERT INTO skills VALUES ('s', 'only-in-the-log', 'x')")
@@ -363,7 +363,7 @@ async def test_a_backup_beside_a_writer_is_one_state(tmp_path):
     settings = Settings(data=tmp_path / "d")
     settings.data.mkdir()
     database = SqliteDatabase(settings.database_file, ManualClock(), SiteId("main"))
-    migrate(database.engine)
+    make_tables(database.engine)
     await database.open()
     stop = threading.Event()
 
@@ -405,7 +405,7 @@ async def test_a_backup_beside_a_writer_is_one_state(tmp_path):
 def test_memory_does_not_grow_with_the_rows(target, tmp_path):
     """30,000 events are 10 MB of rows."""
     engine = open_engine(target.database_file, readonly=False)
-    migrate(engine)
+    make_tables(engine)
     data = '{"text": "' + "x" * 250 + '"}'
     values = {"site_id": "main", "kind": "k", "subject": "s", "actor": "", "data": data}
     with engine.begin() as connection:

@@ -17,12 +17,12 @@ from contactcenter.agents.model import DeviceMode, PresenceState
 from contactcenter.agents.service import NewAgent
 from contactcenter.bootstrap import ContactCenter
 from contactcenter.core.errors import NotFound, Unavailable
-from contactcenter.core.migrations import migrate
 from contactcenter.core.permissions import SYSTEM, Principal, Right
 from contactcenter.interactions.live import LiveAgent
 from contactcenter.settings import Settings
 from contactcenter.users.passwords import Passwords
 from tests.rig.rooms import FAST
+from tests.rig.tables import make_tables
 
 PASSWORD = "correct horse"
 
@@ -65,7 +65,7 @@ async def floor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     monkeypatch.setattr(bootstrap, "find_speaker", lambda: None)  # nobody listens to the prompts
     monkeypatch.setattr(bootstrap, "Passwords", lambda: Passwords(FAST))
     center = ContactCenter(Settings(data=tmp_path))
-    migrate(center.base.database.engine)
+    make_tables(center.base.database.engine)
     await center.base.database.open()
     center._build()
     made = Floor(center)

@@ -1,0 +1,303 @@
+"""Postgres as the store, also of several processes: their commits take turns, so numbers are in the order of commits.
+
+The same units as on SQLite, run by SQLAlchemy's asyncpg dialect in the event loop. A commit begins with a lock that
+only one writer of the database holds: units of all processes run one batch after the other, as on SQLite, so what a
+unit read is still so when it writes, and an event's number never comes before a lower one is committed. A process that
+stands still inside a commit loses its transaction to the server's time limit.
+
+A connection lost while a commit was under way leaves three possible outcomes. The transaction's id tells them apart
+after reconnecting (``pg_xact_status``); until then nothing else is committed, so no event is written twice or told in
+the wrong order.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import structlog
+from sqlalchemy import Connection, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from contactcenter.core.clock import Clock
+from contactcenter.core.database import COMPANY, LINGER, MAX_BATCH, RETRY_PAUSE, Database, Unit
+from contactcenter.core.errors import Unavailable
+from contactcenter.core.ids import SiteId
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+READERS: Final = 4
+LOOKERS: Final = 2
+CONNECT_TIME: Final = 5.0  # seconds
+WRITE_TIME: Final = 15.0  # seconds a statement of the writer may take, its turn at the lock among them
+READ_TIME: Final = 30.0
+LOOK_UP_TIME: Final = 1.0  # an agent's phone rings meanwhile
+FROZEN_TIME: Final = 5.0  # seconds after which the server ends a transaction in which nothing happens
+WRITER_LOCK: Final = 0x0CC_0001
+"""Key of the advisory lock a commit holds; any number nobody else uses in this database."""
+
+_CLASSES: Final = frozenset({"08", "53", "57", "58"})
+_STATES: Final = frozenset({"40001", "40P01", "55P03", "25006", "25P03", "XX001", "XX002"})
+"""What the server says when it cannot take anything now: https://www.postgresql.org/docs/current/errcodes-appendix.html
+(connection, resources, operator intervention, system; serialization, deadlock, lock, read-only, idle, damage)."""
+
+
+class PostgresDatabase(Database):
+    """One Postgres database. Owns the writing task, its connection and the last event number."""
+
+    def __init__(self, url: str, clock: Clock, site_id: SiteId) -> None:
+        super().__init__(clock, site_id)
+        self._url = _address(url)
+        self._engine = _engine(
+            self._url, 1, WRITE_TIME, idle_in_transaction_session_timeout=f"{FROZEN_TIME:.0f}s", synchronous_commit="on"
+        )
+        reading = {"isolation_level": "AUTOCOMMIT", "default_transaction_read_only": "on"}
+        self._read_engine = _engine(self._url, READERS, READ_TIME, **reading)
+        self._look_engine = _engine(self._url, LOOKERS, LOOK_UP_TIME, **reading)
+        self._queue: deque[Unit] = deque()
+        self._arrived = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._connection: AsyncConnection | None = None
+        self._doubt: tuple[str, list[Unit], int] | None = None
+        self._taken = 0
+        self._closing = False
+        self._writer: asyncio.Task[None] | None = None
+
+    @property
+    def place(self) -> str:
+        return self._url.render_as_string(hide_password=True).replace("+asyncpg", "", 1)
+
+    @property
+    def pending(self) -> int:
+        return len(self._queue) + len(self._backlog) + self._taken
+
+    async def prepare(self, work: Callable[[Connection], T]) -> T:
+        """See ``Database``. Holds the writers' lock: two processes that start together migrate one after the other."""
+
+        def alone(connection: Connection) -> T:
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock($1)", (WRITER_LOCK,))
+            return work(connection)
+
+        try:
+            async with self._engine.begin() as connection:
+                return await connection.run_sync(alone)
+        except (DBAPIError, OSError, TimeoutError) as error:
+            if not self._is_refusal(error):
+                raise
+            raise Unavailable("store-unavailable", {"reason": _reason(error)}) from error
+
+    async def open(self) -> None:
+        await self.prepare(self._read_position)
+        self._writer = asyncio.create_task(self._run(), name="writer")
+
+    async def close(self) -> None:
+        self._closing = True
+        self._arrived.set()
+        self._hurry.set()
+        if self._writer is not None:
+            await self._writer
+        if self._connection is not None:
+            await self._connection.close()
+        for engine in (self._engine, self._read_engine, self._look_engine):
+            await engine.dispose()
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """See ``Database``. Raises Unavailable ``store-unavailable``."""
+        return await self._ask(self._read_engine, work)
+
+    async def look_up(self, work: Callable[[Connection], T]) -> T:
+        """See ``Database``; by connections nothing else uses. Raises Unavailable ``store-unavailable`` soon."""
+        return await self._ask(self._look_engine, work)
+
+    async def snapshot(self, work: Callable[[Connection], T]) -> T:
+        """Run ``work`` on one state of the database while others write. Raises Unavailable ``store-unavailable``."""
+        async with self._read_engine.execution_options(isolation_level="REPEATABLE READ").connect() as connection:
+            return await connection.run_sync(work)
+
+    async def _ask(self, engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
+        """Ask once more on a new connection when an old one proves dead: a server started anew leaves those behind."""
+        try:
+            return await self._ask_once(engine, work)
+        except Unavailable:
+            await engine.dispose()
+            return await self._ask_once(engine, work)
+
+    async def _ask_once(self, engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
+        try:
+            async with engine.connect() as connection:
+                try:
+                    return await connection.run_sync(work)
+                except BaseException as error:
+                    if self._is_refusal(error):
+                        await connection.invalidate()
+                    raise
+        except Exception as error:
+            if not self._is_refusal(error):
+                raise
+            raise Unavailable("store-unavailable", {"reason": _reason(error)}) from error
+
+    # ---------------------------------------------------------------- the writer
+
+    async def _run(self) -> None:
+        ended = False
+        while not ended:
+            batch = await self._take()
+            ended = self._closing and not self._queue
+            if self._doubt is not None and not await self._is_settled():
+                self._backlog.extendleft(reversed([unit for unit in batch if unit.future is None]))
+                self._refuse_callers([unit for unit in batch if unit.future is not None])
+            elif batch:
+                await self._commit(batch)
+            self._taken = 0
+
+    async def _take(self) -> list[Unit]:
+        """Wait for work; then take all that is there. A pure tail waits ``LINGER`` for company, a caller never does."""
+        if not self._queue:
+            pause = RETRY_PAUSE if self._backlog or self._doubt is not None else None
+            await _set_within(self._arrived, pause)
+        if self._queue and len(self._queue) < COMPANY:
+            await _set_within(self._hurry, LINGER)
+        self._arrived.clear()
+        self._hurry.clear()
+        batch = [*self._backlog]
+        self._backlog.clear()
+        while self._queue and len(batch) < MAX_BATCH:
+            batch.append(self._queue.popleft())
+        if self._queue:
+            self._arrived.set()
+        self._taken = len(batch)
+        return batch
+
+    async def _commit(self, batch: list[Unit]) -> None:
+        transaction = ""  # its id, from the moment on in which a commit may have been heard
+
+        def run(connection: Connection) -> tuple[str, int]:
+            cursor: Any = connection.connection.cursor()
+            cursor.execute("SELECT pg_current_xact_id()::text, pg_advisory_xact_lock($1)", (WRITER_LOCK,))
+            return cursor.fetchone()[0], self._run_batch(connection, batch)
+
+        seq = 0
+        try:
+            if self._connection is None:
+                self._connection = await self._engine.connect()
+            begun = await self._connection.begin()
+            found, seq = await self._connection.run_sync(run)
+            transaction = found
+            await begun.commit()
+        except Exception as error:  # noqa: BLE001 - the writer must outlive whatever a commit raises
+            await self._drop_connection()
+            if transaction:
+                self._doubt = transaction, [unit for unit in batch if unit.future is None or unit.numbered], seq
+                self.degraded = _reason(error)
+                log.error("commit-in-doubt", units=len(batch), error=self.degraded)
+                self._refuse_callers([unit for unit in batch if unit.future is not None])
+            else:
+                self._refused(batch, error)
+            return
+        self._committed(batch, seq)
+
+    def _committed(self, batch: list[Unit], seq: int) -> None:
+        self._seq = max(self._seq, seq)
+        self.degraded = ""
+        self._tell(batch)
+
+    async def _is_settled(self) -> bool:
+        """Ask what became of the commit in doubt; False while nobody can tell."""
+        assert self._doubt is not None
+        transaction, batch, seq = self._doubt
+
+        def ask(connection: Connection) -> str | None:
+            # The lock is free once the lost connection's transaction is over, whichever way it went.
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock($1)", (WRITER_LOCK,))
+            asked = connection.exec_driver_sql("SELECT pg_xact_status($1::text::xid8)", (transaction,))
+            status: str | None = asked.scalar()
+            return status
+
+        try:
+            async with self._engine.begin() as connection:
+                status = await connection.run_sync(ask)
+        except Exception as error:  # noqa: BLE001 - away still
+            self.degraded = _reason(error)
+            return False
+        log.warning("commit-settled", status=status, units=len(batch))
+        self._doubt = None
+        if status == "committed":
+            self._committed(batch, seq)
+        else:
+            self._backlog.extendleft(reversed([unit for unit in batch if unit.future is None]))
+        return True
+
+    def _refuse_callers(self, units: list[Unit]) -> None:
+        """Answer that the outcome is unknown or that nothing is written; their events are told when they turn up."""
+        for unit in units:
+            if unit.future is not None and not unit.future.done():
+                unit.future.set_exception(Unavailable("store-unavailable", {"reason": self.degraded}))
+
+    async def _drop_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                await connection.invalidate()
+                await connection.close()
+            except Exception as error:  # noqa: BLE001 - it is gone either way
+                log.info("connection-dropped", error=_reason(error))
+
+    def _put(self, unit: Unit) -> None:
+        self._queue.append(unit)
+        self._arrived.set()
+        if unit.future is not None or len(self._queue) >= COMPANY:
+            self._hurry.set()
+
+    def _is_refusal(self, error: BaseException) -> bool:
+        if isinstance(error, OSError | TimeoutError):
+            return True
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            return True
+        driver = error.orig if isinstance(error, DBAPIError) else error
+        state = str(getattr(driver, "sqlstate", None) or getattr(driver, "pgcode", None) or "")
+        if state:
+            return state[:2] in _CLASSES or state in _STATES
+        return type(driver).__name__ in ("InterfaceError", "ConnectionDoesNotExistError") or isinstance(
+            getattr(driver, "__cause__", None), OSError | TimeoutError
+        )
+
+    def _tell(self, batch: list[Unit]) -> None:
+        self._told(batch)
+
+
+async def _set_within(event: asyncio.Event, seconds: float | None) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass
+
+
+def _reason(error: BaseException) -> str:
+    driver = error.orig if isinstance(error, DBAPIError) else error
+    return str(driver) or type(driver).__name__
+
+
+def _address(url: str) -> URL:
+    return make_url(url).set(drivername="postgresql+asyncpg")
+
+
+def _engine(url: URL, size: int, seconds: float, isolation_level: str | None = None, **server: str) -> AsyncEngine:
+    """Return a pool of at most ``size`` connections; ``seconds``: what a statement may take; ``server``: its settings."""
+    more: dict[str, Any] = {} if isolation_level is None else {"isolation_level": isolation_level}
+    return create_async_engine(
+        url,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=seconds,
+        hide_parameters=True,
+        connect_args={
+            "timeout": CONNECT_TIME,
+            "command_timeout": seconds,
+            "server_settings": {"application_name": "contactcenter", "jit": "off", **server},
+        },
+        **more,
+    )
