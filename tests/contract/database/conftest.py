@@ -13,6 +13,7 @@ from contactcenter.core.database import Unit
 from contactcenter.core.events import events_table, journal_table
 from contactcenter.core.events import metadata as core_metadata
 from contactcenter.core.ids import SiteId
+from contactcenter.core.migrations import migrate
 from contactcenter.core.postgres_database import WRITER_LOCK, PostgresDatabase
 from contactcenter.core.sqlite_database import SqliteDatabase
 from tests.rig.postgres import BINARIES, Postgres
@@ -30,6 +31,20 @@ def postgres():
         yield server
     finally:
         server.remove()
+
+
+@pytest.fixture(scope="session")
+def tables(postgres):
+    """Return the name of a database with all our tables, to be copied."""
+    url = postgres.database()
+
+    async def make():
+        database = PostgresDatabase(url, ManualClock(), SITE)
+        await database.prepare(migrate)
+        await database.close()
+
+    asyncio.run(make())
+    return url.rpartition("/")[2]
 
 
 class Kind:
