@@ -22,6 +22,16 @@ BINARIES = next((one for one in reversed(_PLACES) if (one / "initdb").exists()),
 """Where Debian puts the server's programs; None where there are none."""
 
 
+_DELETE_ALL = """
+DO $$ DECLARE one text; BEGIN
+  SET LOCAL session_replication_role = replica; -- no order to be kept
+  FOR one IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' LOOP
+    EXECUTE format('DELETE FROM %I', one);
+  END LOOP;
+END $$
+"""
+
+
 class Postgres:
     """One server. ``durable``: as in production; without it nothing waits for a disk."""
 
@@ -88,9 +98,13 @@ class Postgres:
     def drop(self, url: str) -> None:
         self._ask(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)", must=True)
 
-    def _ask(self, sql: str, *, must: bool = False) -> str | None:
+    def empty(self, url: str) -> None:
+        """Delete every row but the tables' version: ten times as quick as a new copy."""
+        self._ask(_DELETE_ALL, url, must=True)
+
+    def _ask(self, sql: str, url: str = "", *, must: bool = False) -> str | None:
         async def ask() -> str:
-            connection = await asyncpg.connect(self.url("postgres"), timeout=5)
+            connection = await asyncpg.connect(url or self.url("postgres"), timeout=5)
             try:
                 return await connection.execute(sql)
             finally:

@@ -10,7 +10,7 @@ from tests.unit.contactcenter.interactions.conftest import desk  # noqa: F401
 
 @pytest.fixture
 async def rooms(tmp_path, postgres, tables):
-    url = await asyncio.to_thread(postgres.database, tables)
+    url = postgres.url(tables)
+    await asyncio.to_thread(postgres.empty, url)
     async with open_rooms(tmp_path, url=url) as opened:
         yield opened
-    await asyncio.to_thread(postgres.drop, url)
