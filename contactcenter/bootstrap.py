@@ -261,7 +261,7 @@ class ContactCenter:
         self.figures.roll(began)
         rows = await self.base.database.read(lambda c: interactions_store.day_figures(c, began))
         for row in rows:
-            self.figures.offered(row.queue_id)
+            self.figures.offered(row.queue_id, row.entered_at)
             queue = self.picture.queues.get(row.queue_id)
             if queue is not None and row.end == "answered":
                 self.figures.answered(row.queue_id, row.wait_time, queue.target_time, row.ended_at)
@@ -487,13 +487,13 @@ class ContactCenter:
 
     def _count(self, event: Event, at: datetime) -> None:
         if isinstance(event, InteractionQueued):
-            self.figures.offered(event.queue_id)
+            self.figures.offered(event.queue_id, event.entered_at)
         elif isinstance(event, AgentConnected):
             target = self.picture.queues[event.queue_id].target_time
-            self.figures.answered(event.queue_id, event.wait_time, target, at)
+            self.figures.answered(event.queue_id, event.wait_time, target, event.answered_at or at)
         elif isinstance(event, VisitAbandoned):
             short = self.picture.queues[event.queue_id].short_abandon_time
-            self.figures.abandoned(event.queue_id, event.wait_time, short, at)
+            self.figures.abandoned(event.queue_id, event.wait_time, short, event.left_at or at)
 
     # ------------------------------------------------------------ stop
 

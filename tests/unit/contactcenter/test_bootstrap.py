@@ -5,6 +5,7 @@ import contextlib
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from contactcenter.agents.model import DeviceMode, PresenceState
 from contactcenter.agents.service import NewAgent
 from contactcenter.bootstrap import ContactCenter
 from contactcenter.core.errors import NotFound, Unavailable
+from contactcenter.core.ids import InteractionId, ReservationId, VisitId
 from contactcenter.core.migrations import migrate
 from contactcenter.core.permissions import SYSTEM, Principal, Right
 from contactcenter.interactions.live import LiveAgent
+from contactcenter.interactions.model import AgentConnected, InteractionQueued, VisitAbandoned
 from contactcenter.settings import Settings
 from contactcenter.users.passwords import Passwords
 from tests.rig.rooms import FAST
@@ -134,6 +137,24 @@ async def test_a_customer_changed_over_the_api_changes_the_open_cards(floor: Flo
 async def test_a_ticket_of_an_interaction_that_is_none(floor: Floor) -> None:
     with pytest.raises(NotFound):
         await floor.center.rooms.tickets.open_ticket(floor.ann, "VPN drops", interaction_id="nothing")
+
+
+async def test_a_call_told_late_counts_when_it_happened(floor: Floor) -> None:
+    """The figures of today and of the last minutes, of calls that came and went while the server was away."""
+    center = floor.center
+    queue = await center.rooms.queues.create_queue(SYSTEM, {"name": "Support"})
+    await center.reloading.apply()
+    now = center.base.clock.now()
+    center.figures.roll(now - timedelta(hours=2))
+    figures, announce = center.figures.of(queue.queue_id), center.base.publisher.announce
+    for ago, offered in ((timedelta(hours=3), 0), (timedelta(hours=1), 1)):
+        at, one, visit = now - ago, InteractionId(f"i-{offered}"), VisitId(f"v-{offered}")
+        announce(InteractionQueued(one, visit, queue.queue_id, 0, {}, at - timedelta(seconds=30)))
+        ids = (one, visit, ReservationId(f"s-{offered}"), floor.live.agent_id, queue.queue_id)
+        announce(AgentConnected(*ids, 30.0, at))
+        announce(VisitAbandoned(one, visit, queue.queue_id, 30.0, at))
+        assert (figures.offered, figures.answered, figures.abandoned) == (offered, offered, offered)
+    assert figures.service_level_recent(now) is None
 
 
 async def test_a_choice_of_presence_is_kept_when_it_is_answered(floor: Floor) -> None:
