@@ -102,6 +102,7 @@ RECOVERED = {
     "adopted": "found going on after a gap",
     "closed": "found over after a gap",
     "missed": "come and gone while nobody of ours was there",
+    "unconfigured": "found open at a PBX that is no longer configured",
 }
 
 
@@ -215,6 +216,7 @@ class ContactCenter:
         )
         self.hub.checks = self._checks
         self.operation.show("audit_findings", "Findings two audits in a row made", lambda: self.auditor.confirmed)
+        self.operation.show("audit_failures", "Findings whose healing failed", lambda: self.auditor.failures)
         for name, text in RECOVERED.items():
             self.operation.show(
                 f"recovery_{name}", f"Calls since the start: {text}", partial(getattr, self.recovery, name)
@@ -255,6 +257,7 @@ class ContactCenter:
         await self._load_figures()
         items = await base.database.read(lambda c: self.recovery.load(c))
         self.recovery.take_up(items)
+        self.recovery.close_unconfigured([self.server_id])
 
     async def _load_figures(self) -> None:
         began = self._day_began()

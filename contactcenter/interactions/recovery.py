@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -63,6 +64,7 @@ class Recovery:
         self.adopted = 0
         self.closed = 0
         self.missed = 0
+        self.unconfigured = 0
         assignments.on_resync = self.resynced
 
     def load(self, connection: Connection, only: Collection[str] | None = None) -> list[Interaction]:
@@ -85,6 +87,25 @@ class Recovery:
                 self._assignments.settle(item)  # its last act was an alert that died with us
             elif item.segment is not None and item.segment.is_open and item.segment.ended_at is not None:
                 self._adopt_wrap_up(item, item.segment)
+
+    def close_unconfigured(self, configured: Collection[ServerId]) -> None:
+        """At the start: end what goes on at a PBX that is no longer configured, as nobody will ever tell its end.
+
+        It ends when it was last known of, so that a wait or a talk is not counted as days.
+        """
+        for item in list(self._picture.interactions.values()):
+            if item.server_id in configured or item.phase is Phase.ENDED:
+                continue
+            log.warning("interaction-of-no-server", interaction=item.interaction_id, server=item.server_id)
+            self.unconfigured += 1
+            self._fresh.discard(item.interaction_id)
+            at, segment = _last_known(item), item.segment
+            if item.phase is Phase.TALKING and segment is not None:
+                done = (item.interaction_id, segment.agent_id, "none", at)
+                self._assignments.end_conversation(
+                    item, segment, at, EndedBy.SYSTEM, partial(self._assignments.close_segment, *done)
+                )
+            self._assignments.customer_left(item, at, 0, "end-unknown")
 
     def _adopt_wrap_up(self, item: Interaction, segment: Segment) -> None:
         """Let the wrap-up run on; one whose agent is there no more is over."""
@@ -336,6 +357,13 @@ def _unknown_end(item: Interaction, fact: ports.Resynced) -> tuple[datetime, str
     if fact.pbx_restarted:
         return max(fact.lost_at, item.arrived_at) if fact.lost_at else fact.at, "pbx-restarted"
     return fact.at, "end-unknown"
+
+
+def _last_known(item: Interaction) -> datetime:
+    visit, segment = item.visit, item.segment
+    told = [visit.entered_at, visit.ended_at] if visit is not None else []
+    told += [segment.answered_at, segment.ended_at] if segment is not None else []
+    return max(item.arrived_at, *(at for at in told if at is not None), item.arrived_at)
 
 
 def _began(agent_leg: ports.LiveLeg, item: Interaction, at: datetime) -> datetime:

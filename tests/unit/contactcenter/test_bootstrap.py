@@ -18,11 +18,12 @@ from contactcenter.agents.model import DeviceMode, PresenceState
 from contactcenter.agents.service import NewAgent
 from contactcenter.bootstrap import ContactCenter
 from contactcenter.core.errors import NotFound, Unavailable
-from contactcenter.core.ids import InteractionId, ReservationId, VisitId
+from contactcenter.core.ids import InteractionId, LegId, ReservationId, ServerId, VisitId
 from contactcenter.core.migrations import migrate
 from contactcenter.core.permissions import SYSTEM, Principal, Right
 from contactcenter.interactions.live import LiveAgent
 from contactcenter.interactions.model import AgentConnected, InteractionQueued, VisitAbandoned
+from contactcenter.interactions.ports import CallArrived
 from contactcenter.settings import Settings
 from contactcenter.users.passwords import Passwords
 from tests.rig.rooms import FAST
@@ -137,6 +138,19 @@ async def test_a_customer_changed_over_the_api_changes_the_open_cards(floor: Flo
 async def test_a_ticket_of_an_interaction_that_is_none(floor: Floor) -> None:
     with pytest.raises(NotFound):
         await floor.center.rooms.tickets.open_ticket(floor.ann, "VPN drops", interaction_id="nothing")
+
+
+async def test_a_call_of_a_pbx_that_is_no_longer_configured_is_ended_at_the_start(floor: Floor) -> None:
+    center = floor.center
+    arrived = center.base.clock.now() - timedelta(days=3)
+    for server in ("former", center.server_id):
+        arrival = CallArrived(ServerId(server), LegId("1.1"), "1.1", "+4930", "", "1000", arrived)
+        center.assignments.call_arrived(arrival)
+    await floor.settle()
+    center.picture.interactions.clear()
+    await center._load()
+    assert [one.server_id for one in center.picture.interactions.values()] == [center.server_id]
+    assert b"contactcenter_recovery_unconfigured 1.0" in center.operation.metrics()
 
 
 async def test_a_call_told_late_counts_when_it_happened(floor: Floor) -> None:

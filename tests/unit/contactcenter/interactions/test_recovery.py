@@ -633,6 +633,47 @@ async def test_a_number_nobody_serves_is_told_by_the_cause_when_the_flows_word_w
     assert (item.outcome, item.end_reason) == (Outcome.NO_SERVICE, "no-service")
 
 
+# ------------------------------------------------------------------ a PBX that is no longer configured
+
+
+@pytest.mark.parametrize("prepare", ["flow", "waiting", "alerting", "talking", "leaving"])
+async def test_what_goes_on_at_a_pbx_that_is_configured_no_more_is_ended(desk: Any, prepare: str) -> None:
+    if prepare in ("alerting", "talking", "leaving"):
+        desk.take(record("ann", 1))
+    item = desk.room.arrive()
+    desk.time.advance(5)
+    if prepare != "flow":
+        desk.room.enqueue(item)
+    if prepare in ("talking", "leaving"):
+        leg = desk.room.connect(item)
+    if prepare == "leaving":
+        desk.room.part(item, leg, first=leg)
+    last = desk.time.now()
+    desk.time.advance(86400)
+    found = await again(desk, item)
+    desk.recovery.close_unconfigured([SERVER])
+    assert found.phase is not Phase.ENDED, "this one is"
+    desk.recovery.close_unconfigured([ServerId("pbx-2")])
+    is_answered = prepare in ("talking", "leaving")
+    assert (found.phase, found.ended_at, found.end_reason) == (
+        Phase.ENDED,
+        last if prepare != "flow" else found.arrived_at,
+        "end-unknown",
+    )
+    assert found.outcome is (Outcome.ANSWERED if is_answered else Outcome.LOST)
+    desk.time.advance(0.1)
+    assert desk.room.picture.interactions == {}
+    assert desk.recovery.unconfigured == 1
+    await desk.check_rows(found)
+    kinds = [row["kind"] for row in await desk.rows(events_table)]
+    assert kinds.count("interaction-ended") == 1
+    assert ("conversation-ended" in kinds, "visit-abandoned" in kinds) == (
+        is_answered,
+        prepare in ("waiting", "alerting"),
+    )
+    assert await desk.restart() == [], "and stays so"
+
+
 # ------------------------------------------------------------------ a gap on the link, our process alive
 
 
