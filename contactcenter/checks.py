@@ -53,7 +53,7 @@ async def run_checks(settings: Settings) -> list[str]:
         Line(stored.is_current, "database", path, "run `python -m contactcenter migrate`"),
         _flows(settings, stored),
         _pages(),
-        *network_lines(settings, len(stored.devices)),
+        *network_lines(settings, len(stored.devices), center.base.clock.timestamp()),
     ]
     return [str(line) for line in [*lines, *await _pbx(center, stored)]]
 
