@@ -505,6 +505,7 @@ class ContactCenter:
         if self._runner is not None:
             for page in list(self.hub.pages):
                 page.close("restart")
+            await self.phone_lines.close()  # or the clean-up would wait for them until its patience ends
             await self._runner.cleanup()
         if self.client is not None:
             await self.client.close()

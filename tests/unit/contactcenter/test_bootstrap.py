@@ -191,3 +191,20 @@ async def test_a_choice_of_presence_holds_while_the_store_refuses(floor: Floor) 
     await floor.center.rooms.agents.set_presence(floor.ann, floor.live.agent_id, PresenceState.OFFLINE)
     assert floor.live.presence == "offline"
     del database.flush
+
+
+async def test_phone_lines_end_before_the_server_waits_for_its_requests(floor: Floor) -> None:
+    done: list[str] = []
+
+    class Runner:
+        async def cleanup(self) -> None:
+            done.append("requests")
+
+    async def close() -> None:
+        done.append("lines")
+
+    floor.center._runner = Runner()  # type: ignore[assignment]
+    floor.center.phone_lines.close = close  # type: ignore[method-assign]
+    await floor.center.stop()
+    assert done == ["lines", "requests"]
+    floor.center._runner = None
