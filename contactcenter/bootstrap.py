@@ -62,7 +62,13 @@ from contactcenter.interactions.ports import LegMode
 from contactcenter.interactions.recovery import Recovery
 from contactcenter.interactions.service import InteractionService
 from contactcenter.operation import Operation, operation_routes
-from contactcenter.phone_addresses import connect_sources, media_settings, phone_settings, websocket_from_here
+from contactcenter.phone_addresses import (
+    connect_sources,
+    media_settings,
+    phone_settings,
+    uses_line,
+    websocket_from_here,
+)
 from contactcenter.queues.api import routes as queue_routes
 from contactcenter.queues.service import QueueService
 from contactcenter.reloading import Reloading
@@ -174,7 +180,7 @@ class ContactCenter:
         self.agi: AgiServer | None = None
         self.cel_file: Path | None = None
         self.certificate: Certificate | None = None
-        self.phone_lines = PhoneLines(lambda: websocket_from_here(settings.pbx, self._websocket_port), tasks)
+        self.phone_lines = PhoneLines(lambda: websocket_from_here(settings, self._websocket_port), tasks)
         self._runner: web.AppRunner | None = None
         self._is_built = False
 
@@ -528,7 +534,7 @@ def managed_pbx(settings: Settings, numbers: Numbers) -> ManagedPbx:
     trunks = [TrunkSettings(one.name, one.host, one.port, one.any_port) for one in pbx.trunks]
     numbers = replace(numbers, sip_port=pbx.sip_port or numbers.sip_port, http_port=pbx.http_port or numbers.http_port)
     rtp = (pbx.rtp.first, pbx.rtp.last) if pbx.rtp else None
-    addresses = (pbx.bind_address, pbx.external_address, media_settings(pbx), rtp)
+    addresses = (pbx.bind_address, pbx.external_address, media_settings(pbx), rtp, uses_line(settings))
     return ManagedPbx(settings.data, pbx.server_id, pbx.prefix, numbers, trunks, *addresses)
 
 

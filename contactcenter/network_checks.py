@@ -10,6 +10,7 @@ from contactcenter.check_line import Line
 from contactcenter.core.clock import from_timestamp
 from contactcenter.core.errors import ContactCenterError
 from contactcenter.core.web.tls import CertificateFiles, prove
+from contactcenter.phone_addresses import uses_line
 from contactcenter.settings import PbxSettings, Settings
 
 LEGS_OF_AN_AGENT: Final = 3
@@ -59,7 +60,7 @@ def _is_loopback(host: str) -> bool:
 
 def _phone(settings: Settings) -> Line:
     pbx, is_secure = settings.pbx, settings.http.secure_cookies or settings.http.scheme == "https"
-    if pbx.websocket == "/phone" or (not pbx.websocket and settings.http.scheme == "https"):
+    if uses_line(settings):
         return Line(True, "phone WebSocket", "/phone: through this server, with the pages' certificate")
     where = pbx.websocket or f"ws://{pbx.sip_host} on the PBX's own port"
     return Line(
