@@ -346,6 +346,7 @@ class ContactCenter:
         self.simulated = SimulatedPbx(wanted, self.cel_file, base.clock, base.tasks)
         await self.simulated.start()
         self.simulated_because = reason
+        self.operation.is_stand_in = bool(reason)
         self.picture.is_simulated = True
         log.warning("pbx-simulated", reason=reason or "asked for")
         degraded = {"code": "pbx-simulated", "since": None, "fields": {"reason": reason}}
