@@ -52,7 +52,7 @@ def back_up(settings: Settings, file: Path, say: Say) -> Manifest:
     part = file.with_name(f".{file.name}.{secrets.token_hex(8)}.part")
     try:
         manifest = _write(settings.database_file, part, Progress(say))
-        os.link(part, file)  # never over a file that came meanwhile
+        database_file.name_anew(part, file)  # never over a file that came meanwhile
     except FileExistsError:
         raise Conflict("backup-file-exists", {"file": str(file)}) from None
     except OSError as error:
@@ -64,8 +64,7 @@ def back_up(settings: Settings, file: Path, say: Say) -> Manifest:
 
 
 def _write(database: Path, part: Path, progress: Progress) -> Manifest:
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)  # nobody else's file
-    with os.fdopen(handle, "wb") as stream, database_file.snapshot(database) as connection:
+    with database_file.open_new(part) as stream, database_file.snapshot(database) as connection:
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
             created_at = SystemClock().now().isoformat(timespec="seconds")
             manifest = backup.dump(connection, ArchiveWriter(archive), created_at, progress)
@@ -95,13 +94,15 @@ def restore(settings: Settings, file: Path, say: Say, *, replace: bool) -> tuple
             now = SystemClock().now()
             aside = database.with_name(f"{database.name}.before-restore-{now:%Y%m%dT%H%M%S%fZ}") if has_data else None
             database_file.exchange(new, database, aside)
+        except OSError as error:
+            raise Unavailable("store-unavailable", {"reason": error.strerror or str(error)}) from None
         finally:
             database_file.discard(new)
         return reader.manifest, aside
 
 
 def _load(new: Path, reader: ArchiveReader, progress: Progress) -> None:
-    new.touch(mode=0o600)
+    database_file.open_new(new).close()
     engine = open_engine(new, readonly=False)
     try:
         with engine.begin() as connection:
@@ -109,6 +110,7 @@ def _load(new: Path, reader: ArchiveReader, progress: Progress) -> None:
     finally:
         engine.dispose()
     database_file.seal(new)
+    database_file.give_to_owner(new)
 
 
 def _is_empty(database: Path) -> bool:

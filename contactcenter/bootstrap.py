@@ -63,7 +63,13 @@ from contactcenter.interactions.ports import LegMode
 from contactcenter.interactions.recovery import Recovery
 from contactcenter.interactions.service import InteractionService
 from contactcenter.operation import Operation, operation_routes
-from contactcenter.phone_addresses import connect_sources, media_settings, phone_settings, websocket_from_here
+from contactcenter.phone_addresses import (
+    connect_sources,
+    media_settings,
+    phone_settings,
+    uses_line,
+    websocket_from_here,
+)
 from contactcenter.queues.api import routes as queue_routes
 from contactcenter.queues.service import QueueService
 from contactcenter.reloading import Reloading
@@ -103,6 +109,7 @@ RECOVERED = {
     "adopted": "found going on after a gap",
     "closed": "found over after a gap",
     "missed": "come and gone while nobody of ours was there",
+    "unconfigured": "found open at a PBX that is no longer configured",
 }
 
 
@@ -174,7 +181,7 @@ class ContactCenter:
         self.agi: AgiServer | None = None
         self.cel_file: Path | None = None
         self.certificate: Certificate | None = None
-        self.phone_lines = PhoneLines(lambda: websocket_from_here(settings.pbx, self._websocket_port), tasks)
+        self.phone_lines = PhoneLines(lambda: websocket_from_here(settings, self._websocket_port), tasks)
         self._runner: web.AppRunner | None = None
         self._is_built = False
 
@@ -216,6 +223,7 @@ class ContactCenter:
         )
         self.hub.checks = self._checks
         self.operation.show("audit_findings", "Findings two audits in a row made", lambda: self.auditor.confirmed)
+        self.operation.show("audit_failures", "Findings whose healing failed", lambda: self.auditor.failures)
         for name, text in RECOVERED.items():
             self.operation.show(
                 f"recovery_{name}", f"Calls since the start: {text}", partial(getattr, self.recovery, name)
@@ -256,13 +264,14 @@ class ContactCenter:
         await self._load_figures()
         items = await base.database.read(lambda c: self.recovery.load(c))
         self.recovery.take_up(items)
+        self.recovery.close_unconfigured([self.server_id])
 
     async def _load_figures(self) -> None:
         began = self._day_began()
         self.figures.roll(began)
         rows = await self.base.database.read(lambda c: interactions_store.day_figures(c, began))
         for row in rows:
-            self.figures.offered(row.queue_id)
+            self.figures.offered(row.queue_id, row.entered_at)
             queue = self.picture.queues.get(row.queue_id)
             if queue is not None and row.end == "answered":
                 self.figures.answered(row.queue_id, row.wait_time, queue.target_time, row.ended_at)
@@ -338,6 +347,7 @@ class ContactCenter:
         self.simulated = SimulatedPbx(wanted, self.cel_file, base.clock, base.tasks)
         await self.simulated.start()
         self.simulated_because = reason
+        self.operation.is_stand_in = bool(reason)
         self.picture.is_simulated = True
         log.warning("pbx-simulated", reason=reason or "asked for")
         degraded = {"code": "pbx-simulated", "since": None, "fields": {"reason": reason}}
@@ -488,13 +498,13 @@ class ContactCenter:
 
     def _count(self, event: Event, at: datetime) -> None:
         if isinstance(event, InteractionQueued):
-            self.figures.offered(event.queue_id)
+            self.figures.offered(event.queue_id, event.entered_at)
         elif isinstance(event, AgentConnected):
             target = self.picture.queues[event.queue_id].target_time
-            self.figures.answered(event.queue_id, event.wait_time, target, at)
+            self.figures.answered(event.queue_id, event.wait_time, target, event.answered_at or at)
         elif isinstance(event, VisitAbandoned):
             short = self.picture.queues[event.queue_id].short_abandon_time
-            self.figures.abandoned(event.queue_id, event.wait_time, short, at)
+            self.figures.abandoned(event.queue_id, event.wait_time, short, event.left_at or at)
 
     # ------------------------------------------------------------ stop
 
@@ -503,6 +513,7 @@ class ContactCenter:
         if self._runner is not None:
             for page in list(self.hub.pages):
                 page.close("restart")
+            await self.phone_lines.close()  # or the clean-up would wait for them until its patience ends
             await self._runner.cleanup()
         if self.client is not None:
             await self.client.close()
@@ -525,7 +536,7 @@ def managed_pbx(settings: Settings, numbers: Numbers) -> ManagedPbx:
     trunks = [TrunkSettings(one.name, one.host, one.port, one.any_port) for one in pbx.trunks]
     numbers = replace(numbers, sip_port=pbx.sip_port or numbers.sip_port, http_port=pbx.http_port or numbers.http_port)
     rtp = (pbx.rtp.first, pbx.rtp.last) if pbx.rtp else None
-    addresses = (pbx.bind_address, pbx.external_address, media_settings(pbx), rtp)
+    addresses = (pbx.bind_address, pbx.external_address, media_settings(pbx), rtp, uses_line(settings))
     return ManagedPbx(settings.data, pbx.server_id, pbx.prefix, numbers, trunks, *addresses)
 
 

@@ -52,7 +52,7 @@ async def run_checks(settings: Settings) -> list[str]:
         Line(stored.is_current, "database", center.base.database.place, "run `python -m contactcenter migrate`"),
         _flows(settings, stored),
         _pages(),
-        *network_lines(settings, len(stored.devices)),
+        *network_lines(settings, len(stored.devices), center.base.clock.timestamp()),
     ]
     return [str(line) for line in [*lines, *await _pbx(center, stored)]]
 

@@ -48,7 +48,7 @@ REMEDIES = {
     "data-not-writable": "choose a folder that you may write to with --data",
     "data-not-empty": "choose another folder with --data, or --replace: the present database is then kept beside it",
     "tls-pair-needed": "name both files: --tls CERT,KEY",
-    "tls-unusable": "give the PEM files of a certificate that is valid now, with its chain, and its unencrypted key",
+    "tls-unusable": "give the PEM files of a certificate for servers, with its chain, and its unencrypted key",
     "backup-damaged": "take another backup; nothing was changed",
     "backup-newer": "it was made by a newer program: install that one; nothing was changed",
     "backup-file-exists": "a backup is never written over another: choose a new name",

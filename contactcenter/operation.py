@@ -38,6 +38,8 @@ class Operation:
         self.database = database
         self.sources: list[Callable[[], list[dict[str, Any]]]] = []
         """What else may be degraded, each asked every time; bootstrap adds them."""
+        self.is_stand_in = False
+        """Whether the PBX is a simulated one that nobody asked for: no customer's call can come in."""
         self._clock = clock
         self._picture = picture
         self._router = router
@@ -84,9 +86,12 @@ class Operation:
 
     @property
     def is_ready(self) -> bool:
-        """Whether calls can be served and kept: every PBX is linked and the store takes what is written."""
+        """Whether calls can be served and kept.
+
+        Every PBX is linked, the store takes what is written, and the PBX is the one that was asked for.
+        """
         links = self._picture.links.values()
-        return bool(links) and all(link.up for link in links) and not self.database.degraded
+        return bool(links) and all(link.up for link in links) and not self.database.degraded and not self.is_stand_in
 
     def show(self, name: str, text: str, value: Callable[[], float]) -> None:
         """Add a figure to the metrics, asked for each time they are read."""

@@ -135,9 +135,10 @@ class PbxSettings(_Part):
     ``bind_address`` is where ours hears phones and trunks (0.0.0.0: everywhere), its AMI stays on 127.0.0.1;
     ``external_address`` is what it tells phones and trunks beyond an address translation.
     ``websocket`` is the address browsers' phones use: ``wss://...`` of a proxy, ``/phone`` for a line through this
-    server; '' is the PBX's own, or ``/phone`` when we serve HTTPS. ``sip_port`` and ``http_port`` (its WebSocket's) of
-    ours: 0 chooses once for each data folder, and so does ``rtp`` None. ``local_networks`` are not told the external
-    address. ``stun`` and ``turn`` are told to ours and to browsers' phones.
+    server, and then ours opens its own to this machine only; '' is the PBX's own, or ``/phone`` when we serve HTTPS.
+    ``sip_port`` and ``http_port`` (its WebSocket's) of ours: 0 chooses once for each data folder, and so does ``rtp``
+    None; ``http_port`` of somebody else's: 0 is 8088. ``local_networks`` are not told the external address.
+    ``stun`` and ``turn`` are told to ours and to browsers' phones.
     """
 
     mode: str = "auto"
@@ -172,7 +173,10 @@ class PbxSettings(_Part):
 
 
 class Settings(BaseSettings):
-    """All of them; ``data`` holds the PBX's run folder, rendered prompts and, without ``database_url``, the database."""
+    """All of them; ``data`` holds the PBX's run folder and rendered prompts.
+
+    ``database_url`` names a Postgres; without one the database is a file in ``data``.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix="CONTACTCENTER_",

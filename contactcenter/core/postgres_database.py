@@ -286,7 +286,7 @@ def _address(url: str) -> URL:
 
 
 def _engine(url: URL, size: int, seconds: float, isolation_level: str | None = None, **server: str) -> AsyncEngine:
-    """Return a pool of at most ``size`` connections; ``seconds``: what a statement may take; ``server``: its settings."""
+    """Return a pool of ``size`` connections; ``seconds``: what a statement may take; ``server``: settings there."""
     more: dict[str, Any] = {} if isolation_level is None else {"isolation_level": isolation_level}
     return create_async_engine(
         url,

@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
@@ -25,6 +25,7 @@ from routing import commands as routing
 from routing.engine import Engine
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 INTERVAL: Final = 20.0  # seconds
 KEPT: Final = 100
@@ -46,6 +47,8 @@ class Auditor:
         self.last: deque[Healed] = deque(maxlen=KEPT)
         self.audited_at: datetime | None = None
         self.confirmed = 0
+        self.failures = 0
+        """Findings whose healing raised: a fault of ours, logged; the others were healed all the same."""
         self._assignments = assignments
         self._picture = assignments.picture
         self._recovery = recovery
@@ -110,9 +113,11 @@ class Auditor:
             servers = {ServerId(row.server_id) for row in rows if row.id in {one.about for one in lost}}
             ids = [one.about for one in lost]
             items = await self._database.read(lambda connection: self._recovery.load(connection, ids))
-            self._recovery.take_up([one for one in items if one.interaction_id not in self._picture.interactions])
+            for item in items:
+                if item.interaction_id not in self._picture.interactions:
+                    self._guarded(Code.ROW_LEFT_OPEN, item.interaction_id, self._recovery.take_up, [item])
             for server_id in servers:
-                self._assignments.telephony.resync(server_id)
+                self._guarded(Code.ROW_LEFT_OPEN, server_id, self._assignments.telephony.resync, server_id)
 
     def _judge(self, part: str, found: Collection[Finding]) -> list[Finding]:
         confirmed = self._strikes.setdefault(part, Strikes()).count(found)
@@ -123,11 +128,19 @@ class Auditor:
             self._publisher.announce(
                 model.AuditFinding(finding.code.value, finding.about, finding.server_id or "", finding.agent_id or "")
             )
-            self._heal[finding.code](finding)
-        for server_id in self._asked:
-            self._assignments.telephony.resync(server_id)
-        self._asked.clear()
+            self._guarded(finding.code, finding.about, self._heal[finding.code], finding)
+        asked, self._asked = self._asked, set()
+        for server_id in asked:
+            self._guarded("resync", server_id, self._assignments.telephony.resync, server_id)
         return confirmed
+
+    def _guarded(self, code: str, about: str, heal: Callable[[T], None], what: T) -> None:
+        """One that cannot be healed keeps no other from it."""
+        try:
+            heal(what)
+        except Exception as error:
+            self.failures += 1
+            log.error("healing-failed", code=code, about=about, exc_info=error)
 
     # ------------------------------------------------------------ healing
 

@@ -60,6 +60,7 @@ CATCH_ALL = {
     "contactcenter/core/tasks.py": 1,  # task supervisor
     "contactcenter/core/publisher.py": 1,  # per listener
     "contactcenter/core/database.py": 1,  # per batch: the writer's inbox
+    "contactcenter/interactions/auditor.py": 1,  # per finding
     "cti/ami/client.py": 1,  # per message
     "cti/agi/server.py": 1,  # per session
     "routing/runtime.py": 2,  # per command, per decision

@@ -1,13 +1,17 @@
 """A backup holds every row there is; a restore leaves either all of it or everything as it was."""
 
 import asyncio
+import errno
 import io
+import os
 import shutil
 import sqlite3
+import stat
 import threading
 import tracemalloc
 import zipfile
 from contextlib import closing
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -21,6 +25,7 @@ from contactcenter.core.errors import ContactCenterError
 from contactcenter.core.events import events_table
 from contactcenter.core.ids import SiteId
 from contactcenter.core.sqlite_database import SqliteDatabase, open_engine
+from contactcenter.data_lock import FILE
 from contactcenter.settings import Settings
 from contactcenter.users.model import SessionEnded
 from tests.rig.rooms import open_rooms
@@ -463,3 +468,69 @@ def test_a_backup_is_not_written_into_somebody_elses_file(tmp_path):
     with pytest.raises(FileExistsError):
         backups._write(tmp_path / "any.db", part, backups.Progress(print))
     assert theirs.read_text() == ""
+
+
+# ------------------------------------------------------------------ owners, and file systems without hard links
+
+
+def test_what_root_restores_is_the_folder_owners(source, target, tmp_path, monkeypatch):
+    """Else the server, which runs as him, could not open its own database."""
+    file, _ = saved(source, tmp_path)
+    fill(target.database_file, rows=1)
+    given = []
+    if os.geteuid() == 0:
+        for path in (target.data, target.database_file):
+            os.chown(path, 12345, 12346)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 0)
+        monkeypatch.setattr(os, "chown", lambda path, *owner, **more: given.append((Path(path).name, owner)))
+    _, aside = backups.restore(target, file, said, replace=True)
+    if given:
+        folder = target.data.stat()
+        owner = (folder.st_uid, folder.st_gid)
+        assert {(FILE, owner), ("contactcenter.db.restoring", owner)} <= set(given)
+        return
+    owners = {path.name: (path.stat().st_uid, path.stat().st_gid) for path in target.data.iterdir()}
+    assert {FILE, target.database_file.name, aside.name} <= owners.keys()
+    assert set(owners.values()) == {(12345, 12346)}
+
+
+@pytest.fixture
+def no_hard_links(monkeypatch):
+    def refused(*names, **more):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+
+
+def test_without_hard_links_a_backup_is_written_and_never_over_another(source, tmp_path, no_hard_links, monkeypatch):
+    file, _ = saved(source, tmp_path)
+    before = file.read_bytes()
+    exists = Path.exists
+    monkeypatch.setattr(Path, "exists", lambda path: path != file and exists(path))  # it comes after we looked
+    assert code_of(backups.back_up, source, file, said) == "backup-file-exists"
+    assert file.read_bytes() == before
+    assert [path.name for path in tmp_path.glob("*.part")] == []
+
+
+def test_without_hard_links_the_former_database_is_kept_as_well(source, target, tmp_path, no_hard_links):
+    file, _ = saved(source, tmp_path)
+    fill(target.database_file, rows=1)
+    old = contents(target.database_file)
+    _, aside = backups.restore(target, file, said, replace=True)
+    assert (contents(aside), stat.S_IMODE(aside.stat().st_mode)) == (old, 0o600)
+    assert contents(target.database_file)["users"] == contents(source.database_file)["users"]
+
+
+def test_without_hard_links_and_without_room_everything_stays(source, target, tmp_path, no_hard_links, monkeypatch):
+    file, _ = saved(source, tmp_path)
+    fill(target.database_file, rows=1)
+    before = contents(target.database_file)
+
+    def full(*streams):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    assert code_of(backups.restore, target, file, said, replace=True) == "store-unavailable"
+    assert contents(target.database_file) == before
+    assert [name for name in files_of(target.data) if "restor" in name] == []

@@ -2,6 +2,7 @@
 
 import pytest
 
+from contactcenter.core.clock import SystemClock
 from contactcenter.network_checks import network_lines
 from contactcenter.settings import HttpSettings, PbxSettings, Settings
 from tests.rig.certificates import make_certificate, make_key
@@ -11,7 +12,7 @@ TURN = {"server": "turn.example:3478", "username": "desk", "password": "a-secret
 
 def told(folder, agents=6, http=None, **pbx):
     settings = Settings(data=folder, http=HttpSettings.model_validate(http or {}), pbx=PbxSettings.model_validate(pbx))
-    return {line.name: line for line in network_lines(settings, agents)}
+    return {line.name: line for line in network_lines(settings, agents, SystemClock().timestamp())}
 
 
 def test_what_is_set_by_nobody_is_right_for_one_machine(tmp_path):
@@ -71,6 +72,16 @@ def test_a_certificate_is_told_with_its_names_and_its_end(tmp_path):
     lines = told(tmp_path, http={"tls_certificate": certificate, "tls_key": key})
     assert "127.0.0.1, localhost, desk.example, until 20" in lines["HTTPS"].detail
     assert "/phone" in lines["phone WebSocket"].detail
+
+
+def test_a_certificate_whose_date_is_past_is_told(tmp_path):
+    key = make_key(tmp_path)
+    over = make_certificate(tmp_path, key, days=-1)
+    line = told(tmp_path, http={"tls_certificate": over, "tls_key": key})["HTTPS"]
+    assert (line.ok, [word for word in ("ended at", str(over), "without a restart") if word not in str(line)]) == (
+        False,
+        [],
+    )
 
 
 def test_no_password_is_told(tmp_path):

@@ -343,3 +343,46 @@ async def test_a_store_that_refuses_is_not_asked(desk: Any) -> None:
     async with asyncio.timeout(1):
         await desk.auditor.audit()
     desk.rooms.database.degraded = ""
+
+
+# ------------------------------------------------------------------ healing that fails
+
+
+async def test_one_that_cannot_be_healed_keeps_no_other_from_it(desk: Any) -> None:
+    """Of a server that is none any more, for example."""
+    link(desk)
+    first, second = desk.room.call(), desk.room.call("1780000000.2")
+    for item in (first, second):
+        desk.room.router.submit(routing.Withdraw(item.interaction_id))
+    submit = desk.room.assignments.submit_visit
+
+    def fails_for_the_first(item: Interaction) -> None:
+        if item is first:
+            raise KeyError("no such server")
+        submit(item)
+
+    desk.room.assignments.submit_visit = fails_for_the_first
+    await twice(desk)
+    assert second.interaction_id in desk.room.engine.items
+    assert (desk.auditor.failures, desk.auditor.confirmed) == (1, 2)
+
+
+async def test_a_picture_that_cannot_be_asked_for_keeps_no_other_from_it(desk: Any) -> None:
+    resync, asked = desk.room.telephony.resync, []
+
+    def fails_for_one(server_id: ServerId) -> None:
+        asked.append(server_id)
+        if server_id == SERVER:
+            raise KeyError(server_id)
+        resync(server_id)
+
+    desk.room.telephony.resync = fails_for_one
+    item = desk.room.call()
+    desk.room.picture.drop(item)
+    desk.room.router.submit(routing.Withdraw(item.interaction_id))
+    await twice(desk)
+    assert (desk.auditor.failures, asked) == (1, [SERVER])
+    assert item.interaction_id in desk.room.picture.interactions
+    before = desk.auditor.audited_at
+    await desk.auditor.audit()
+    assert desk.auditor.audited_at > before, "the round goes on"
