@@ -46,7 +46,7 @@ FIXED: Final[dict[Any, Any]] = {"fixed": True}
 
 _DIALECTS: Final[dict[str, Dialect]] = {
     "sqlite": sqlite.dialect(paramstyle="qmark"),
-    "postgresql": PGDialect_asyncpg(),
+    "postgresql": PGDialect_asyncpg(),  # type: ignore[no-untyped-call]
 }
 MOST_ROWS: Final = 32  # rows a statement: a usual commit has fewer, and each number is a statement of its own
 

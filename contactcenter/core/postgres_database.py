@@ -17,14 +17,17 @@ from typing import Any, Final, TypeVar
 
 import structlog
 from sqlalchemy import Connection, make_url
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi as driver
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from contactcenter.core.clock import Clock
 from contactcenter.core.database import COMPANY, LINGER, MAX_BATCH, RETRY_PAUSE, Database, Unit
 from contactcenter.core.errors import Unavailable
 from contactcenter.core.ids import SiteId
+from contactcenter.core.tasks import TaskSupervisor
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -39,6 +42,8 @@ FROZEN_TIME: Final = 5.0  # seconds after which the server ends a transaction in
 WRITER_LOCK: Final = 0x0CC_0001
 """Key of the advisory lock a commit holds; any number nobody else uses in this database."""
 
+_FAULTS: Final = (SQLAlchemyError, driver.Error, OSError, TimeoutError)
+"""Whatever the driver or its connection raises; the raw driver's errors come through where we write by its cursor."""
 _CLASSES: Final = frozenset({"08", "53", "57", "58"})
 _STATES: Final = frozenset({"40001", "40P01", "55P03", "25006", "25P03", "XX001", "XX002"})
 """What the server says when it cannot take anything now: https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -64,6 +69,7 @@ class PostgresDatabase(Database):
         self._doubt: tuple[str, list[Unit], int] | None = None
         self._taken = 0
         self._closing = False
+        self._tasks = TaskSupervisor()
         self._writer: asyncio.Task[None] | None = None
 
     @property
@@ -84,14 +90,14 @@ class PostgresDatabase(Database):
         try:
             async with self._engine.begin() as connection:
                 return await connection.run_sync(alone)
-        except (DBAPIError, OSError, TimeoutError) as error:
+        except _FAULTS as error:
             if not self._is_refusal(error):
                 raise
             raise Unavailable("store-unavailable", {"reason": _reason(error)}) from error
 
     async def open(self) -> None:
         await self.prepare(self._read_position)
-        self._writer = asyncio.create_task(self._run(), name="writer")
+        self._writer = self._tasks.spawn("writer", self._run())
 
     async def close(self) -> None:
         self._closing = True
@@ -134,7 +140,7 @@ class PostgresDatabase(Database):
                     if self._is_refusal(error):
                         await connection.invalidate()
                     raise
-        except Exception as error:
+        except _FAULTS as error:
             if not self._is_refusal(error):
                 raise
             raise Unavailable("store-unavailable", {"reason": _reason(error)}) from error
@@ -219,7 +225,7 @@ class PostgresDatabase(Database):
         try:
             async with self._engine.begin() as connection:
                 status = await connection.run_sync(ask)
-        except Exception as error:  # noqa: BLE001 - away still
+        except _FAULTS as error:  # away still
             self.degraded = _reason(error)
             return False
         log.warning("commit-settled", status=status, units=len(batch))
@@ -242,7 +248,7 @@ class PostgresDatabase(Database):
             try:
                 await connection.invalidate()
                 await connection.close()
-            except Exception as error:  # noqa: BLE001 - it is gone either way
+            except _FAULTS as error:  # it is gone either way
                 log.info("connection-dropped", error=_reason(error))
 
     def _put(self, unit: Unit) -> None:
@@ -252,17 +258,16 @@ class PostgresDatabase(Database):
             self._hurry.set()
 
     def _is_refusal(self, error: BaseException) -> bool:
-        if isinstance(error, OSError | TimeoutError):
+        if isinstance(error, DBAPIError):
+            if error.connection_invalidated:
+                return True
+            error = error.orig or error
+        if isinstance(error, OSError | TimeoutError | PoolTimeout | driver.InterfaceError):
             return True
-        if isinstance(error, DBAPIError) and error.connection_invalidated:
+        if isinstance(error.__cause__, OSError | TimeoutError):
             return True
-        driver = error.orig if isinstance(error, DBAPIError) else error
-        state = str(getattr(driver, "sqlstate", None) or getattr(driver, "pgcode", None) or "")
-        if state:
-            return state[:2] in _CLASSES or state in _STATES
-        return type(driver).__name__ in ("InterfaceError", "ConnectionDoesNotExistError") or isinstance(
-            getattr(driver, "__cause__", None), OSError | TimeoutError
-        )
+        state = str(getattr(error, "sqlstate", None) or "")
+        return state[:2] in _CLASSES or state in _STATES
 
     def _tell(self, batch: list[Unit]) -> None:
         self._told(batch)
@@ -277,8 +282,9 @@ async def _set_within(event: asyncio.Event, seconds: float | None) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    driver = error.orig if isinstance(error, DBAPIError) else error
-    return str(driver) or type(driver).__name__
+    """Return what the driver says, without the detail, which may quote a row."""
+    told = str(error.orig if isinstance(error, DBAPIError) else error).partition("\nDETAIL:")[0]
+    return told or type(error).__name__
 
 
 def _address(url: str) -> URL:

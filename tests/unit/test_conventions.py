@@ -59,7 +59,8 @@ CATCH_ALL = {
     "contactcenter/core/web/middlewares.py": 1,  # HTTP
     "contactcenter/core/tasks.py": 1,  # task supervisor
     "contactcenter/core/publisher.py": 1,  # per listener
-    "contactcenter/core/database.py": 1,  # per batch: the writer's inbox
+    "contactcenter/core/postgres_database.py": 1,  # per batch: the writer's inbox
+    "contactcenter/core/sqlite_database.py": 1,
     "contactcenter/interactions/auditor.py": 1,  # per finding
     "cti/ami/client.py": 1,  # per message
     "cti/agi/server.py": 1,  # per session

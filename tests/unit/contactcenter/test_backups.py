@@ -146,7 +146,8 @@ def test_the_restored_database_is_sound_and_migrated(source, target, tmp_path):
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     engine = open_engine(target.database_file, readonly=True)
-    assert migrations.is_current(engine)
+    with engine.connect() as connection:
+        assert migrations.is_current(connection)
     engine.dispose()
 
 

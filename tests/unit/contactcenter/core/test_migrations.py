@@ -49,15 +49,17 @@ def test_a_column_without_a_step_is_found(engine):
 def test_migrating_twice_changes_nothing(engine):
     make_tables(engine)
     make_tables(engine)
-    assert is_current(engine)
+    with engine.connect() as connection:
+        assert is_current(connection)
 
 
 def test_a_database_behind_is_named(engine):
-    with pytest.raises(Unavailable) as caught:
-        require_current(engine)
+    with engine.connect() as connection, pytest.raises(Unavailable) as caught:
+        require_current(connection)
     assert caught.value.code == "migration-missing"
     make_tables(engine)
-    require_current(engine)
+    with engine.connect() as connection:
+        require_current(connection)
 
 
 def test_a_step_that_fails_leaves_nothing(engine, monkeypatch):
