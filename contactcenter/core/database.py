@@ -155,6 +155,10 @@ class Database(ABC):
     def _is_refusal(self, error: BaseException) -> bool:
         """Whether the store cannot take anything now (full, locked, away); any other fault is the unit's own."""
 
+    def _without_values(self, error: BaseException) -> BaseException:
+        """Return the error as it may be logged: no number or name of a row stands in it."""
+        return error
+
     @abstractmethod
     def _tell(self, batch: list[Unit]) -> None:
         """Have ``_told`` called in the event loop."""
@@ -207,7 +211,7 @@ class Database(ABC):
                 raise
             cursor.execute("ROLLBACK TO images")
             if len(units) == 1:
-                units[0].error = error
+                units[0].error = self._without_values(error)
             for unit in units if len(units) > 1 else ():
                 self._write_images(connection, [unit])
         cursor.execute("RELEASE images")
@@ -223,7 +227,7 @@ class Database(ABC):
             if self._is_refusal(error):
                 raise
             cursor.execute("ROLLBACK TO unit")
-            unit.error, tx.envelopes = error, []
+            unit.error, tx.envelopes = self._without_values(error), []
         cursor.execute("RELEASE unit")
         unit.numbered = [*unit.envelopes, *tx.envelopes]
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import structlog
+from asyncpg import PostgresError
 from sqlalchemy import Connection, make_url
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi as driver
 from sqlalchemy.engine import URL
@@ -24,7 +25,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from contactcenter.core.clock import Clock
-from contactcenter.core.database import COMPANY, LINGER, MAX_BATCH, RETRY_PAUSE, Database, Unit
+from contactcenter.core.database import COMPANY, LINGER, MAX_BACKLOG, MAX_BATCH, RETRY_PAUSE, Database, Unit
 from contactcenter.core.errors import Unavailable
 from contactcenter.core.ids import SiteId
 from contactcenter.core.tasks import TaskSupervisor
@@ -38,6 +39,7 @@ CONNECT_TIME: Final = 5.0  # seconds
 WRITE_TIME: Final = 15.0  # seconds a statement of the writer may take, its turn at the lock among them
 READ_TIME: Final = 30.0
 LOOK_UP_TIME: Final = 1.0  # an agent's phone rings meanwhile
+PROBE_TIME: Final = 5.0
 FROZEN_TIME: Final = 5.0  # seconds after which the server ends a transaction in which nothing happens
 WRITER_LOCK: Final = 0x0CC_0001
 """Key of the advisory lock a commit holds; any number nobody else uses in this database."""
@@ -150,20 +152,34 @@ class PostgresDatabase(Database):
     async def _run(self) -> None:
         ended = False
         while not ended:
+            if self._doubt is not None and not await self._is_settled():
+                ended = self._closing
+                self._refuse_who_waits()
+                await _set_within(self._hurry, RETRY_PAUSE)
+                self._hurry.clear()
+                continue
             batch = await self._take()
             ended = self._closing and not self._queue
-            if self._doubt is not None and not await self._is_settled():
-                self._backlog.extendleft(reversed([unit for unit in batch if unit.future is None]))
-                self._refuse_callers([unit for unit in batch if unit.future is not None])
-            elif batch:
+            if batch or not ended:
                 await self._commit(batch)
             self._taken = 0
 
+    def _refuse_who_waits(self) -> None:
+        """While a commit is in doubt: answer callers, keep the tail in its order."""
+        waiting = [unit for unit in self._queue if unit.future is not None]
+        self._queue = deque(unit for unit in self._queue if unit.future is None)
+        self._refuse_callers(waiting)
+        while len(self._queue) > MAX_BACKLOG:
+            self._queue.popleft()
+            self.failed_units += 1
+
     async def _take(self) -> list[Unit]:
-        """Wait for work; then take all that is there. A pure tail waits ``LINGER`` for company, a caller never does."""
+        """Wait for work; then take all that is there. A pure tail waits ``LINGER`` for company, a caller never does.
+
+        Nothing at all is taken every ``PROBE_TIME``: the commit then tells whether the server is still there.
+        """
         if not self._queue:
-            pause = RETRY_PAUSE if self._backlog or self._doubt is not None else None
-            await _set_within(self._arrived, pause)
+            await _set_within(self._arrived, RETRY_PAUSE if self._backlog or self.degraded else PROBE_TIME)
         if self._queue and len(self._queue) < COMPANY:
             await _set_within(self._hurry, LINGER)
         self._arrived.clear()
@@ -262,12 +278,22 @@ class PostgresDatabase(Database):
             if error.connection_invalidated:
                 return True
             error = error.orig or error
-        if isinstance(error, OSError | TimeoutError | PoolTimeout | driver.InterfaceError):
-            return True
-        if isinstance(error.__cause__, OSError | TimeoutError):
+        cause = error.__cause__
+        if isinstance(error, driver.InterfaceError):
+            return not isinstance(cause, ValueError)  # a value of the wrong kind is the statement's own fault
+        if isinstance(error, OSError | TimeoutError | PoolTimeout) or isinstance(cause, OSError | TimeoutError):
             return True
         state = str(getattr(error, "sqlstate", None) or "")
         return state[:2] in _CLASSES or state in _STATES
+
+    def _without_values(self, error: BaseException) -> BaseException:
+        """See ``Database``: the server's DETAIL quotes the row."""
+        fault = error.orig if isinstance(error, DBAPIError) else error
+        if isinstance(fault, driver.Error):
+            fault.args = (_reason(fault),)
+            if isinstance(fault.__cause__, PostgresError):
+                fault.__cause__.detail = None
+        return error
 
     def _tell(self, batch: list[Unit]) -> None:
         self._told(batch)
