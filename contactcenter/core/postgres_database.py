@@ -62,8 +62,8 @@ class PostgresDatabase(Database):
             self._url, 1, WRITE_TIME, idle_in_transaction_session_timeout=f"{FROZEN_TIME:.0f}s", synchronous_commit="on"
         )
         reading = {"isolation_level": "AUTOCOMMIT", "default_transaction_read_only": "on"}
-        self._read_engine = _engine(self._url, READERS, READ_TIME, **reading)
-        self._look_engine = _engine(self._url, LOOKERS, LOOK_UP_TIME, **reading)
+        self._readers = _Askers(_engine(self._url, READERS, READ_TIME, **reading), READERS)
+        self._lookers = _Askers(_engine(self._url, LOOKERS, LOOK_UP_TIME, **reading), LOOKERS)
         self._queue: deque[Unit] = deque()
         self._arrived = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -93,9 +93,7 @@ class PostgresDatabase(Database):
             async with self._engine.begin() as connection:
                 return await connection.run_sync(alone)
         except _FAULTS as error:
-            if not self._is_refusal(error):
-                raise
-            raise Unavailable("store-unavailable", {"reason": _reason(error)}) from error
+            raise self._told_away(error) from error
 
     async def open(self) -> None:
         await self.prepare(self._read_position)
@@ -109,43 +107,43 @@ class PostgresDatabase(Database):
             await self._writer
         if self._connection is not None:
             await self._connection.close()
-        for engine in (self._engine, self._read_engine, self._look_engine):
-            await engine.dispose()
+        await self._readers.close()
+        await self._lookers.close()
+        await self._engine.dispose()
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """See ``Database``. Raises Unavailable ``store-unavailable``."""
-        return await self._ask(self._read_engine, work)
+        return await self._ask(self._readers, work)
 
     async def look_up(self, work: Callable[[Connection], T]) -> T:
         """See ``Database``; by connections nothing else uses. Raises Unavailable ``store-unavailable`` soon."""
-        return await self._ask(self._look_engine, work)
+        return await self._ask(self._lookers, work)
 
     async def snapshot(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` on one state of the database while others write. Raises Unavailable ``store-unavailable``."""
-        async with self._read_engine.execution_options(isolation_level="REPEATABLE READ").connect() as connection:
-            return await connection.run_sync(work)
-
-    async def _ask(self, engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
-        """Ask once more on a new connection when an old one proves dead: a server started anew leaves those behind."""
-        try:
-            return await self._ask_once(engine, work)
-        except Unavailable:
-            await engine.dispose()
-            return await self._ask_once(engine, work)
-
-    async def _ask_once(self, engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
+        engine = self._engine.execution_options(isolation_level="REPEATABLE READ")
         try:
             async with engine.connect() as connection:
-                try:
-                    return await connection.run_sync(work)
-                except BaseException as error:
-                    if self._is_refusal(error):
-                        await connection.invalidate()
-                    raise
+                return await connection.run_sync(work)
         except _FAULTS as error:
-            if not self._is_refusal(error):
-                raise
-            raise Unavailable("store-unavailable", {"reason": _reason(error)}) from error
+            raise self._told_away(error) from error
+
+    async def _ask(self, askers: "_Askers", work: Callable[[Connection], T]) -> T:
+        """Ask once more on a new connection when an old one proves dead: a server started anew leaves those behind."""
+        for is_last in (False, True):
+            try:
+                return await askers.ask(work)
+            except _FAULTS as error:
+                away = self._told_away(error)
+                if is_last or away is error:
+                    raise away from error
+                await askers.forget()
+        raise AssertionError("the last try returns or raises")
+
+    def _told_away(self, error: BaseException) -> BaseException:
+        if not self._is_refusal(error):
+            return error
+        return Unavailable("store-unavailable", {"reason": _reason(error)})
 
     # ---------------------------------------------------------------- the writer
 
@@ -261,11 +259,7 @@ class PostgresDatabase(Database):
     async def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            try:
-                await connection.invalidate()
-                await connection.close()
-            except _FAULTS as error:  # it is gone either way
-                log.info("connection-dropped", error=_reason(error))
+            await _drop(connection)
 
     def _put(self, unit: Unit) -> None:
         self._queue.append(unit)
@@ -297,6 +291,55 @@ class PostgresDatabase(Database):
 
     def _tell(self, batch: list[Unit]) -> None:
         self._told(batch)
+
+
+class _Askers:
+    """Connections that stay open, each asked by one at a time: a pool's way to one costs as much as a short query."""
+
+    def __init__(self, engine: AsyncEngine, size: int) -> None:
+        self._engine = engine
+        self._turns = asyncio.Semaphore(size)
+        self._idle: list[AsyncConnection] = []
+
+    async def ask(self, work: Callable[[Connection], T]) -> T:
+        """Run ``work`` on one of them. Raises what the driver raises; the connection is not used again then."""
+
+        def run(connection: Connection) -> T:
+            try:
+                return work(connection)
+            finally:
+                if connection.in_transaction():
+                    connection.rollback()
+
+        async with self._turns:
+            connection = self._idle.pop() if self._idle else await self._engine.connect()
+            try:
+                answer = await connection.run_sync(run)
+            except BaseException:
+                await _drop(connection)
+                raise
+            self._idle.append(connection)
+            return answer
+
+    async def forget(self) -> None:
+        """Drop all that are not being asked."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            await _drop(connection)
+
+    async def close(self) -> None:
+        """End them."""
+        await self.forget()
+        await self._engine.dispose()
+
+
+async def _drop(connection: AsyncConnection) -> None:
+    """Have the connection cut; nothing is asked of the server, which may be away."""
+    try:
+        await connection.invalidate()
+        await connection.close()
+    except _FAULTS as error:  # it is gone either way
+        log.info("connection-dropped", error=_reason(error))
 
 
 async def _set_within(event: asyncio.Event, seconds: float | None) -> None:
