@@ -597,6 +597,12 @@ async def test_who_talks_to_the_next_by_now_has_no_wrap_up_of_the_one_before(des
     desk.room.check_clean()
 
 
+async def test_records_that_were_not_read_whole_are_counted(desk: Any) -> None:
+    for is_cut in (False, True):
+        desk.room.fact(ports.Resynced(SERVER, [], {}, [], False, desk.time.now(), is_cut=is_cut))
+        assert desk.recovery.cut == int(is_cut)
+
+
 async def test_hundreds_of_calls_nobody_saw_are_not_one_turn_of_the_loop(desk: Any) -> None:
     desk.resync(ended=[past_call(desk, f"1780000000.{n}") for n in range(100, 100 + 2 * A_TURN + 1)])
     turns, before = 0, desk.recovery.missed
