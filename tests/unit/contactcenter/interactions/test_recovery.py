@@ -496,6 +496,20 @@ async def test_a_call_we_saw_is_not_written_again(desk: Any) -> None:
     assert desk.recovery.missed == 0
 
 
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_who_waited_when_the_pbx_ended_leaves_a_router_that_never_had_him(desk: Any, is_known: bool) -> None:
+    """As after the orderly end of a simulated PBX, which goes with its server: that is no fault to be told."""
+    if is_known:
+        leg = past_call(desk, desk.room.call().leg_id)
+        await desk.restart()
+    else:
+        leg = past_call(desk)
+        leg = replace(leg, in_line=ports.PlaceInLine(VisitId("01lostvisit"), QUEUE), in_line_at=leg.at)
+    desk.resync(ended=[leg])
+    assert [row["is_over"] for row in await written(desk)] == [True]
+    desk.room.check_clean()
+
+
 async def test_a_call_nobody_saw_waited_in_a_queue(desk: Any) -> None:
     leg = past_call(desk)
     line = ports.PlaceInLine(VisitId("01lostvisit"), QUEUE, 2)
