@@ -224,6 +224,7 @@ class ContactCenter:
         self.hub.checks = self._checks
         self.operation.show("audit_findings", "Findings two audits in a row made", lambda: self.auditor.confirmed)
         self.operation.show("audit_failures", "Findings whose healing failed", lambda: self.auditor.failures)
+        self.operation.show("recovery_cut", "Gaps whose records were not read whole", lambda: self.recovery.cut)
         for name, text in RECOVERED.items():
             self.operation.show(
                 f"recovery_{name}", f"Calls since the start: {text}", partial(getattr, self.recovery, name)

@@ -86,19 +86,19 @@ def _fail(text: str, code: int = 1) -> None:
 
 
 def _settings(data: Path | None = None, database: str | None = None, **pbx_http: Any) -> Settings:
-    """Read the settings; command-line options win. A wrong one is named with its place."""
+    """Read the settings; command-line options win, and are proven together with the rest. A wrong one is named."""
     asked = {"data": data, "database_url": database}
     given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    http = {name: pbx_http[name] for name in _HTTP if pbx_http.get(name) is not None}
+    if http:
+        given["http"] = http
+    if pbx_http.get("mode") is not None:
+        given["pbx"] = {"mode": pbx_http["mode"]}
     try:
-        settings = Settings(**given)
-        mode = pbx_http.get("mode")
-        http = {name: pbx_http[name] for name in _HTTP if pbx_http.get(name) is not None}
-        if http:
-            settings.http = type(settings.http).model_validate({**settings.http.model_dump(), **http})
-        if mode is not None:
-            settings.pbx = type(settings.pbx).model_validate({**settings.pbx.model_dump(), "mode": mode})
+        settings = Settings(**given)  # each source gives what the one before it left open, also within http and pbx
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        places = ((".".join(map(str, one["loc"])), one["msg"]) for one in error.errors())
+        wrong = "; ".join(f"{place}: {told}" if place else told for place, told in places)
         _fail(f"settings are wrong: {wrong}", 2)
         raise
     _require_writable(settings.data)
