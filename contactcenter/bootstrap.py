@@ -192,6 +192,7 @@ class ContactCenter:
         sys.setswitchinterval(SWITCH_INTERVAL)
         database = self.base.database
         await database.prepare(require_current)
+        await database.claim(self.base.ids.new())
         await database.open()
         self._build()
         self.certificate = self._certificate()

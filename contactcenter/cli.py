@@ -187,6 +187,7 @@ async def _serve(settings: Settings, traffic: str) -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stopped.set)
     center = ContactCenter(settings)
+    center.base.database.on_fenced = stopped.set  # another server has the site: this one must not act on
     customers = None
     try:
         await center.start()
