@@ -20,12 +20,14 @@ from pydantic import ValidationError
 
 from contactcenter.bootstrap import ContactCenter
 from contactcenter.core.archive import Manifest
+from contactcenter.core.clock import SystemClock
 from contactcenter.core.errors import ContactCenterError
 from contactcenter.core.garbage import Collector
 from contactcenter.core.migrations import migrate as run_migrations
 from contactcenter.core.paging import Paging
 from contactcenter.core.permissions import SYSTEM, Right
 from contactcenter.data_lock import DataLock
+from contactcenter.databases import database_of
 from contactcenter.settings import Settings
 from contactcenter.users.model import User
 
@@ -308,9 +310,13 @@ def restore(
 
     settings = _settings(data, database)
     manifest, aside = put_back(settings, file, _say, replace=replace)
-    print(f"{settings.database_file}: {_held(manifest)}, written {manifest.created_at}")
-    if aside is not None:
+    print(f"{_place(settings)}: {_held(manifest)}, written {manifest.created_at}")
+    if aside:
         print(f"the former database is kept: {aside}")
+
+
+def _place(settings: Settings) -> str:
+    return database_of(settings, SystemClock()).place
 
 
 def _held(manifest: Manifest) -> str:

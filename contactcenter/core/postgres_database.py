@@ -107,12 +107,19 @@ class PostgresDatabase(Database):
         except _FAULTS as error:
             raise self._told_away(error) from error
 
-    async def claim(self, token: str) -> None:
-        """See ``Database``. Raises Unavailable ``store-unavailable`` too."""
+    async def hold(self) -> None:
+        """Keep servers of the site out, from now to ``close``.
+
+        Raises Conflict ``data-in-use`` while one runs, Unavailable ``store-unavailable``.
+        """
         try:
             await self._take_site()
         except _FAULTS as error:
             raise self._told_away(error) from error
+
+    async def claim(self, token: str) -> None:
+        """See ``Database``. Raises Unavailable ``store-unavailable`` too."""
+        await self.hold()
 
         def sign(connection: Connection) -> None:
             self._read_position(connection)
@@ -180,7 +187,7 @@ class PostgresDatabase(Database):
 
     async def snapshot(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` on one state of the database while others write. Raises Unavailable ``store-unavailable``."""
-        engine = self._engine.execution_options(isolation_level="REPEATABLE READ")
+        engine = self._session_engine.execution_options(isolation_level="REPEATABLE READ")
         try:
             async with engine.connect() as connection:
                 return await connection.run_sync(work)
