@@ -492,8 +492,10 @@ class ContactCenter:
     async def _signed_out(self, user_id: UserId) -> None:
         """Whoever has no session left is rung no more; what he works on goes on."""
         agent = next((one for one in self.picture.agents.values() if one.record.user_id == user_id), None)
+        # Offline lets go the very leg that carries the conversation. Looked at each second rather than told: it ends in
+        # many ways (either hangs up, the PBX restarts, his device gets another mode), and nobody waits for this.
         while agent is not None and agent.work == "handling" and agent.device.mode is LegMode.NAILED:  # noqa: ASYNC110
-            await asyncio.sleep(1.0)  # offline lets go the very leg that carries the conversation
+            await asyncio.sleep(1.0)
         signed_in = await self.base.database.read(lambda c: self.rooms.users.is_signed_in(c, user_id))
         if agent is not None and not signed_in and agent.presence != PresenceState.OFFLINE.value:
             self.rooms.presence.set_presence(agent.agent_id, PresenceState.OFFLINE, "", user_id)
