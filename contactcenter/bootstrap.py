@@ -192,6 +192,7 @@ class ContactCenter:
         sys.setswitchinterval(SWITCH_INTERVAL)
         database = self.base.database
         await database.prepare(require_current)
+        await database.claim(self.base.ids.new())
         await database.open()
         self._build()
         self.certificate = self._certificate()
@@ -224,6 +225,7 @@ class ContactCenter:
         self.hub.checks = self._checks
         self.operation.show("audit_findings", "Findings two audits in a row made", lambda: self.auditor.confirmed)
         self.operation.show("audit_failures", "Findings whose healing failed", lambda: self.auditor.failures)
+        self.operation.show("recovery_cut", "Gaps whose records were not read whole", lambda: self.recovery.cut)
         for name, text in RECOVERED.items():
             self.operation.show(
                 f"recovery_{name}", f"Calls since the start: {text}", partial(getattr, self.recovery, name)

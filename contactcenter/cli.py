@@ -20,12 +20,14 @@ from pydantic import ValidationError
 
 from contactcenter.bootstrap import ContactCenter
 from contactcenter.core.archive import Manifest
+from contactcenter.core.clock import SystemClock
 from contactcenter.core.errors import ContactCenterError
 from contactcenter.core.garbage import Collector
 from contactcenter.core.migrations import migrate as run_migrations
 from contactcenter.core.paging import Paging
 from contactcenter.core.permissions import SYSTEM, Right
 from contactcenter.data_lock import DataLock
+from contactcenter.databases import database_of
 from contactcenter.settings import Settings
 from contactcenter.users.model import User
 
@@ -86,19 +88,19 @@ def _fail(text: str, code: int = 1) -> None:
 
 
 def _settings(data: Path | None = None, database: str | None = None, **pbx_http: Any) -> Settings:
-    """Read the settings; command-line options win. A wrong one is named with its place."""
+    """Read the settings; command-line options win, and are proven together with the rest. A wrong one is named."""
     asked = {"data": data, "database_url": database}
     given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    http = {name: pbx_http[name] for name in _HTTP if pbx_http.get(name) is not None}
+    if http:
+        given["http"] = http
+    if pbx_http.get("mode") is not None:
+        given["pbx"] = {"mode": pbx_http["mode"]}
     try:
-        settings = Settings(**given)
-        mode = pbx_http.get("mode")
-        http = {name: pbx_http[name] for name in _HTTP if pbx_http.get(name) is not None}
-        if http:
-            settings.http = type(settings.http).model_validate({**settings.http.model_dump(), **http})
-        if mode is not None:
-            settings.pbx = type(settings.pbx).model_validate({**settings.pbx.model_dump(), "mode": mode})
+        settings = Settings(**given)  # each source gives what the one before it left open, also within http and pbx
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        places = ((".".join(map(str, one["loc"])), one["msg"]) for one in error.errors())
+        wrong = "; ".join(f"{place}: {told}" if place else told for place, told in places)
         _fail(f"settings are wrong: {wrong}", 2)
         raise
     _require_writable(settings.data)
@@ -187,6 +189,7 @@ async def _serve(settings: Settings, traffic: str) -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stopped.set)
     center = ContactCenter(settings)
+    center.base.database.on_fenced = stopped.set  # another server has the site: this one must not act on
     customers = None
     try:
         await center.start()
@@ -307,9 +310,13 @@ def restore(
 
     settings = _settings(data, database)
     manifest, aside = put_back(settings, file, _say, replace=replace)
-    print(f"{settings.database_file}: {_held(manifest)}, written {manifest.created_at}")
-    if aside is not None:
+    print(f"{_place(settings)}: {_held(manifest)}, written {manifest.created_at}")
+    if aside:
         print(f"the former database is kept: {aside}")
+
+
+def _place(settings: Settings) -> str:
+    return database_of(settings, SystemClock()).place
 
 
 def _held(manifest: Manifest) -> str:

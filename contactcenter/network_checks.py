@@ -84,10 +84,12 @@ def _addresses(pbx: PbxSettings) -> Line:
     if not pbx.external_address:
         beyond = "" if bind == "127.0.0.1" else "; beyond an address translation there is no sound"
         return Line(True, "address", f"phones and trunks are heard on {heard}; pbx.external_address is not set{beyond}")
-    inside = (
-        f", except to {', '.join(pbx.local_networks)}" if pbx.local_networks else " (to all: no pbx.local_networks)"
+    but = (
+        f"except to {', '.join(pbx.local_networks)}"
+        if pbx.local_networks
+        else "to all, as pbx.local_networks is not set"
     )
-    return Line(True, "address", f"heard on {heard}; told as {pbx.external_address} ({inside})")
+    return Line(True, "address", f"phones and trunks are heard on {heard}; told as {pbx.external_address}, {but}")
 
 
 def _ports(pbx: PbxSettings, agents: int) -> Line:

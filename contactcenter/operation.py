@@ -86,10 +86,7 @@ class Operation:
 
     @property
     def is_ready(self) -> bool:
-        """Whether calls can be served and kept.
-
-        Every PBX is linked, the store takes what is written, and the PBX is the one that was asked for.
-        """
+        """Whether calls can be served and kept: every PBX is linked and the one asked for, the store takes writes."""
         links = self._picture.links.values()
         return bool(links) and all(link.up for link in links) and not self.database.degraded and not self.is_stand_in
 

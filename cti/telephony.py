@@ -220,7 +220,9 @@ class PbxTelephony:
         devices = {endpoint: self.nailed.usable(endpoint, usable) for endpoint, usable in registered.items()}
         self._reconcile_alerts({leg.leg_id: leg for leg in legs})
         told = self._without_parking(legs)
-        self._on_fact(ports.Resynced(self.server_id, told, devices, news.ended, is_restarted, now, self._gap_began))
+        self._on_fact(
+            ports.Resynced(self.server_id, told, devices, news.ended, is_restarted, now, self._gap_began, news.is_cut)
+        )
         self._tell_link(up=True, reason="")
 
     def look(self) -> None:

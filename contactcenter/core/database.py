@@ -83,6 +83,8 @@ class Database(ABC):
         """Why it refuses what is written; '' while all is well."""
         self.failed_units = 0
         self.on_committed: OnCommitted = lambda envelopes, told: None
+        self.on_fenced: Callable[[], None] = lambda: None
+        """Called once, when another process has taken the site over: nothing of ours is committed any more."""
         self._clock = clock
         self._backlog: deque[Unit] = deque()
         self._seq = 0
@@ -107,6 +109,13 @@ class Database(ABC):
         """Run ``work`` in a transaction of its own, before ``open``: migrations, a look at what is there.
 
         Raises Unavailable ``store-unavailable``.
+        """
+
+    @abstractmethod
+    async def claim(self, token: str) -> None:
+        """Before ``open``: from now on this process alone serves the site; ``token`` is new at each start.
+
+        Raises Conflict ``data-in-use`` while another one does. A file is the data folder's: its lock is enough.
         """
 
     @abstractmethod

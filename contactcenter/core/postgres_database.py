@@ -5,6 +5,10 @@ only one writer of the database holds: units of all processes run one batch afte
 unit read is still so when it writes, and an event's number never comes before a lower one is committed. A process that
 stands still inside a commit loses its transaction to the server's time limit.
 
+Whoever serves the site holds a second lock for as long as his session lives, and writes his token into the journal. A
+process that lost its session (the server was restarted, the way to it was cut) takes the lock again when it is back;
+where another was quicker, the token of the next commit tells, and nothing is committed.
+
 A connection lost while a commit was under way leaves three possible outcomes. The transaction's id tells them apart
 after reconnecting (``pg_xact_status``); until then nothing else is committed, so no event is written twice or told in
 the wrong order.
@@ -17,7 +21,7 @@ from typing import Any, Final, TypeVar
 
 import structlog
 from asyncpg import PostgresError
-from sqlalchemy import Connection, make_url
+from sqlalchemy import Connection, make_url, text, update
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi as driver
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -26,7 +30,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from contactcenter.core.clock import Clock
 from contactcenter.core.database import COMPANY, LINGER, MAX_BACKLOG, MAX_BATCH, RETRY_PAUSE, Database, Unit
-from contactcenter.core.errors import Unavailable
+from contactcenter.core.errors import Conflict, Unavailable
+from contactcenter.core.events import journal_table
 from contactcenter.core.ids import SiteId
 from contactcenter.core.tasks import TaskSupervisor
 
@@ -43,6 +48,9 @@ PROBE_TIME: Final = 5.0
 FROZEN_TIME: Final = 5.0  # seconds after which the server ends a transaction in which nothing happens
 WRITER_LOCK: Final = 0x0CC_0001
 """Key of the advisory lock a commit holds; any number nobody else uses in this database."""
+
+OWNER_LOCK: Final = 0x0CC_0002
+"""First key of the lock that whoever serves a site holds; the second is made of the site's id."""
 
 _FAULTS: Final = (SQLAlchemyError, driver.Error, OSError, TimeoutError)
 """Whatever the driver or its connection raises; the raw driver's errors come through where we write by its cursor."""
@@ -62,8 +70,9 @@ class PostgresDatabase(Database):
             self._url, 1, WRITE_TIME, idle_in_transaction_session_timeout=f"{FROZEN_TIME:.0f}s", synchronous_commit="on"
         )
         reading = {"isolation_level": "AUTOCOMMIT", "default_transaction_read_only": "on"}
-        self._read_engine = _engine(self._url, READERS, READ_TIME, **reading)
-        self._look_engine = _engine(self._url, LOOKERS, LOOK_UP_TIME, **reading)
+        self._readers = _Askers(_engine(self._url, READERS, READ_TIME, **reading), READERS)
+        self._lookers = _Askers(_engine(self._url, LOOKERS, LOOK_UP_TIME, **reading), LOOKERS)
+        self._session_engine = _engine(self._url, 1, READ_TIME, isolation_level="AUTOCOMMIT")
         self._queue: deque[Unit] = deque()
         self._arrived = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -71,6 +80,9 @@ class PostgresDatabase(Database):
         self._doubt: tuple[str, list[Unit], int] | None = None
         self._taken = 0
         self._closing = False
+        self._token = ""
+        self._session: AsyncConnection | None = None  # holds the site's lock
+        self._is_fenced = False
         self._tasks = TaskSupervisor()
         self._writer: asyncio.Task[None] | None = None
 
@@ -93,13 +105,62 @@ class PostgresDatabase(Database):
             async with self._engine.begin() as connection:
                 return await connection.run_sync(alone)
         except _FAULTS as error:
-            if not self._is_refusal(error):
-                raise
-            raise Unavailable("store-unavailable", {"reason": _reason(error)}) from error
+            raise self._told_away(error) from error
+
+    async def hold(self) -> None:
+        """Keep servers of the site out, from now to ``close``.
+
+        Raises Conflict ``data-in-use`` while one runs, Unavailable ``store-unavailable``.
+        """
+        try:
+            await self._take_site()
+        except _FAULTS as error:
+            raise self._told_away(error) from error
+
+    async def claim(self, token: str) -> None:
+        """See ``Database``. Raises Unavailable ``store-unavailable`` too."""
+        await self.hold()
+
+        def sign(connection: Connection) -> None:
+            self._read_position(connection)
+            mine = update(journal_table).where(journal_table.c.site_id == self.site_id)
+            connection.execute(mine.values(owner=token))
+
+        await self.prepare(sign)
+        self._token = token
+
+    async def _take_site(self) -> None:
+        session = await self._session_engine.connect()
+        keys = {"family": OWNER_LOCK, "site": self.site_id}
+        taken = text("SELECT pg_try_advisory_lock(:family, hashtext(:site))")
+        if not (await session.execute(taken, keys)).scalar_one():
+            await session.close()
+            raise Conflict("data-in-use", {"data": self.place, "process": "another server"})
+        self._session = session
+
+    async def _keep_site(self) -> None:
+        """Look whether the session that holds the site's lock lives; take it again when it does not."""
+        while True:
+            await asyncio.sleep(PROBE_TIME)
+            try:
+                if self._session is not None:
+                    await self._session.execute(text("SELECT 1"))
+                else:
+                    await self._take_site()
+                    log.warning("site-lock-taken-again")
+            except Conflict:
+                log.error("site-lock-held-by-another")  # should it have signed, the next commit is refused
+            except _FAULTS as error:
+                log.info("site-lock-lost", error=_reason(error))
+                session, self._session = self._session, None
+                if session is not None:
+                    await _drop(session)
 
     async def open(self) -> None:
         await self.prepare(self._read_position)
         self._writer = self._tasks.spawn("writer", self._run())
+        if self._token:
+            self._tasks.keep("site-lock", self._keep_site)
 
     async def close(self) -> None:
         self._closing = True
@@ -107,45 +168,48 @@ class PostgresDatabase(Database):
         self._hurry.set()
         if self._writer is not None:
             await self._writer
-        if self._connection is not None:
-            await self._connection.close()
-        for engine in (self._engine, self._read_engine, self._look_engine):
-            await engine.dispose()
+        await self._tasks.close()
+        for connection in (self._connection, self._session):
+            if connection is not None:
+                await _drop(connection)
+        await self._readers.close()
+        await self._lookers.close()
+        await self._engine.dispose()
+        await self._session_engine.dispose()
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """See ``Database``. Raises Unavailable ``store-unavailable``."""
-        return await self._ask(self._read_engine, work)
+        return await self._ask(self._readers, work)
 
     async def look_up(self, work: Callable[[Connection], T]) -> T:
         """See ``Database``; by connections nothing else uses. Raises Unavailable ``store-unavailable`` soon."""
-        return await self._ask(self._look_engine, work)
+        return await self._ask(self._lookers, work)
 
     async def snapshot(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` on one state of the database while others write. Raises Unavailable ``store-unavailable``."""
-        async with self._read_engine.execution_options(isolation_level="REPEATABLE READ").connect() as connection:
-            return await connection.run_sync(work)
-
-    async def _ask(self, engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
-        """Ask once more on a new connection when an old one proves dead: a server started anew leaves those behind."""
-        try:
-            return await self._ask_once(engine, work)
-        except Unavailable:
-            await engine.dispose()
-            return await self._ask_once(engine, work)
-
-    async def _ask_once(self, engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
+        engine = self._session_engine.execution_options(isolation_level="REPEATABLE READ")
         try:
             async with engine.connect() as connection:
-                try:
-                    return await connection.run_sync(work)
-                except BaseException as error:
-                    if self._is_refusal(error):
-                        await connection.invalidate()
-                    raise
+                return await connection.run_sync(work)
         except _FAULTS as error:
-            if not self._is_refusal(error):
-                raise
-            raise Unavailable("store-unavailable", {"reason": _reason(error)}) from error
+            raise self._told_away(error) from error
+
+    async def _ask(self, askers: "_Askers", work: Callable[[Connection], T]) -> T:
+        """Ask once more on a new connection when an old one proves dead: a server started anew leaves those behind."""
+        for is_last in (False, True):
+            try:
+                return await askers.ask(work)
+            except _FAULTS as error:
+                away = self._told_away(error)
+                if is_last or away is error:
+                    raise away from error
+                await askers.forget()
+        raise AssertionError("the last try returns or raises")
+
+    def _told_away(self, error: BaseException) -> BaseException:
+        if not self._is_refusal(error):
+            return error
+        return Unavailable("store-unavailable", {"reason": _reason(error)})
 
     # ---------------------------------------------------------------- the writer
 
@@ -199,7 +263,12 @@ class PostgresDatabase(Database):
         def run(connection: Connection) -> tuple[str, int]:
             cursor: Any = connection.connection.cursor()
             cursor.execute("SELECT pg_current_xact_id()::text, pg_advisory_xact_lock($1)", (WRITER_LOCK,))
-            return cursor.fetchone()[0], self._run_batch(connection, batch)
+            found = cursor.fetchone()[0]
+            if self._token:
+                cursor.execute("SELECT owner FROM journal WHERE site_id = $1", (self.site_id,))
+                if cursor.fetchone() != (self._token,):
+                    raise _Fenced("another server serves the site now")
+            return found, self._run_batch(connection, batch)
 
         seq = 0
         try:
@@ -218,6 +287,9 @@ class PostgresDatabase(Database):
                 self._refuse_callers([unit for unit in batch if unit.future is not None])
             else:
                 self._refused(batch, error)
+            if isinstance(error, _Fenced) and not self._is_fenced:
+                self._is_fenced = True
+                self.on_fenced()
             return
         self._committed(batch, seq)
 
@@ -261,11 +333,7 @@ class PostgresDatabase(Database):
     async def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            try:
-                await connection.invalidate()
-                await connection.close()
-            except _FAULTS as error:  # it is gone either way
-                log.info("connection-dropped", error=_reason(error))
+            await _drop(connection)
 
     def _put(self, unit: Unit) -> None:
         self._queue.append(unit)
@@ -297,6 +365,59 @@ class PostgresDatabase(Database):
 
     def _tell(self, batch: list[Unit]) -> None:
         self._told(batch)
+
+
+class _Fenced(Exception):
+    """Another process has signed the journal."""
+
+
+class _Askers:
+    """Connections that stay open, each asked by one at a time: a pool's way to one costs as much as a short query."""
+
+    def __init__(self, engine: AsyncEngine, size: int) -> None:
+        self._engine = engine
+        self._turns = asyncio.Semaphore(size)
+        self._idle: list[AsyncConnection] = []
+
+    async def ask(self, work: Callable[[Connection], T]) -> T:
+        """Run ``work`` on one of them. Raises what the driver raises; the connection is not used again then."""
+
+        def run(connection: Connection) -> T:
+            try:
+                return work(connection)
+            finally:
+                if connection.in_transaction():
+                    connection.rollback()
+
+        async with self._turns:
+            connection = self._idle.pop() if self._idle else await self._engine.connect()
+            try:
+                answer = await connection.run_sync(run)
+            except BaseException:
+                await _drop(connection)
+                raise
+            self._idle.append(connection)
+            return answer
+
+    async def forget(self) -> None:
+        """Drop all that are not being asked."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            await _drop(connection)
+
+    async def close(self) -> None:
+        """End them."""
+        await self.forget()
+        await self._engine.dispose()
+
+
+async def _drop(connection: AsyncConnection) -> None:
+    """Have the connection cut; nothing is asked of the server, which may be away."""
+    try:
+        await connection.invalidate()
+        await connection.close()
+    except _FAULTS as error:  # it is gone either way
+        log.info("connection-dropped", error=_reason(error))
 
 
 async def _set_within(event: asyncio.Event, seconds: float | None) -> None:

@@ -86,6 +86,9 @@ class SqliteDatabase(Database):
         except OperationalError as error:
             raise Unavailable("store-unavailable", {"reason": str(error.orig)}) from error
 
+    async def claim(self, token: str) -> None:
+        """See ``Database``: whoever has the data folder's lock has the file."""
+
     async def open(self) -> None:
         await self.prepare(self._read_position)
         self._loop = asyncio.get_running_loop()

@@ -19,7 +19,7 @@ from contactcenter.core.permissions import Principal, Right, Scope, require
 from contactcenter.core.publisher import Publisher
 from contactcenter.interactions import audit, model, ports, store
 from contactcenter.interactions.assignments import Assignments
-from contactcenter.interactions.audit import Code, Finding, Healed, Strikes
+from contactcenter.interactions.audit import Code, Finding, Healed, IdleRound, Strikes
 from contactcenter.interactions.recovery import Recovery
 from routing import commands as routing
 from routing.engine import Engine
@@ -57,6 +57,7 @@ class Auditor:
         self._publisher = publisher
         self._clock = clock
         self._strikes: dict[str, Strikes] = {}
+        self._idle = IdleRound()
         self._heal: Mapping[Code, Callable[[Finding], None]] = {
             Code.CALL_GONE: self._resync,
             Code.CALL_UNKNOWN: self._resync,
@@ -91,7 +92,9 @@ class Auditor:
     async def audit(self) -> None:
         """Look once. What a PBX shows comes back as ``ports.Seen``, in the order of its events."""
         now = self._clock.now()
-        self._judge(_OURS, audit.of_router(self._picture, self._engine, now) | audit.of_ages(self._picture, now))
+        self._judge(
+            _OURS, audit.of_router(self._picture, self._engine, now, self._idle) | audit.of_ages(self._picture, now)
+        )
         await self._audit_rows()
         for link in list(self._picture.links.values()):
             if link.up:

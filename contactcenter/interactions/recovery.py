@@ -65,6 +65,7 @@ class Recovery:
         self.closed = 0
         self.missed = 0
         self.unconfigured = 0
+        self.cut = 0
         assignments.on_resync = self.resynced
 
     def load(self, connection: Connection, only: Collection[str] | None = None) -> list[Interaction]:
@@ -116,6 +117,9 @@ class Recovery:
 
     def resynced(self, fact: ports.Resynced) -> None:
         """Bring picture and router in line with the PBX's whole picture."""
+        if fact.is_cut:
+            self.cut += 1
+            log.error("records-of-the-gap-cut", server=fact.server_id, lost_at=fact.lost_at)
         met = {leg.caller_leg: leg for leg in fact.ended if leg.caller_leg and leg.bridged_at}
         busy = {leg.endpoint for leg in fact.legs if leg.peer is not None and not leg.is_customer}
         ended = _Ended({leg.leg_id: leg for leg in fact.ended}, met, fact.at, busy)

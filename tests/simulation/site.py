@@ -262,7 +262,9 @@ class Site:
         """Once all is quiet: nothing that an audit would find."""
         assert self.center is not None
         now, picture = self.clock.now(), self.center.picture
-        found = audit.of_router(picture, self.center.router.engine, now) | audit.of_ages(picture, now)
+        found = audit.of_router(picture, self.center.router.engine, now, audit.IdleRound()) | audit.of_ages(
+            picture, now
+        )
         assert found == set(), found
 
     async def rows(self) -> list[dict[str, Any]]:

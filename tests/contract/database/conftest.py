@@ -24,7 +24,7 @@ SITE = SiteId("main")
 @pytest.fixture(scope="session")
 def postgres():
     if BINARIES is None:
-        pytest.skip("no Postgres on this machine")
+        pytest.skip("no Postgres server on this machine")
     server = Postgres()
     try:
         server.start()

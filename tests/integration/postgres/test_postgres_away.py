@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from contactcenter.core import postgres_database as module
 from contactcenter.core.clock import ManualClock
-from contactcenter.core.errors import Unavailable
+from contactcenter.core.errors import Conflict, Unavailable
 from contactcenter.core.ids import SiteId
 from contactcenter.core.postgres_database import PostgresDatabase
 from tests.contract.database.conftest import OnPostgres
@@ -40,6 +40,13 @@ def own(tmp_path):
         yield server
     finally:
         server.remove()
+
+
+@pytest.fixture
+async def kind_on_postgres(postgres):
+    made = OnPostgres(postgres)
+    yield made
+    await made.close()
 
 
 async def settled(database, seconds=15.0):
@@ -200,3 +207,57 @@ async def test_one_that_nobody_asks_anything_is_missed_too(own, quick, monkeypat
     await asyncio.to_thread(own.start)
     await settled(database)
     await kind.close()
+
+
+# ------------------------------------------------------------------ one server a site
+
+
+async def test_a_second_server_of_the_site_is_refused_until_the_first_has_ended(kind_on_postgres):
+    first, second = [kind_on_postgres.connect() for _ in range(2)]
+    await kind_on_postgres.open()  # tables
+    await first.claim("t1")
+    with pytest.raises(Conflict, match="data-in-use"):
+        await second.claim("t2")
+    await first.open()
+    await first.write(add("a", "e1"))
+    await first.close()
+    await second.claim("t2")
+    await second.open()
+    await second.write(add("b", "e2"))
+    assert await journal(second) == [(1, "e1"), (2, "e2")]
+    await second.close()
+
+
+async def test_who_lost_his_session_takes_it_again_or_is_fenced(kind_on_postgres, quick, monkeypatch):
+    monkeypatch.setattr(module, "PROBE_TIME", 0.05)
+    await kind_on_postgres.open()
+    first, second = [kind_on_postgres.connect() for _ in range(2)]
+    fenced = []
+    first.on_fenced = lambda: fenced.append(True)
+    await first.claim("t1")
+    await first.open()
+    end_others = text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND pid <> pg_backend_pid()"
+    )
+    await second.prepare(lambda c: c.execute(end_others))  # as when the server was restarted
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                await second.claim("t2")
+                break
+            except Conflict:  # the first was quicker: it goes on
+                await first.write(add(f"still {time.monotonic()}"))
+                await second.prepare(lambda c: c.execute(end_others))
+            except Unavailable:
+                pass
+    with pytest.raises(Unavailable, match="store-unavailable"):
+        await first.write(add("late", "never"))
+    first.write_behind(told("never"))
+    await asyncio.sleep(0.2)
+    assert fenced == [True]
+    await second.open()
+    await second.write(add("b", "e2"))
+    assert [name for _, name in await journal(second)] == ["e2"]
+    await first.close()
+    await second.close()

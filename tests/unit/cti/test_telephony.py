@@ -478,8 +478,16 @@ async def test_the_picture_comes_before_up(line: Line) -> None:
     assert not picture.pbx_restarted
     began = line.pbx._started
     assert up == ports.LinkChanged(SERVER, up=True, reason="", at=line.clock.now(), pbx_started=began)
+    assert not picture.is_cut
     assert line.asked_since == [None]
     assert line.pbx.version == "22.10.0"
+
+
+async def test_a_picture_without_all_records_says_so(line: Line) -> None:
+    line.news = CelNews(is_cut=True)
+    await line.come_up()
+    (picture,) = [fact for fact in line.facts if isinstance(fact, ports.Resynced)]
+    assert picture.is_cut
 
 
 @pytest.mark.parametrize(

@@ -248,8 +248,27 @@ async def test_so_many_pairs_and_no_more(desk: Any, monkeypatch: pytest.MonkeyPa
     for number in range(30):
         desk.room.call(f"1780000000.{number}", skills={"de": 1})
     monkeypatch.setattr(audit, "PAIRS", 20)
-    assert audit.of_router(desk.room.picture, desk.room.engine, desk.time.now()) == set()
+    idle = audit.IdleRound()
+    assert audit.of_router(desk.room.picture, desk.room.engine, desk.time.now(), idle) == set()
     assert len(looked) == 20
+    audit.of_router(desk.room.picture, desk.room.engine, desk.time.now(), idle)
+    assert {item.interaction_id for _, item, _ in looked} == set(desk.room.engine.items), "all have their turn"
+
+
+async def test_an_agent_left_idle_is_found_wherever_he_stands(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pair that does not agree is the last of many more than are looked at in one audit."""
+    monkeypatch.setattr(audit, "PAIRS", 20)
+    desk.take(record("bob", 2, skills={"fr": 1}))
+    for number in range(100):
+        desk.room.call(f"1780000000.{number}", skills={"de": 1})
+    desk.take(record("ann", 1, skills={"en": 1}))
+    desk.room.router.submit(routing.SetPresence(ANN, routing.Presence.NOT_READY, "lunch"))
+    item = desk.room.call("1780000000.900", skills={"en": 1})
+    desk.room.engine.agents[ANN].presence = routing.Presence.READY  # a fault: nobody looked for work for her
+    for _ in range(2 * 101 // 20 + 2):
+        await desk.auditor.audit()
+    assert await told(desk) == [("agent-left-idle", item.interaction_id)]
+    assert item.phase is Phase.ALERTING
 
 
 # ------------------------------------------------------------------ states that stick

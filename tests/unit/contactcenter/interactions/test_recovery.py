@@ -496,6 +496,20 @@ async def test_a_call_we_saw_is_not_written_again(desk: Any) -> None:
     assert desk.recovery.missed == 0
 
 
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_who_waited_when_the_pbx_ended_leaves_a_router_that_never_had_him(desk: Any, is_known: bool) -> None:
+    """As after the orderly end of a simulated PBX, which goes with its server: that is no fault to be told."""
+    if is_known:
+        leg = past_call(desk, desk.room.call().leg_id)
+        await desk.restart()
+    else:
+        leg = past_call(desk)
+        leg = replace(leg, in_line=ports.PlaceInLine(VisitId("01lostvisit"), QUEUE), in_line_at=leg.at)
+    desk.resync(ended=[leg])
+    assert [row["is_over"] for row in await written(desk)] == [True]
+    desk.room.check_clean()
+
+
 async def test_a_call_nobody_saw_waited_in_a_queue(desk: Any) -> None:
     leg = past_call(desk)
     line = ports.PlaceInLine(VisitId("01lostvisit"), QUEUE, 2)
@@ -595,6 +609,12 @@ async def test_who_talks_to_the_next_by_now_has_no_wrap_up_of_the_one_before(des
     assert desk.room.picture.agents[AgentId("a-ann")].interaction_id == other.interaction_id
     await desk.check_rows(found)
     desk.room.check_clean()
+
+
+async def test_records_that_were_not_read_whole_are_counted(desk: Any) -> None:
+    for is_cut in (False, True):
+        desk.room.fact(ports.Resynced(SERVER, [], {}, [], False, desk.time.now(), is_cut=is_cut))
+        assert desk.recovery.cut == int(is_cut)
 
 
 async def test_hundreds_of_calls_nobody_saw_are_not_one_turn_of_the_loop(desk: Any) -> None:
