@@ -27,7 +27,7 @@ from tests.rig.scenarios import Answers
 from tests.rig.server import AgentSeed, QueueSeed, Server, desk_agents, running_server
 from tests.rig.sipp import Caller, Sipp, desk_phones
 
-GROUP = 10  # customers of one SIPp
+GROUP_TIME = 4.0  # seconds of customers that one SIPp carries
 READY_LIMIT = 90.0
 STALLED, FROZEN, FULL, STEPPED = 30.0, 20.0, 10.0, 8.0  # seconds a fault lasts
 COUNTED = ("interactions", "without a call", "outcome", "agent", "talked", "number", "dialed")
@@ -63,14 +63,15 @@ class BusySite:
         self._calling = asyncio.create_task(self._call_on())
 
     async def _call_on(self) -> None:
+        count = round(GROUP_TIME * self.rate)
         while not self._stop.is_set():
-            callers = [Caller(f"+4930{self.calls + index:07}", "2000") for index in range(GROUP)]
-            self.calls += GROUP
+            callers = [Caller(f"+4930{self.calls + index:07}", "2000") for index in range(count)]
+            self.calls += count
             self._under_way.append(asyncio.create_task(self._one_group(self.folder / f"g{self.calls}", callers)))
-            await asyncio.sleep(GROUP / self.rate)
+            await asyncio.sleep(GROUP_TIME)
 
     async def _one_group(self, folder: Path, callers: list[Caller]) -> None:
-        async with self.server.customers(folder, callers, rate=self.rate) as customers:
+        async with self.server.customers(folder, callers, rate=self.rate, media_port=free_ports(8)) as customers:
             self.groups.append(customers)
             code = await customers.wait_ended(400)
             if code != 0 and not self.is_pbx_cut:
