@@ -111,6 +111,8 @@ class AlertLeg:
     revokes: int = 0
     cause: int = 0
     reason: int | None = None
+    is_unsent: bool = False
+    is_over_trunk: bool = False
 
     def signal(self, signal: Signal) -> Act:
         """Take one step of the table; what the table does not know changes nothing (late news of a past state)."""
@@ -137,6 +139,8 @@ class AlertLeg:
         """Say why an alert that is over did not become a conversation."""
         if self.was_revoked:
             return AlertFailure.REVOKED
+        if self.is_unsent:
+            return AlertFailure.SERVER
         if self.is_refused:
             return AlertFailure.LOST
         if self.caller_gone or self.was_answered:

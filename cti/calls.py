@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from contactcenter.core.clock import from_timestamp
-from contactcenter.core.ids import LegId, ServerId
+from contactcenter.core.ids import LegId, ServerId, is_id
 from contactcenter.interactions import ports
 from cti import dialplan_names as names
 from cti.ami import Message
@@ -50,8 +50,18 @@ class Channel:
 
     @property
     def is_agent(self) -> bool:
-        """True for a leg of one of our agents' devices."""
-        return self.endpoint.startswith(AGENT_PREFIX)
+        """True for a leg of one of our agents' devices, also for one over the trunk to another server."""
+        return self.endpoint.startswith(AGENT_PREFIX) or self.is_over_trunk
+
+    @property
+    def is_over_trunk(self) -> bool:
+        """True for a leg that we sent to another server; one that comes from there has the PBX's own id."""
+        return self.endpoint.startswith(names.TRUNK_PREFIX) and is_id(self.leg_id)
+
+    @property
+    def device(self) -> str:
+        """Return the endpoint of the phone at the leg's end, be it on another server."""
+        return device_of(self.name, self.leg_id, self.exten)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,14 @@ class LegRecord:
     bridged_at: datetime | None = None
     in_line: ports.PlaceInLine | None = None
     in_line_at: datetime | None = None
+
+
+def device_of(channel_name: str, leg_id: str, exten: str) -> str:
+    """Return the endpoint of the phone at a leg's end: over the trunk ``exten`` names it (see ``dialplan_names``)."""
+    endpoint = endpoint_of(channel_name)
+    if endpoint.startswith(names.TRUNK_PREFIX) and is_id(leg_id):
+        return AGENT_PREFIX + exten
+    return endpoint
 
 
 def endpoint_of(channel_name: str) -> str:
@@ -239,7 +257,7 @@ class Calls:
         return ports.LiveLeg(
             leg_id=self.leg_alias(channel.leg_id),
             linked_id=channel.linked_id,
-            endpoint=channel.endpoint,
+            endpoint=channel.device,
             place=bridged if peer else PLACES.get(row.get("Context"), ports.CallerPlace.OTHER),
             is_customer=channel.is_customer,
             is_up=channel.is_up,

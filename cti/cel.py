@@ -12,7 +12,7 @@ from typing import BinaryIO, Final
 from contactcenter.core.clock import from_timestamp
 from contactcenter.core.ids import LegId, ServerId
 from contactcenter.interactions import ports
-from cti.calls import AGENT_PREFIX, PLACES, LegRecord, endpoint_of, known
+from cti.calls import AGENT_PREFIX, PLACES, LegRecord, device_of, endpoint_of, known
 from cti.dialplan_names import CEL_FIELDS, CEL_HOLD, INBOUND
 
 TAIL_BYTES: Final = 8 * 1024 * 1024
@@ -154,7 +154,7 @@ def _ended(leg: _Leg, hangup: Line, server_id: ServerId) -> ports.EndedLeg | Non
         LegId(hangup["uniqueid"]),
         cause,
         at,
-        hangup["channel"].removeprefix("PJSIP/").rpartition("-")[0],
+        device_of(hangup["channel"], hangup["uniqueid"], hangup["exten"]),
         LegId(hangup["account"]) if hangup["account"] else None,
         _instant(leg.first_bridged),
         _arrival(leg.start, server_id) if leg.start else None,

@@ -275,21 +275,26 @@ class PbxTelephony:
 
     # ------------------------------------------------------------ alerts
 
-    def alert(self, order: ports.AlertOrder) -> None:
-        """Set the guard on the caller, then ring the device; both leave in one write."""
-        if order.device.mode is ports.LegMode.NAILED:
+    def alert(self, order: ports.AlertOrder, nailed_leg: LegId | None = None) -> None:
+        """Set the guard on the caller, then ring the device; both leave in one write.
+
+        A device of another server is rung over the trunk, or its ``nailed_leg`` there bridged.
+        """
+        if order.device.mode is ports.LegMode.NAILED and nailed_leg is None:
             self.nailed.alert(order)
             return
         leg_id = LegId(order.reservation_id)
-        alert = AlertLeg(order.reservation_id, order.device, order.caller_leg)
+        is_over_trunk = order.device.server_id != self.server_id
+        alert = AlertLeg(order.reservation_id, order.device, order.caller_leg, is_over_trunk=is_over_trunk)
         self.alerts[leg_id] = alert
         guard = ("Setvar", _variable(order.caller_leg, names.VAR_RESERVATION, order.reservation_id))
         try:
             set_guard, originate = self._client.send_many(
-                [guard, ("Originate", _originate(order))], action_ids=[None, order.reservation_id]
+                [guard, ("Originate", originate_of(order, nailed_leg))], action_ids=[None, order.reservation_id]
             )
         except ContactCenterError as error:
             log.warning("alert-not-sent", server=self.server_id, error=error.code)
+            alert.is_unsent = True
             if isinstance(error, Unavailable):
                 self._link_fails(error.code)
             self._signal(alert, Signal.GONE)
@@ -410,10 +415,17 @@ class AsteriskTelephony:
     def add(self, server: PbxTelephony) -> None:
         """Take up one PBX."""
         self.servers[server.server_id] = server
+        server.nailed.over_trunk = self._over_trunk
 
     def alert(self, order: ports.AlertOrder) -> None:
-        """See ports.Telephony."""
-        self.servers[order.device.server_id].alert(order)
+        """See ports.Telephony. The caller's server rings; a tone on a nailed leg is its own server's affair."""
+        is_nailed = order.device.mode is ports.LegMode.NAILED
+        server_id = order.device.server_id if is_nailed else order.server_id
+        self.servers[server_id].alert(order)
+
+    def _over_trunk(self, order: ports.AlertOrder, nailed_leg: LegId) -> None:
+        """A call on one server was accepted on a leg that is parked on another."""
+        self.servers[order.server_id].alert(order, nailed_leg)
 
     def revoke(self, reservation_id: ReservationId) -> None:
         """See ports.Telephony. One that no PBX knows is over: its owner must not wait for it for ever."""
@@ -472,18 +484,25 @@ def _variable(leg_id: str, name: str, value: str) -> dict[str, str]:
     return {"Channel": leg_id, "Variable": name, "Value": value}
 
 
-def _originate(order: ports.AlertOrder) -> dict[str, str | Sequence[str]]:
+def originate_of(order: ports.AlertOrder, nailed_leg: LegId | None = None) -> dict[str, str | Sequence[str]]:
+    """Return the fields of the Originate that rings the agent's device (see ``dialplan_names``)."""
+    device = order.device
+    is_over_trunk = device.server_id != order.server_id
     variables = [
         f"{names.VAR_RESERVATION}={order.reservation_id}",
         f"{names.VAR_CALLER}={order.caller_leg}",
-        f"PJSIP_HEADER(add,X-CC-Reservation)={order.reservation_id}",
+        f"PJSIP_HEADER(add,{names.HEADER_RESERVATION})={order.reservation_id}",
     ]
-    if order.device.mode is ports.LegMode.AUTO:
-        variables.append("PJSIP_HEADER(add,Call-Info)=answer-after=0")
+    if nailed_leg is not None:
+        variables.append(f"PJSIP_HEADER(add,{names.HEADER_LEG})={nailed_leg}")
+    elif device.mode is ports.LegMode.AUTO:
+        header = f"{names.HEADER_AUTO})=1" if is_over_trunk else "Call-Info)=answer-after=0"
+        variables.append(f"PJSIP_HEADER(add,{header}")
+    trunk = f"@{names.TRUNK_PREFIX}{device.server_id}" if is_over_trunk else ""
     return {
-        "Channel": f"PJSIP/{order.device.endpoint}",
+        "Channel": f"PJSIP/{device.endpoint}{trunk}",
         "Context": names.BRIDGE,
-        "Exten": "s",
+        "Exten": device.endpoint.removeprefix(AGENT_PREFIX) if is_over_trunk else "s",
         "Priority": "1",
         "Timeout": str(int(order.ring_time * 1000)),
         "CallerID": caller_id(order.caller_name, order.caller_number),

@@ -260,6 +260,7 @@ class Assignments:
                 item.caller_number,
                 item.caller_name,
                 (expires_at - now).total_seconds() + RING_MARGIN,
+                item.server_id,
             )
         )
         item.alert.why = render(decision.why)

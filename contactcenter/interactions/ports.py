@@ -34,7 +34,7 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class AlertOrder:
-    """Ring one agent for one waiting caller.
+    """Ring one agent for one waiting caller. ``server_id`` holds the caller; the device may be on another server.
 
     ``ring_time`` seconds is the PBX's own limit, a little above the reservation's deadline: the router's timer rules.
     ``caller_number`` and ``caller_name`` are data from outside; the adapter makes them safe for the wire.
@@ -46,6 +46,7 @@ class AlertOrder:
     caller_number: str
     caller_name: str
     ring_time: float
+    server_id: ServerId
 
 
 class AlertFailure(StrEnum):
@@ -58,6 +59,7 @@ class AlertFailure(StrEnum):
     LOST = "lost"  # answered too late: the guard refused the bridge
     CALLER_GONE = "caller-gone"
     REVOKED = "revoked"
+    SERVER = "server"  # the caller's PBX, or its way to the agent's, could not be used
     FAILED = "failed"  # anything else the PBX said
 
 
@@ -147,6 +149,16 @@ class DeviceChanged:
     endpoint: str
     usable: bool
     state: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkChanged:
+    """The trunk from one PBX to another became usable or not: its callers reach the other's agents by it."""
+
+    server_id: ServerId
+    to_server: ServerId
+    usable: bool
     at: datetime
 
 
@@ -278,6 +290,7 @@ Fact = (
     | LegEnded
     | AlertEnded
     | DeviceChanged
+    | TrunkChanged
     | LinkChanged
     | Resynced
     | Seen
