@@ -21,7 +21,7 @@ from cti.caller_names import from_events
 
 AGENT_PREFIX: Final = "agent-"
 _RINGING, _UP = "5", "6"
-_UNUSABLE: Final = {"UNAVAILABLE", "INVALID", "Unavailable", "Invalid"}
+UNUSABLE: Final = {"UNAVAILABLE", "INVALID", "Unavailable", "Invalid"}
 _NOBODY: Final = {"", "<unknown>", "unknown", "anonymous", "Anonymous"}
 PLACES: Final = {
     names.INBOUND: ports.CallerPlace.FLOW,
@@ -209,7 +209,7 @@ class Calls:
 
     def device(self, endpoint: str, state: str, at: datetime) -> ports.DeviceChanged:
         """Return the fact for a device in ``state``; a call of ours on it does not make it unusable."""
-        return ports.DeviceChanged(self.server_id, endpoint, state not in _UNUSABLE, state, at)
+        return ports.DeviceChanged(self.server_id, endpoint, state not in UNUSABLE, state, at)
 
     # ------------------------------------------------------------ the whole picture
 

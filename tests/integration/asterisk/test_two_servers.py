@@ -33,9 +33,7 @@ class Two:
     def alert(self, caller: str, endpoint: str, *, mode: LegMode = LegMode.RING, ring_time: float = 5) -> ReservationId:
         reservation = ReservationId(self.a.ids.new())
         device = ports.Device(AgentId(f"a-{endpoint}"), self.b.server_id, endpoint, mode)
-        order = ports.AlertOrder(
-            reservation, device, LegId(caller), "+4930901820", "Ada", ring_time, self.a.server_id
-        )
+        order = ports.AlertOrder(reservation, device, LegId(caller), "+4930901820", "Ada", ring_time, self.a.server_id)
         self.a.site.alert(order)
         return reservation
 
