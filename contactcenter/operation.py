@@ -76,6 +76,11 @@ class Operation:
             for link in self._picture.links.values()
             if not link.up
         ]
+        found += [
+            {"code": "trunk-down", "since": None, "fields": {"server": server_id, "to": to}}
+            for (server_id, to), usable in self._picture.trunks.items()
+            if not usable and self._picture.links[server_id].up
+        ]
         if not self._picture.links:
             found.append({"code": "pbx-connecting", "since": None, "fields": {}})
         if self.database.degraded:
@@ -84,9 +89,12 @@ class Operation:
 
     @property
     def is_ready(self) -> bool:
-        """Whether calls can be served and kept: every PBX is linked and the store takes what is written."""
+        """Whether calls can be served and kept: a PBX is linked and the store takes what is written.
+
+        Of several PBXs one is enough: what another one's loss means is told by ``degraded``.
+        """
         links = self._picture.links.values()
-        return bool(links) and all(link.up for link in links) and not self.database.degraded
+        return any(link.up for link in links) and not self.database.degraded
 
     def show(self, name: str, text: str, value: Callable[[], float]) -> None:
         """Add a figure to the metrics, asked for each time they are read."""

@@ -107,6 +107,9 @@ class PbxServers:
         self._listening: list[AgiServer] = []
         self._provisioned: list[EndpointSettings] = []
         self._own_id = ServerId(base.settings.pbx.server_id)
+        ids = server_ids(base.settings)
+        if len(ids) > 1:  # one that was never reached counts as away, not as nothing
+            picture.links |= {server_id: Link(server_id) for server_id in ids}
 
     @property
     def own(self) -> PbxServer | None:
@@ -118,9 +121,6 @@ class PbxServers:
     async def start(self) -> None:
         """Start what is ours, listen for all, begin to link. Raises Unavailable; a PBX that is away does not."""
         settings = self._base.settings
-        ids = server_ids(settings)
-        if len(ids) > 1:  # one that was never reached counts as away, not as nothing
-            self._picture.links |= {server_id: Link(server_id) for server_id in ids}
         if is_own(settings):
             await self._start_own()
         for one in foreign_servers(settings):

@@ -80,7 +80,7 @@ class LegRecord:
 def device_of(channel_name: str, leg_id: str, exten: str) -> str:
     """Return the endpoint of the phone at a leg's end: over the trunk ``exten`` names it (see ``dialplan_names``)."""
     endpoint = endpoint_of(channel_name)
-    if endpoint.startswith(names.TRUNK_PREFIX) and is_id(leg_id):
+    if endpoint.startswith(names.TRUNK_PREFIX) and is_id(leg_id) and exten.isdigit():  # before the answer it is "s"
         return AGENT_PREFIX + exten
     return endpoint
 
@@ -206,10 +206,17 @@ class Calls:
         technology, _, endpoint = message.get("Device").partition("/")
         if technology == "PJSIP" and endpoint.startswith(AGENT_PREFIX):
             yield self.device(endpoint, message.get("State"), at)
+        elif technology == "PJSIP" and endpoint.startswith(names.TRUNK_PREFIX):
+            yield self.trunk(endpoint, message.get("State"), at)
 
     def device(self, endpoint: str, state: str, at: datetime) -> ports.DeviceChanged:
         """Return the fact for a device in ``state``; a call of ours on it does not make it unusable."""
         return ports.DeviceChanged(self.server_id, endpoint, state not in UNUSABLE, state, at)
+
+    def trunk(self, endpoint: str, state: str, at: datetime) -> ports.TrunkChanged:
+        """Return the fact for the trunk to another server; it is asked after all the time (qualify)."""
+        to_server = ServerId(endpoint.removeprefix(names.TRUNK_PREFIX))
+        return ports.TrunkChanged(self.server_id, to_server, state not in UNUSABLE, at)
 
     # ------------------------------------------------------------ the whole picture
 

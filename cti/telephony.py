@@ -33,6 +33,7 @@ from cti.nailed import NailedLegs
 log = structlog.get_logger(__name__)
 
 REVOKES_UNTIL_GONE: Final = 3  # a leg the PBX does not know, asked for this often, never came to be
+TRUNK_PAUSE: Final = 10.0  # seconds until a trunk over which an alert did not get through is tried again
 RESYNC_PAUSE: Final = 2.0  # seconds until a PBX that did not give its picture is asked again
 _UNSAFE_NAME = re.compile(
     r'[\x00-\x1f\x7f-\x9f"\\<>;,|$\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]'
@@ -96,6 +97,9 @@ class PbxTelephony:
     def _report(self, fact: ports.Fact) -> None:
         if isinstance(fact, ports.LegsConnected):
             self._connected(fact.agent_leg)
+        elif isinstance(fact, ports.TrunkChanged):
+            self._trunk_changed(fact)
+            return
         elif isinstance(fact, ports.DeviceChanged):
             fact = self.nailed.device_news(fact)
             if not self._is_live:
@@ -116,12 +120,14 @@ class PbxTelephony:
             alert.has_leg = True
             if alert.state is State.HANGING_UP:
                 self._do(alert, Act.HANG_UP)
-        elif message.kind == "Newstate" and message.get("ChannelState") == "6":
-            alert.was_answered = True
+        elif message.kind == "Newstate":
+            alert.has_rung = True
+            alert.was_answered = alert.was_answered or message.get("ChannelState") == "6"
         elif message.kind == "UserEvent" and message.get("UserEvent") == names.EVENT_LOST:
             alert.is_refused = True
         elif message.kind == "Hangup":
             alert.cause, alert.has_ended = number(message.get("Cause")), True
+            alert.sip_status = number(message.get("TechCause"))
             if alert.end_is_clear or alert.reason is not None:
                 self._signal(alert, Signal.GONE)
 
@@ -217,7 +223,35 @@ class PbxTelephony:
         self._reconcile_alerts({leg.leg_id: leg for leg in legs})
         told = self._without_parking(legs)
         self._on_fact(ports.Resynced(self.server_id, told, devices, news.ended, is_restarted, now, self._gap_began))
+        self._tell_trunks(rows)
         self._tell_link(up=True, reason="")
+
+    # ------------------------------------------------------------ trunks to other servers
+
+    def _tell_trunks(self, rows: Sequence[Message]) -> None:
+        for row in rows:
+            if row.get("ObjectName").startswith(names.TRUNK_PREFIX):
+                fact = self.calls.trunk(row.get("ObjectName"), row.get("DeviceState"), self._clock.now())
+                self._trunk_changed(fact)
+
+    def _trunk_changed(self, fact: ports.TrunkChanged) -> None:
+        """Who rings over a trunk that is gone rings nowhere: nobody is to wait for it until his ring time is over."""
+        self._on_fact(fact)
+        for alert in list(self.alerts.values()) if not fact.usable else ():
+            if alert.device.server_id == fact.to_server and not alert.has_rung:
+                self.revoke(alert.reservation_id)
+
+    def _trunk_fails(self, to_server: ServerId) -> None:
+        """An alert did not get through: no other is sent that way for a while, so that none chases the next."""
+        self._on_fact(ports.TrunkChanged(self.server_id, to_server, usable=False, at=self._clock.now()))
+        self._tasks.spawn(f"trunk-{self.server_id}-{to_server}", self._ask_trunks())
+
+    async def _ask_trunks(self) -> None:
+        await asyncio.sleep(TRUNK_PAUSE)
+        try:
+            self._tell_trunks(await self._client.collect("PJSIPShowEndpoints", {}, "EndpointListComplete"))
+        except TelephonyError as error:  # no link: the resync tells
+            log.info("trunks-not-told", server=self.server_id, error=error.code)
 
     def look(self) -> None:
         """Have what is up told among the events; our own fold stays as it is."""
@@ -360,7 +394,10 @@ class PbxTelephony:
             self._send("Hangup", fields, lambda future: self._hung_up(alert, future))
         elif act is Act.REPORT:
             self.alerts.pop(LegId(alert.reservation_id), None)
-            self._on_fact(ports.AlertEnded(alert.reservation_id, alert.failure(), self._clock.now()))
+            failure = alert.failure()
+            if failure is ports.AlertFailure.SERVER and not alert.is_unsent:
+                self._trunk_fails(alert.device.server_id)
+            self._on_fact(ports.AlertEnded(alert.reservation_id, failure, self._clock.now()))
 
     def _disarmed(self, alert: AlertLeg, future: "asyncio.Future[Message]") -> None:
         error = _error(future)

@@ -31,7 +31,7 @@ from contactcenter.core.ids import (
 from contactcenter.core.images import Image
 from contactcenter.core.publisher import Publisher
 from contactcenter.interactions import model, ports, store
-from contactcenter.interactions.live import Link, LiveAgent, Picture
+from contactcenter.interactions.live import Picture
 from contactcenter.interactions.model import (
     Alert,
     EndedBy,
@@ -43,6 +43,7 @@ from contactcenter.interactions.model import (
     Visit,
     VisitEnd,
 )
+from contactcenter.interactions.servers import Servers, needs_of
 from routing import commands as routing
 from routing.why import render
 
@@ -50,7 +51,7 @@ log = structlog.get_logger(__name__)
 
 ENDED_KEPT = 4096  # legs remembered as ended: more than end within any FastAGI request's delay
 RING_MARGIN = 2.0  # seconds the PBX rings longer than the reservation lasts: the router's timer rules
-_NOT_THE_AGENT = {ports.AlertFailure.CALLER_GONE, ports.AlertFailure.LOST}
+_NOT_THE_AGENT = {ports.AlertFailure.CALLER_GONE, ports.AlertFailure.LOST, ports.AlertFailure.SERVER}
 
 
 class RouterPort(Protocol):
@@ -91,6 +92,7 @@ class Assignments:
         self.on_resync: Callable[[ports.Resynced], None] = lambda fact: None
         self.on_seen: Callable[[ports.Seen], None] = lambda fact: None
         self.illegal_steps = 0
+        self.servers = Servers(picture, publisher, lambda command: self.router.submit(command))
         self._ended: dict[tuple[ServerId, LegId], None] = {}  # legs that ended lately, oldest first
         self.actor = ""  # the user whose choice the router is carrying out in this very call
         self._publisher = publisher
@@ -105,8 +107,9 @@ class Assignments:
             ports.LegsParted: self._legs_parted,
             ports.LegEnded: self._leg_ended,
             ports.AlertEnded: self._alert_ended,
-            ports.DeviceChanged: self._device_changed,
-            ports.LinkChanged: self._link_changed,
+            ports.DeviceChanged: self.servers.device_changed,
+            ports.TrunkChanged: self.servers.trunk_changed,
+            ports.LinkChanged: self.servers.link_changed,
             ports.Resynced: lambda fact: self.on_resync(fact),
             ports.Seen: lambda fact: self.on_seen(fact),
         }
@@ -215,7 +218,7 @@ class Assignments:
                 visit.queue_id,
                 routing.VOICE,
                 visit.priority,
-                requirement_of(visit.skills),
+                needs_of(item, visit, self.picture),
                 visit.entered_at.timestamp(),
                 item.vip,
             )
@@ -526,23 +529,6 @@ class Assignments:
         else:
             blame = fact.failure not in _NOT_THE_AGENT
             self.router.submit(routing.Reject(fact.reservation_id, fact.failure.value, penalise=blame))
-
-    def _device_changed(self, fact: ports.DeviceChanged) -> None:
-        agent = self.picture.find_by_endpoint(fact.server_id, fact.endpoint)
-        if agent is None:
-            return
-        self.router.submit(routing.SetDevice(agent.agent_id, fact.usable, "" if fact.usable else fact.state.lower()))
-
-    def _link_changed(self, fact: ports.LinkChanged) -> None:
-        self.picture.links[fact.server_id] = Link(fact.server_id, fact.up, fact.reason, fact.at)
-        if not fact.up:
-            for agent in self._agents_on(fact.server_id):
-                self.router.submit(routing.SetDevice(agent.agent_id, usable=False, reason="pbx"))
-        self._publisher.announce(model.PbxLinkChanged(fact.server_id, fact.up, fact.reason, fact.pbx_started))
-        self.picture.touch(f"link:{fact.server_id}")
-
-    def _agents_on(self, server_id: ServerId) -> list[LiveAgent]:
-        return [agent for agent in self.picture.agents.values() if agent.device.server_id == server_id]
 
     # ------------------------------------------------------------ the customer look-up's side
 

@@ -72,6 +72,7 @@ class Picture:
         self.skills: dict[str, SkillId] = {}  # name -> id, as flows name them
         self.skill_labels: dict[SkillId, str] = {}
         self.links: dict[ServerId, Link] = {}
+        self.trunks: dict[tuple[ServerId, ServerId], bool] = {}  # (from, to) -> whether calls get through
         self.flows: dict[str, str] = {}  # dialed number -> flow
         self.is_simulated = False  # the PBX has no sound and its phones no hands: agents answer on their page
         self._by_leg: dict[tuple[ServerId, LegId], Interaction] = {}
@@ -87,6 +88,16 @@ class Picture:
         """Tell the watchers."""
         for watcher in self._watchers:
             watcher(key)
+
+    def reaches(self, server_id: ServerId, other: ServerId) -> bool:
+        """Whether callers on one server can be connected with agents whose devices are on the other (or the same)."""
+        link = self.links.get(server_id)
+        is_near = server_id == other or self.trunks.get((server_id, other), False)
+        return link is not None and link.up and is_near
+
+    def find_by_device(self, endpoint: str) -> LiveAgent | None:
+        """Return the agent whose device this is, on whichever server: an extension names one of the site."""
+        return next((one for one in self.agents.values() if one.device.endpoint == endpoint), None)
 
     def add(self, item: Interaction) -> None:
         """Take up an interaction."""

@@ -192,7 +192,7 @@ class Recovery:
         if visit is None or item.alert is not None or item.phase not in _IN_LINE:
             return
         leg = ended.met.get(item.leg_id)
-        agent = self._picture.find_by_endpoint(item.server_id, leg.endpoint) if leg else None
+        agent = self._picture.find_by_device(leg.endpoint) if leg else None
         if leg is None or agent is None or leg.bridged_at is None or leg.bridged_at < visit.entered_at:
             return
         self._assignments.adopt_talk(item, ReservationId(leg.leg_id), agent.agent_id, leg.bridged_at)
@@ -230,7 +230,7 @@ class Recovery:
         if segment is not None and segment.segment_id == ReservationId(peer) and segment.ended_at is None:
             self.adopted += 1
             return
-        agent = self._picture.find_by_endpoint(item.server_id, agent_leg.endpoint)
+        agent = self._picture.find_by_device(agent_leg.endpoint)
         if segment is not None and segment.ended_at is None and agent and agent.agent_id == segment.agent_id:
             self.adopted += 1  # his nailed leg goes by the reservation's id while it serves it
             self._assignments.telephony.serve(item.server_id, agent_leg.leg_id, segment.segment_id)

@@ -77,6 +77,7 @@ def pbx_settings(run: Path, server_id: str, low: int, high: int) -> tuple[PbxSet
             EndpointSettings("agent2", EndpointKind.DESK, DESK_SECRET),
             EndpointSettings("agent3", EndpointKind.DESK, contact_uri=f"sip:agent3@127.0.0.1:{peer}"),
             *(EndpointSettings(one, EndpointKind.DESK, contact_uri=f"sip:{one}@127.0.0.1:{peer}") for one in phones),
+            EndpointSettings("agent-2010", EndpointKind.DESK, DESK_SECRET),  # never registered
             EndpointSettings("agent-2009", EndpointKind.DESK, contact_uri=f"sip:agent-2009@127.0.0.1:{dead}"),
         ],
         fallback_round=1,
@@ -111,6 +112,8 @@ def two_servers(installation: Installation) -> Iterator[tuple[Pbx, Pbx]]:
             pbxs.append(Pbx(installation, settings, folder, PbxProcess(installation, settings, folder), peer))
         for one in pbxs:
             run_apart(one.process.start())
+        for one in pbxs:  # the first asked before the second was there; it asks again after 10 s
+            run_apart(one.process.console(f"pjsip qualify to-{one.settings.servers[0].server_id}"))
         yield pbxs[0], pbxs[1]
         for one in pbxs:
             run_apart(one.process.stop())

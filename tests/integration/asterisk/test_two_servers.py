@@ -1,5 +1,6 @@
 """Two real Asterisks joined by a trunk: callers on one, agents on the other, one telephony over both."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -63,6 +64,7 @@ async def two(
         a, b = lines
         b.site = a.site
         a.site.add(b.pbx)
+        await a.find(ports.TrunkChanged, 15, to_server=b.server_id, usable=True)
         yield Two(a, b, ami, far, phones)
 
 
@@ -87,6 +89,8 @@ async def test_an_agent_on_the_other_server_answers_talks_and_is_hung_up(two: Tw
         ("agent-2004", AlertFailure.REJECTED),
         ("agent-2005", AlertFailure.NO_ANSWER),
         ("agent-2007", AlertFailure.UNREACHABLE),
+        ("agent-2010", AlertFailure.UNREACHABLE),  # not registered
+        ("agent-2999", AlertFailure.UNREACHABLE),  # not there
     ],
 )
 async def test_a_phone_that_refuses(two: Two, endpoint: str, failure: AlertFailure) -> None:
@@ -94,3 +98,101 @@ async def test_a_phone_that_refuses(two: Two, endpoint: str, failure: AlertFailu
     assert await two.a.failure(two.alert(caller, endpoint)) is failure
     again = two.alert(caller, "agent-2001")
     await two.a.find(ports.LegsConnected, agent_leg=again)
+
+
+async def test_nobody_answers_revoke_while_it_rings_then_the_next(two: Two) -> None:
+    caller = await waiting_caller(two.ami)
+    reservation = two.alert(caller, "agent-2003", ring_time=0.4)
+    assert await two.a.failure(reservation) is AlertFailure.NO_ANSWER
+    reservation = two.alert(caller, "agent-2003")
+    await two.a.find(ports.LegRinging, leg_id=reservation)
+    two.a.site.revoke(reservation)
+    assert await two.a.failure(reservation, seconds=1) is AlertFailure.REVOKED
+    assert reservation not in {one["Uniqueid"] for one in await two.ami.channels()}
+    following = two.alert(caller, "agent-2001")
+    await two.a.find(ports.LegsConnected, agent_leg=following)
+
+
+async def test_the_phone_hangs_up_and_the_customer_hangs_up(two: Two) -> None:
+    caller = await waiting_caller(two.ami)
+    by_phone = two.alert(caller, "agent-2006")
+    parted = await two.a.find(ports.LegsParted, agent_leg=by_phone)
+    assert parted.left_first == by_phone
+    await two.ami.wait_place(caller, names.HOLD, "MusicOnHold")
+    by_customer = two.alert(caller, "agent-2001")
+    await two.a.find(ports.LegsConnected, agent_leg=by_customer)
+    await two.ami.send("Hangup", Channel=caller)
+    parted = await two.a.find(ports.LegsParted, agent_leg=by_customer)
+    assert parted.left_first == caller
+    await two.a.find(ports.LegEnded, leg_id=by_customer)
+    async with asyncio.timeout(5):
+        while await two.far.channels():
+            await asyncio.sleep(0.02)
+
+
+async def test_a_phone_that_is_to_pick_up_by_itself_is_told_over_the_trunk_and_knows_the_reservation(two: Two) -> None:
+    caller = await waiting_caller(two.ami)
+    reservation = two.alert(caller, "agent-2001", mode=LegMode.AUTO)
+    await two.a.find(ports.LegsConnected, agent_leg=reservation)
+    (invite,) = [one for one in two.phones.messages() if not one.sent and one.first.startswith("INVITE")]
+    assert f"X-CC-Reservation: {reservation}" in invite.text
+    assert "Call-Info: answer-after=0" in invite.text
+    assert "+4930901820" in invite.text, "the phone shows who calls"
+
+
+async def test_a_nailed_leg_on_the_other_server(two: Two) -> None:
+    caller = await waiting_caller(two.ami)
+    device = ports.Device(AgentId("a-agent-2001"), two.b.server_id, "agent-2001", LegMode.NAILED)
+    two.a.site.prepare(device)
+    await two.b.find(ports.DeviceChanged, endpoint="agent-2001", state="NAILED", usable=True)
+    (leg,) = [one["Uniqueid"] for one in await two.far.channels()]
+    reservation = two.alert(caller, "agent-2001", mode=LegMode.NAILED)
+    await two.far.wait_place(leg, names.ALERT_TONE, "Playback")
+    two.a.site.connect(reservation)
+    await two.a.find(ports.LegsConnected, caller_leg=caller, agent_leg=reservation)
+    two.a.site.hang_up(two.a.server_id, LegId(reservation))
+    await two.a.find(ports.LegsParted, caller_leg=caller, agent_leg=reservation)
+    await two.far.wait_place(leg, names.PARK, "Wait")
+    await two.ami.wait_place(caller, names.HOLD, "MusicOnHold")
+    two.a.site.release(device)
+    await two.b.find(ports.LegEnded, leg_id=leg)
+
+
+async def test_the_picture_after_a_gap_names_the_agent_at_the_far_end(two: Two) -> None:
+    caller = await waiting_caller(two.ami)
+    reservation = two.alert(caller, "agent-2001")
+    await two.a.find(ports.LegsConnected, agent_leg=reservation)
+    two.a.facts.clear()
+    two.a.site.resync(two.a.server_id)
+    picture = await two.a.find(ports.Resynced)
+    (leg,) = [one for one in picture.legs if one.leg_id == reservation]
+    assert (leg.endpoint, leg.peer, leg.is_customer) == ("agent-2001", caller, False)
+    two.b.facts.clear()
+    two.a.site.resync(two.b.server_id)
+    far = await two.b.find(ports.Resynced)
+    assert not [one for one in far.legs if one.is_customer], "nobody is a customer there"
+    await two.ami.send("Hangup", Channel=caller)
+    await two.a.find(ports.LegEnded, leg_id=caller)
+    ended = None
+    async with asyncio.timeout(5):
+        while ended is None:
+            news = await two.a.cel_file.news(None)
+            ended = next((one for one in news.ended if one.leg_id == reservation), None)
+    assert (ended.endpoint, ended.caller_leg) == ("agent-2001", caller)
+
+
+@pytest.mark.parametrize("dialed", ["2000", "s", "600", "agent-2999", "5551234567"])
+async def test_nothing_but_agents_phones_can_be_dialed_over_the_trunk(two: Two, dialed: str) -> None:
+    answer = await two.ami.send(
+        "Originate",
+        Channel=f"PJSIP/{dialed}@{names.TRUNK_PREFIX}{two.b.server_id}",
+        Context=names.PARK,
+        Exten="s",
+        Priority="1",
+        ChannelId=f"try-{dialed}",
+        Async="true",
+    )
+    assert answer["Response"] == "Success"
+    ended = await two.ami.event("Hangup", Uniqueid=f"try-{dialed}")
+    assert ended["TechCause"] == "404"
+    assert not [one for one in two.b.facts if isinstance(one, ports.CallArrived)]
