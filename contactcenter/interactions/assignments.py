@@ -308,7 +308,7 @@ class Assignments:
     def _router_device_changed(self, decision: routing.DeviceChanged) -> None:
         agent = self.picture.agents.get(decision.agent_id)
         if agent is not None:
-            agent.device_usable = decision.usable
+            agent.device_usable, agent.device_reason = decision.usable, decision.reason
             self.picture.touch(f"agent:{agent.agent_id}")
 
     def _work_changed(self, decision: routing.WorkChanged) -> None:

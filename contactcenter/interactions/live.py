@@ -29,6 +29,7 @@ class LiveAgent:
     until: datetime | None = None
     work_since: datetime | None = None
     device_usable: bool = False
+    device_reason: str = ""  # why not: ``pbx`` when its server is away, else the PBX's word
     notice: str = ""  # why the router changed the presence by itself, until the agent chooses anew
 
     @classmethod

@@ -1,0 +1,60 @@
+"""Two Asterisks, one server of ours: who rings whom over the trunk, and what the loss of one leaves of the other."""
+
+import asyncio
+
+from tests.integration.server.live_calls import until_over, until_phases
+from tests.rig.ports import free_ports
+from tests.rig.scenarios import Answers, Rings
+from tests.rig.server import QueueSeed
+from tests.rig.sipp import Caller, desk_phones
+from tests.rig.two_servers import two_servers
+
+FIRST, SECOND = Caller("+4930900001", "2000", "Ada"), Caller("+4930900002", "2000", "Ben")
+
+
+async def of_caller(server, number):
+    """The interaction of this customer."""
+    return next(one for one in await server.interactions() if one["caller_number"] == number)
+
+
+def hang_up(customers, number):
+    sent = next(m for m in customers.messages() if m.first == "INVITE" and f"sip:{number}@" in m.text)
+    customers.nudge(sent.call_id)
+
+
+async def test_callers_and_agents_of_both_servers_meet(tmp_path):
+    """Each with an agent of the other server, at the same moment; then with one of his own."""
+    phones = {"p1": Answers(after=0.2), "p2": Answers(after=0.2)}
+    async with (
+        two_servers(["desk1"], ["desk2"], queue=QueueSeed(wrap_up_time=0.3)) as two,
+        desk_phones(tmp_path / "phones", phones, port=two.phones_port, media_port=free_ports(20)),
+    ):
+        server, ids = two.server, two.server.agent_ids
+        await two.until_joined()
+        await two.ready("desk2")
+        async with two.customers("pbx1", tmp_path / "a", [FIRST]) as on_a:
+            await until_phases(server, talking=1)
+            await server.ready("desk1")
+            async with two.customers("pbx2", tmp_path / "b", [SECOND]) as on_b:
+                await until_phases(server, talking=2)
+                found = {one["caller_number"]: one for one in await server.interactions()}
+                assert [s["agent_id"] for s in found[FIRST.number]["segments"]] == [ids["desk2"]]
+                assert [s["agent_id"] for s in found[SECOND.number]["segments"]] == [ids["desk1"]]
+                assert {one["server_id"] for one in found.values()} == {"pbx1", "pbx2"}
+                hang_up(on_a, FIRST.number)
+                hang_up(on_b, SECOND.number)
+                await until_over(server)
+                assert await on_a.wait_ended(10) == await on_b.wait_ended(10) == 0
+        found = await server.interactions()
+        assert [(one["outcome"], len(one["segments"])) for one in found] == [("answered", 1)] * 2
+        assert len(found) == 2, "the leg that comes over the trunk is nobody's call"
+        async with two.customers("pbx2", tmp_path / "c", [FIRST]) as again:
+            await two.ready("desk2")
+            await until_phases(server, talking=1)
+            desk = await server.desktop("desk2")
+            card = await desk.work("talking")
+            await desk.command("hang-up", interaction_id=card["interaction_id"])
+            await until_over(server)
+            assert await again.wait_ended(10) == 0
+            await desk.close()
+        assert (await server.interactions())[-1]["segments"][0]["ended_by"] == "agent"
