@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from contactcenter.core.clock import from_timestamp
-from contactcenter.core.ids import LegId, ServerId, is_id
+from contactcenter.core.ids import LegId, ReservationId, ServerId, is_id
 from contactcenter.interactions import ports
 from cti import dialplan_names as names
 from cti.ami import Message
@@ -200,23 +200,18 @@ class Calls:
         if channel is not None:
             yield from self._left(channel, at)  # should its BridgeLeave have been lost
             del self.channels[leg_id]
+            if (served := _served(channel, message)) is not None:
+                yield ports.FarLegEnded(self.server_id, served, at)
         yield ports.LegEnded(self.server_id, leg_id, number(message.get("Cause")), at)
 
     def _device_state(self, message: Message, at: datetime) -> Iterator[ports.Fact]:
         technology, _, endpoint = message.get("Device").partition("/")
         if technology == "PJSIP" and endpoint.startswith(AGENT_PREFIX):
             yield self.device(endpoint, message.get("State"), at)
-        elif technology == "PJSIP" and endpoint.startswith(names.TRUNK_PREFIX):
-            yield self.trunk(endpoint, message.get("State"), at)
 
     def device(self, endpoint: str, state: str, at: datetime) -> ports.DeviceChanged:
         """Return the fact for a device in ``state``; a call of ours on it does not make it unusable."""
         return ports.DeviceChanged(self.server_id, endpoint, state not in UNUSABLE, state, at)
-
-    def trunk(self, endpoint: str, state: str, at: datetime) -> ports.TrunkChanged:
-        """Return the fact for the trunk to another server; it is asked after all the time (qualify)."""
-        to_server = ServerId(endpoint.removeprefix(names.TRUNK_PREFIX))
-        return ports.TrunkChanged(self.server_id, to_server, state not in UNUSABLE, at)
 
     # ------------------------------------------------------------ the whole picture
 
@@ -276,6 +271,7 @@ class Calls:
             bridged_at=record.bridged_at if channel.bridge_id else None,
             in_line=record.in_line,
             in_line_at=record.in_line_at,
+            serves=_served(channel, row),
         )
 
 
@@ -286,6 +282,13 @@ def _pairs(channel: Channel, peers: Iterable[Channel]) -> Iterator[tuple[Channel
             yield channel, peer
         elif channel.is_agent and peer.is_customer:
             yield peer, channel
+
+
+def _served(channel: Channel, message: Message) -> ReservationId | None:
+    """Return the reservation for which a channel came here over the trunk (cc-server sets it), if it did."""
+    account = message.get("AccountCode")
+    is_far = channel.endpoint.startswith(names.TRUNK_PREFIX) and not channel.is_over_trunk
+    return ReservationId(account) if is_far and is_id(account) else None
 
 
 def stamp(message: Message, now: datetime) -> datetime:

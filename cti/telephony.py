@@ -29,11 +29,11 @@ from cti.ami import AmiClient, LinkState, Message
 from cti.calls import AGENT_PREFIX, Calls, number, stamp
 from cti.cel import CelNews
 from cti.nailed import NailedLegs
+from cti.trunks import Trunks
 
 log = structlog.get_logger(__name__)
 
 REVOKES_UNTIL_GONE: Final = 3  # a leg the PBX does not know, asked for this often, never came to be
-TRUNK_PAUSE: Final = 10.0  # seconds until a trunk over which an alert did not get through is tried again
 RESYNC_PAUSE: Final = 2.0  # seconds until a PBX that did not give its picture is asked again
 _UNSAFE_NAME = re.compile(
     r'[\x00-\x1f\x7f-\x9f"\\<>;,|$\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]'
@@ -59,10 +59,12 @@ class PbxTelephony:
         self.server_id = server_id
         self.calls = Calls(server_id)
         self.nailed = NailedLegs(server_id, self.calls, clock, on_fact, new_id)
+        self.trunks = Trunks(server_id, clock, tasks, self._trunk_changed)
         self.alerts: dict[LegId, AlertLeg] = {}
         self.version = ""
         self.pick_up: Callable[[LegId], None] | None = None
         """How a ringing phone is picked up for its agent, where the PBX can do that (a simulated one)."""
+        self.on_far_end: Callable[[ReservationId], None] = lambda reservation_id: None
         self._client: AmiClient
         self._clock = clock
         self._tasks = tasks
@@ -78,7 +80,7 @@ class PbxTelephony:
 
     def bind(self, client: AmiClient) -> None:
         """Give the link; its ``on_message`` and ``on_state`` are ours."""
-        self._client = self.nailed.link = client
+        self._client = self.nailed.link = self.trunks.client = client
 
     def resume(self, heard_until: datetime, started: str) -> None:
         """Before the first link: when the last process of ours heard this PBX last, and which run of it that was."""
@@ -93,13 +95,13 @@ class PbxTelephony:
         for fact in facts:
             self._report(fact)
         self.nailed.watch(message)
+        self.trunks.watch(message)
 
     def _report(self, fact: ports.Fact) -> None:
         if isinstance(fact, ports.LegsConnected):
             self._connected(fact.agent_leg)
-        elif isinstance(fact, ports.TrunkChanged):
-            self._trunk_changed(fact)
-            return
+        elif isinstance(fact, ports.FarLegEnded):
+            self.on_far_end(fact.reservation_id)
         elif isinstance(fact, ports.DeviceChanged):
             fact = self.nailed.device_news(fact)
             if not self._is_live:
@@ -223,16 +225,8 @@ class PbxTelephony:
         self._reconcile_alerts({leg.leg_id: leg for leg in legs})
         told = self._without_parking(legs)
         self._on_fact(ports.Resynced(self.server_id, told, devices, news.ended, is_restarted, now, self._gap_began))
-        self._tell_trunks(rows)
+        self.trunks.look(rows)
         self._tell_link(up=True, reason="")
-
-    # ------------------------------------------------------------ trunks to other servers
-
-    def _tell_trunks(self, rows: Sequence[Message]) -> None:
-        for row in rows:
-            if row.get("ObjectName").startswith(names.TRUNK_PREFIX):
-                fact = self.calls.trunk(row.get("ObjectName"), row.get("DeviceState"), self._clock.now())
-                self._trunk_changed(fact)
 
     def _trunk_changed(self, fact: ports.TrunkChanged) -> None:
         """Who rings over a trunk that is gone rings nowhere: nobody is to wait for it until his ring time is over."""
@@ -240,18 +234,6 @@ class PbxTelephony:
         for alert in list(self.alerts.values()) if not fact.usable else ():
             if alert.device.server_id == fact.to_server and not alert.has_rung:
                 self.revoke(alert.reservation_id)
-
-    def _trunk_fails(self, to_server: ServerId) -> None:
-        """An alert did not get through: no other is sent that way for a while, so that none chases the next."""
-        self._on_fact(ports.TrunkChanged(self.server_id, to_server, usable=False, at=self._clock.now()))
-        self._tasks.spawn(f"trunk-{self.server_id}-{to_server}", self._ask_trunks())
-
-    async def _ask_trunks(self) -> None:
-        await asyncio.sleep(TRUNK_PAUSE)
-        try:
-            self._tell_trunks(await self._client.collect("PJSIPShowEndpoints", {}, "EndpointListComplete"))
-        except TelephonyError as error:  # no link: the resync tells
-            log.info("trunks-not-told", server=self.server_id, error=error.code)
 
     def look(self) -> None:
         """Have what is up told among the events; our own fold stays as it is."""
@@ -306,6 +288,12 @@ class PbxTelephony:
                 self._connected(leg.leg_id)
             elif alert.state in REVOKING:
                 self._signal(alert, Signal.REVOKE)
+
+    def far_ended(self, reservation_id: ReservationId) -> None:
+        """The agent's server has no leg for this alert any more, and we, who rang, are away: it reaches no caller."""
+        alert = self.alerts.get(LegId(reservation_id))
+        if alert is not None and not self._is_live:
+            self._signal(alert, Signal.GONE)
 
     # ------------------------------------------------------------ alerts
 
@@ -396,7 +384,7 @@ class PbxTelephony:
             self.alerts.pop(LegId(alert.reservation_id), None)
             failure = alert.failure()
             if failure is ports.AlertFailure.SERVER and not alert.is_unsent:
-                self._trunk_fails(alert.device.server_id)
+                self.trunks.fails(alert.device.server_id)
             self._on_fact(ports.AlertEnded(alert.reservation_id, failure, self._clock.now()))
 
     def _disarmed(self, alert: AlertLeg, future: "asyncio.Future[Message]") -> None:
@@ -453,6 +441,7 @@ class AsteriskTelephony:
         """Take up one PBX."""
         self.servers[server.server_id] = server
         server.nailed.over_trunk = self._over_trunk
+        server.on_far_end = self._far_ended
 
     def alert(self, order: ports.AlertOrder) -> None:
         """See ports.Telephony. The caller's server rings; a tone on a nailed leg is its own server's affair."""
@@ -463,6 +452,10 @@ class AsteriskTelephony:
     def _over_trunk(self, order: ports.AlertOrder, nailed_leg: LegId) -> None:
         """A call on one server was accepted on a leg that is parked on another."""
         self.servers[order.server_id].alert(order, nailed_leg)
+
+    def _far_ended(self, reservation_id: ReservationId) -> None:
+        for server in self.servers.values():
+            server.far_ended(reservation_id)
 
     def revoke(self, reservation_id: ReservationId) -> None:
         """See ports.Telephony. One that no PBX knows is over: its owner must not wait for it for ever."""

@@ -92,7 +92,7 @@ class Assignments:
         self.on_resync: Callable[[ports.Resynced], None] = lambda fact: None
         self.on_seen: Callable[[ports.Seen], None] = lambda fact: None
         self.illegal_steps = 0
-        self.servers = Servers(picture, publisher, lambda command: self.router.submit(command))
+        self.servers = Servers(picture, publisher, lambda command: self.router.submit(command), self._one_side_gone)
         self._ended: dict[tuple[ServerId, LegId], None] = {}  # legs that ended lately, oldest first
         self.actor = ""  # the user whose choice the router is carrying out in this very call
         self._publisher = publisher
@@ -106,6 +106,7 @@ class Assignments:
             ports.LegsConnected: self._legs_connected,
             ports.LegsParted: self._legs_parted,
             ports.LegEnded: self._leg_ended,
+            ports.FarLegEnded: self.servers.far_leg_ended,
             ports.AlertEnded: self._alert_ended,
             ports.DeviceChanged: self.servers.device_changed,
             ports.TrunkChanged: self.servers.trunk_changed,
@@ -467,6 +468,10 @@ class Assignments:
         over = model.ConversationEnded(item.interaction_id, segment.segment_id, segment.agent_id, talk_time)
         rows = [(store.segments, store.segment_row(item, segment)), (store.legs, store.agent_leg_row(item, segment))]
         self._tell(item, over, rows=rows)
+
+    def _one_side_gone(self, item: Interaction, segment: Segment, at: datetime) -> None:
+        self.end_conversation(item, segment, at, EndedBy.SYSTEM)
+        self.telephony.hang_up(item.server_id, LegId(segment.segment_id))
 
     def _leg_ended(self, fact: ports.LegEnded) -> None:
         self._ended[fact.server_id, fact.leg_id] = None

@@ -100,6 +100,16 @@ class Picture:
         """Return the agent whose device this is, on whichever server: an extension names one of the site."""
         return next((one for one in self.agents.values() if one.device.endpoint == endpoint), None)
 
+    def is_wanted(self, reservation_id: ReservationId) -> bool:
+        """Whether somebody may still be alerted, or talk, by this reservation, as far as the linked PBXs tell."""
+        item = self._by_reservation.get(reservation_id)
+        if item is None:
+            return not all(link.up for link in self.links.values())
+        link, segment = self.links.get(item.server_id), item.segment
+        is_alert = item.alert is not None and item.alert.reservation_id == reservation_id
+        is_talk = segment is not None and segment.segment_id == reservation_id and segment.ended_at is None
+        return is_alert or is_talk or link is None or not link.up
+
     def add(self, item: Interaction) -> None:
         """Take up an interaction."""
         self.interactions[item.interaction_id] = item

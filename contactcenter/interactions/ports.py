@@ -133,6 +133,15 @@ class LegEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class FarLegEnded:
+    """A leg over the trunk ended on the agent's server; the caller's own server tells of it, too, if it can."""
+
+    server_id: ServerId
+    reservation_id: ReservationId
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class AlertEnded:
     """An alert is over without a conversation; reported exactly once per ``alert`` that did not connect."""
 
@@ -217,7 +226,10 @@ class CallerPlace(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LiveLeg:
-    """One channel of the PBX's present picture; ``peer`` is the leg it shares a bridge with, if any."""
+    """One channel of the PBX's present picture; ``peer`` is the leg it shares a bridge with, if any.
+
+    ``serves``: it came over the trunk, for this reservation of a caller on another server.
+    """
 
     leg_id: LegId
     linked_id: str
@@ -233,6 +245,7 @@ class LiveLeg:
     bridged_at: datetime | None = None  # since when in its present bridge, where the PBX's records tell
     in_line: PlaceInLine | None = None  # the last line a customer was put into, where the PBX's records tell
     in_line_at: datetime | None = None
+    serves: ReservationId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +301,7 @@ Fact = (
     | LegsConnected
     | LegsParted
     | LegEnded
+    | FarLegEnded
     | AlertEnded
     | DeviceChanged
     | TrunkChanged

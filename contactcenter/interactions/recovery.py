@@ -147,7 +147,8 @@ class Recovery:
         """End legs of ours that ring for a reservation nobody holds. What others have on this PBX is theirs."""
         for leg in fact.legs:
             unknown = is_id(leg.leg_id) and self._picture.find_by_reservation(leg.leg_id) is None
-            if not leg.is_customer and leg.peer is None and not leg.is_up and unknown:
+            rings_far = leg.serves is not None and not leg.is_up and not self._picture.is_wanted(leg.serves)
+            if rings_far or (not leg.is_customer and leg.peer is None and not leg.is_up and unknown):
                 self._assignments.telephony.hang_up(fact.server_id, leg.leg_id)
 
     def _reconcile(

@@ -6,13 +6,14 @@ callers of one server wait for it while everybody else is served. With one serve
 """
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Protocol
 
 from contactcenter.core.events import Event
-from contactcenter.core.ids import SkillId
+from contactcenter.core.ids import ServerId, SkillId
 from contactcenter.interactions import model, ports
 from contactcenter.interactions.live import Link, LiveAgent, Picture
-from contactcenter.interactions.model import Interaction, Visit
+from contactcenter.interactions.model import Interaction, Phase, Segment, Visit
 from routing import commands as routing
 from routing.requirements import server_skill
 
@@ -26,9 +27,19 @@ class Announcer(Protocol):
 
 
 class Servers:
-    """Takes the facts about links, trunks and devices; ``submit`` gives a command to the router."""
+    """Takes the facts about links, trunks and devices.
 
-    def __init__(self, picture: Picture, publisher: Announcer, submit: Callable[[routing.Command], None]) -> None:
+    ``submit`` gives a command to the router, ``part`` ends a conversation of which one side is gone.
+    """
+
+    def __init__(
+        self,
+        picture: Picture,
+        publisher: Announcer,
+        submit: Callable[[routing.Command], None],
+        part: Callable[[Interaction, Segment, datetime], None],
+    ) -> None:
+        self._part = part
         self._picture = picture
         self._publisher = publisher
         self._submit = submit
@@ -50,6 +61,34 @@ class Servers:
         if fact.to_server in self._picture.links and trunks.get(way) is not fact.usable:
             trunks[way] = fact.usable
             self._tell_reach()
+            if not fact.usable and not self._picture.links[fact.to_server].up:
+                self._end_talks(fact)
+
+    def _end_talks(self, fact: ports.TrunkChanged) -> None:
+        """A server that answers neither us nor the other server is gone: its agents hear nobody any more.
+
+        It says no BYE: without us their callers would listen to silence until the session's timer runs out.
+        """
+        for item in list(self._picture.interactions.values()):
+            segment = item.segment
+            if item.server_id != fact.server_id or item.phase is not Phase.TALKING or segment is None:
+                continue
+            agent = self._picture.agents.get(segment.agent_id)
+            if agent is not None and agent.device.server_id == fact.to_server:
+                self._part(item, segment, fact.at)
+
+    def far_leg_ended(self, fact: ports.FarLegEnded) -> None:
+        """The agent's part is over. Only when the caller's own server cannot tell: it knows who left first."""
+        item = self._picture.find_by_reservation(fact.reservation_id)
+        segment = item.segment if item is not None else None
+        if item is None or segment is None or item.phase is not Phase.TALKING or self._is_up(item.server_id):
+            return
+        if segment.segment_id == fact.reservation_id:
+            self._part(item, segment, fact.at)
+
+    def _is_up(self, server_id: ServerId) -> bool:
+        link = self._picture.links.get(server_id)
+        return link is not None and link.up
 
     def device_changed(self, fact: ports.DeviceChanged) -> None:
         """A phone came or went."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from contactcenter.agents.model import Device, DeviceKind, DeviceMode
 from contactcenter.core.ids import DeviceId, ServerId
-from contactcenter.settings import PbxSettings, ServerOptions, Settings, TrunkOptions
+from contactcenter.settings import PbxSettings, ServerOptions, Settings
 from contactcenter.site_servers import find_foreign, foreign_pbx
 from cti.installation import find_or_install
 from cti.pbx_process import PbxProcess
@@ -25,6 +25,7 @@ from tests.rig.ports import free_ports
 from tests.rig.server import QueueSeed, Server, desk_agents, running_server
 from tests.rig.sipp import Caller
 
+TRUNKS = 3  # groups of customers at the same moment
 SECRET, SITE_SECRET = "Far1Secret2Of3The4Rig", "Trunk1Secret2Of3The4Rig"
 
 
@@ -34,7 +35,7 @@ class TwoServers:
 
     server: Server
     far: PbxProcess
-    trunk_ports: dict[str, int]
+    trunk_ports: dict[str, list[int]]
     phones_port: int
     near_sip: int
 
@@ -43,9 +44,12 @@ class TwoServers:
         """SIPp customers who ring one of the two."""
         media = free_ports(8 + 4 * len(callers))
         sip = self.near_sip if on == "pbx1" else self.far.settings.sip_port
-        port = self.trunk_ports[on]
-        async with sipp.customers(folder, sip, callers, port=port, media_port=media, **options) as started:
-            yield started
+        port = self.trunk_ports[on].pop()
+        try:
+            async with sipp.customers(folder, sip, callers, port=port, media_port=media, **options) as started:
+                yield started
+        finally:
+            self.trunk_ports[on].append(port)
 
     async def until_joined(self, limit: float = 30) -> None:
         """Wait until nothing is degraded: both are linked, and each answers the other on the trunk."""
@@ -64,6 +68,16 @@ class TwoServers:
             await self.server.ready(login, state="offline")
         await self.server.ready(*logins)
         await self.until(dict.fromkeys(logins, ("ready", "")))
+
+    async def ready_too(self, login: str) -> None:
+        """Make one more ready."""
+        await self.server.ready(login)
+        await self.until({login: ("ready", "")})
+
+    async def degraded(self) -> dict[str, dict[str, Any]]:
+        """What is not as it should be, with its fields."""
+        async with (await self.server.login()).get("/readyz") as answer:
+            return {one["code"]: one["fields"] for one in (await answer.json())["degraded"]}
 
     async def until(self, wanted: Mapping[str, tuple[str, str]], limit: float = 20) -> None:
         """Wait until a supervisor's page shows these agents in this state for this reason."""
@@ -89,9 +103,12 @@ async def two_servers(
     """Agents ``near`` have their phones on pbx1, ``far`` on pbx2; the extension of ``desk<n>`` is 100 + n."""
     phones, near_sip, http = free_ports(1), free_ports(1), free_ports(1)
     ami, sip, agi = (free_ports(1) for _ in range(3))
-    trunks = {"pbx1": free_ports(1), "pbx2": free_ports(1)}
+    trunks = {one: [free_ports(1) for _ in range(TRUNKS)] for one in ("pbx1", "pbx2")}
     data, run = Path(tempfile.mkdtemp(prefix="cc-two-")), Path(tempfile.mkdtemp(prefix="cc-far-"))
-    options: list[dict[str, Any]] = [{"name": "customers", "host": "127.0.0.1", "port": one} for one in trunks.values()]
+    options = {
+        server: [{"name": f"customers-{port}", "host": "127.0.0.1", "port": port} for port in ports]
+        for server, ports in trunks.items()
+    }
     other = {
         "server_id": "pbx2",
         "ami": f"127.0.0.1:{ami}",
@@ -99,15 +116,15 @@ async def two_servers(
         "agi_port": agi,
         "sip": f"127.0.0.1:{sip}",
         "cel_file": str(run / "log/cel-custom/contactcenter.csv"),
-        "trunks": [options[1]],
+        "trunks": options["pbx2"],
     }
     env = {
         "CONTACTCENTER_SERVERS": json.dumps([other]),
         "CONTACTCENTER_PBX__TRUNK_SECRET": SITE_SECRET,
         "CONTACTCENTER_PBX__SIP_PORT": str(near_sip),
-        "CONTACTCENTER_PBX__TRUNKS": json.dumps([options[0]]),
+        "CONTACTCENTER_PBX__TRUNKS": json.dumps(options["pbx1"]),
     }
-    pbx = PbxSettings(trunk_secret=SITE_SECRET, sip_port=near_sip, trunks=(TrunkOptions(**options[0]),))  # type: ignore[arg-type]
+    pbx = PbxSettings.model_validate({"trunk_secret": SITE_SECRET, "sip_port": near_sip, "trunks": options["pbx1"]})
     settings = Settings(data=data, pbx=pbx, servers=(ServerOptions.model_validate(other),))
     agents = desk_agents(max(int(one[4:]) for one in (*near, *far)), phones)
     devices = [_device(one, phones) for one in far]
