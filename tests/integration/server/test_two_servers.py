@@ -49,8 +49,8 @@ async def test_callers_and_agents_of_both_servers_meet(tmp_path):
         found = await server.interactions()
         assert [(one["outcome"], len(one["segments"])) for one in found] == [("answered", 1)] * 2
         assert len(found) == 2, "the leg that comes over the trunk is nobody's call"
+        await two.ready("desk2")
         async with two.customers("pbx2", tmp_path / "c", [FIRST]) as again:
-            await two.ready("desk2")
             await until_phases(server, talking=1)
             desk = await server.desktop("desk2")
             card = await desk.work("talking")
@@ -76,7 +76,7 @@ async def test_who_does_not_answer_over_the_trunk_is_followed_by_the_next(tmp_pa
             await until_phases(server, talking=1)
             (found,) = await server.interactions()
             assert [one["agent_id"] for one in found["segments"]] == [server.agent_ids["desk1"]]
-            await two.until({"desk2": ("not-ready", "no-answer")})
+            await two.until({"desk2": ("away", "no-answer")})
             hang_up(on_a, FIRST.number)
             await until_over(server)
             assert await on_a.wait_ended(10) == 0
