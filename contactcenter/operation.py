@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from itertools import permutations
 from typing import Annotated, Any
 
 from aiohttp import web
@@ -77,9 +78,9 @@ class Operation:
             if not link.up
         ]
         found += [
-            {"code": "trunk-down", "since": None, "fields": {"server": server_id, "to": to}}
-            for (server_id, to), usable in self._picture.trunks.items()
-            if not usable and self._picture.links[server_id].up
+            {"code": "trunk-down", "since": None, "fields": {"server": one, "to": other}}
+            for one, other in permutations([link.server_id for link in self._picture.links.values() if link.up], 2)
+            if not self._picture.reaches(one, other)
         ]
         if not self._picture.links:
             found.append({"code": "pbx-connecting", "since": None, "fields": {}})
