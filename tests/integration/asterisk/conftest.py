@@ -77,7 +77,6 @@ def pbx_settings(run: Path, server_id: str, low: int, high: int) -> tuple[PbxSet
             EndpointSettings("agent2", EndpointKind.DESK, DESK_SECRET),
             EndpointSettings("agent3", EndpointKind.DESK, contact_uri=f"sip:agent3@127.0.0.1:{peer}"),
             *(EndpointSettings(one, EndpointKind.DESK, contact_uri=f"sip:{one}@127.0.0.1:{peer}") for one in phones),
-            EndpointSettings("agent-2010", EndpointKind.DESK, DESK_SECRET),  # never registered
             EndpointSettings("agent-2009", EndpointKind.DESK, contact_uri=f"sip:agent-2009@127.0.0.1:{dead}"),
         ],
         fallback_round=1,
@@ -107,7 +106,9 @@ def two_servers(installation: Installation) -> Iterator[tuple[Pbx, Pbx]]:
         pbxs = []
         for (own, peer), (other, _), rtp in zip(made, made[::-1], (15400, 15500), strict=True):
             joined = server_settings(SECRET, own.server_id, other.server_id, "127.0.0.1", other.sip_port)
-            settings = replace(own, servers=[joined], rtp_start=rtp, rtp_end=rtp + 99)
+            absent = EndpointSettings("agent-2010", EndpointKind.DESK, DESK_SECRET)  # never registered
+            endpoints = [*own.endpoints, absent]
+            settings = replace(own, servers=[joined], endpoints=endpoints, rtp_start=rtp, rtp_end=rtp + 99)
             folder = write_run_folder(settings, installation, Path(name) / own.server_id)
             pbxs.append(Pbx(installation, settings, folder, PbxProcess(installation, settings, folder), peer))
         for one in pbxs:

@@ -1,6 +1,8 @@
 """Two Asterisks, one server of ours: who rings whom over the trunk, and what the loss of one leaves of the other."""
 
 import asyncio
+import os
+import signal
 
 from tests.integration.server.live_calls import until_over, until_phases
 from tests.rig.ports import free_ports
@@ -152,3 +154,32 @@ async def test_a_new_process_of_ours_adopts_the_calls_of_both(tmp_path):
         found = await server.interactions()
         assert [one["segments"][0]["ended_by"] for one in found] == ["customer", "customer"]
         assert len(found) == 2
+
+
+async def test_the_callers_server_dies_and_the_phone_at_the_far_end_is_freed(tmp_path):
+    """It says no BYE either, and it is back at once: the other's own call goes on, an audit finds what it left."""
+    phones = {f"p{n}": Answers(after=0.2) for n in (1, 2, 3)}
+    async with (
+        two_servers(["desk1"], ["desk2", "desk3"], queue=QueueSeed(wrap_up_time=0.3)) as two,
+        desk_phones(tmp_path / "phones", phones, port=two.phones_port, media_port=free_ports(40)) as desks,
+    ):
+        server = two.server
+        await two.until_joined()
+        await two.ready("desk2")
+        async with two.customers("pbx1", tmp_path / "a", [FIRST]):
+            await until_phases(server, talking=1)
+            await two.ready_too("desk3")
+            async with two.customers("pbx2", tmp_path / "b", [SECOND]) as on_b:
+                await until_phases(server, talking=2)
+                os.kill(server.pbx_pid, signal.SIGKILL)
+                await until_phases(server, talking=1)
+                lost = await of_caller(server, FIRST.number)
+                assert (lost["end_reason"], lost["segments"][0]["ended_by"]) == ("pbx-restarted", "system")
+                async with asyncio.timeout(60):
+                    while not [m for m in desks.messages() if m.first == "BYE"]:
+                        await asyncio.sleep(0.1)
+                assert [code for code, _ in await server.audited()] == ["far-leg-for-nobody"]
+                assert not [m for m in on_b.messages() if m.first == "BYE"], "his call went on all the time"
+                hang_up(on_b, SECOND.number)
+                await until_over(server)
+                assert await on_b.wait_ended(10) == 0
