@@ -27,10 +27,9 @@ from contactcenter.agents.api import routes as agent_routes
 from contactcenter.agents.model import PresenceState
 from contactcenter.agents.service import AgentService
 from contactcenter.core.clock import Clock, SystemClock
-from contactcenter.core.database import SqliteDatabase
 from contactcenter.core.errors import Conflict, Unavailable
 from contactcenter.core.events import Envelope, Event
-from contactcenter.core.ids import AgentId, InteractionId, PersonId, ServerId, SiteId, TimeOrderedIds, UserId
+from contactcenter.core.ids import AgentId, InteractionId, PersonId, ServerId, TimeOrderedIds, UserId
 from contactcenter.core.migrations import require_current
 from contactcenter.core.prepared import Query
 from contactcenter.core.publisher import Publisher
@@ -43,6 +42,7 @@ from contactcenter.core.web.tls import Certificate, CertificateFiles
 from contactcenter.customers.api import routes as customer_routes
 from contactcenter.customers.model import PersonChanged
 from contactcenter.customers.service import CustomerService
+from contactcenter.databases import database_of
 from contactcenter.flow_files import FlowFiles
 from contactcenter.foundation import Foundation
 from contactcenter.interactions import store as interactions_store
@@ -97,6 +97,7 @@ RECOVERED = {
     "adopted": "found going on after a gap",
     "closed": "found over after a gap",
     "missed": "come and gone while nobody of ours was there",
+    "unconfigured": "found open at a PBX that is no longer configured",
 }
 
 
@@ -141,7 +142,7 @@ class ContactCenter:
         clock = clock or SystemClock()
         tasks = TaskSupervisor()
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        database = SqliteDatabase(settings.database_file, clock, SiteId(settings.site_id))
+        database = database_of(settings, clock)
         self.base = Foundation(settings, clock, TimeOrderedIds(clock), tasks, database, Publisher(database, clock))
         self.rooms = Rooms(self.base)
         self.picture = Picture()
@@ -159,7 +160,8 @@ class ContactCenter:
         """Start everything in order. Raises ContactCenterError with a reason people can act on."""
         sys.setswitchinterval(SWITCH_INTERVAL)
         database = self.base.database
-        require_current(database.engine)
+        await database.prepare(require_current)
+        await database.claim(self.base.ids.new())
         await database.open()
         self._build()
         self.certificate = self._certificate()
@@ -192,6 +194,8 @@ class ContactCenter:
         )
         self.hub.checks = self._checks
         self.operation.show("audit_findings", "Findings two audits in a row made", lambda: self.auditor.confirmed)
+        self.operation.show("audit_failures", "Findings whose healing failed", lambda: self.auditor.failures)
+        self.operation.show("recovery_cut", "Gaps whose records were not read whole", lambda: self.recovery.cut)
         for name, text in RECOVERED.items():
             self.operation.show(
                 f"recovery_{name}", f"Calls since the start: {text}", partial(getattr, self.recovery, name)
@@ -238,13 +242,14 @@ class ContactCenter:
         await self._load_figures()
         items = await base.database.read(lambda c: self.recovery.load(c))
         self.recovery.take_up(items)
+        self.recovery.close_unconfigured(server_ids(base.settings))
 
     async def _load_figures(self) -> None:
         began = self._day_began()
         self.figures.roll(began)
         rows = await self.base.database.read(lambda c: interactions_store.day_figures(c, began))
         for row in rows:
-            self.figures.offered(row.queue_id)
+            self.figures.offered(row.queue_id, row.entered_at)
             queue = self.picture.queues.get(row.queue_id)
             if queue is not None and row.end == "answered":
                 self.figures.answered(row.queue_id, row.wait_time, queue.target_time, row.ended_at)
@@ -364,21 +369,23 @@ class ContactCenter:
     async def _signed_out(self, user_id: UserId) -> None:
         """Whoever has no session left is rung no more; what he works on goes on."""
         agent = next((one for one in self.picture.agents.values() if one.record.user_id == user_id), None)
+        # Offline lets go the very leg that carries the conversation. Looked at each second rather than told: it ends in
+        # many ways (either hangs up, the PBX restarts, his device gets another mode), and nobody waits for this.
         while agent is not None and agent.work == "handling" and agent.device.mode is LegMode.NAILED:  # noqa: ASYNC110
-            await asyncio.sleep(1.0)  # offline lets go the very leg that carries the conversation
+            await asyncio.sleep(1.0)
         signed_in = await self.base.database.read(lambda c: self.rooms.users.is_signed_in(c, user_id))
         if agent is not None and not signed_in and agent.presence != PresenceState.OFFLINE.value:
             self.rooms.presence.set_presence(agent.agent_id, PresenceState.OFFLINE, "", user_id)
 
     def _count(self, event: Event, at: datetime) -> None:
         if isinstance(event, InteractionQueued):
-            self.figures.offered(event.queue_id)
+            self.figures.offered(event.queue_id, event.entered_at)
         elif isinstance(event, AgentConnected):
             target = self.picture.queues[event.queue_id].target_time
-            self.figures.answered(event.queue_id, event.wait_time, target, at)
+            self.figures.answered(event.queue_id, event.wait_time, target, event.answered_at or at)
         elif isinstance(event, VisitAbandoned):
             short = self.picture.queues[event.queue_id].short_abandon_time
-            self.figures.abandoned(event.queue_id, event.wait_time, short, at)
+            self.figures.abandoned(event.queue_id, event.wait_time, short, event.left_at or at)
 
     # ------------------------------------------------------------ stop
 
@@ -387,6 +394,7 @@ class ContactCenter:
         if self._runner is not None:
             for page in list(self.hub.pages):
                 page.close("restart")
+            await self.phone_lines.close()  # or the clean-up would wait for them until its patience ends
             await self._runner.cleanup()
         if self._is_built:
             await self.pbxs.stop(keep_pbx=keep_pbx)

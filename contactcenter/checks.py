@@ -57,13 +57,13 @@ async def run_checks(settings: Settings) -> list[str]:
     """Return all lines."""
     center = ContactCenter(settings)
     stored = await _stored(center)
-    path = str(center.base.database.path)
+    own = sum(one.server_id == center.server_id for one in stored.devices)
     lines = [
         _folder(settings),
-        Line(stored.is_current, "database", path, "run `python -m contactcenter migrate`"),
+        Line(stored.is_current, "database", center.base.database.place, "run `python -m contactcenter migrate`"),
         _flows(settings, stored),
         _pages(),
-        *network_lines(settings, sum(one.server_id == center.server_id for one in stored.devices)),
+        *network_lines(settings, own, center.base.clock.timestamp()),
         *_strangers(settings, stored),
     ]
     return [str(line) for line in [*lines, *await _pbx(center, stored)]]
@@ -71,10 +71,10 @@ async def run_checks(settings: Settings) -> list[str]:
 
 async def _stored(center: ContactCenter) -> Stored:
     database, rooms = center.base.database, center.rooms
-    if not is_current(database.engine):
-        return Stored()
 
     def look(connection: Connection) -> Stored:
+        if not is_current(connection):
+            return Stored()
         agents = rooms.agents.load_all(connection)
         return Stored(
             [one.device for one in agents],
@@ -84,8 +84,7 @@ async def _stored(center: ContactCenter) -> Stored:
             is_current=True,
         )
 
-    with database.engine.connect() as connection:
-        return look(connection)
+    return await database.prepare(look)
 
 
 def _folder(settings: Settings) -> Line:

@@ -20,12 +20,14 @@ from pydantic import ValidationError
 
 from contactcenter.bootstrap import ContactCenter
 from contactcenter.core.archive import Manifest
+from contactcenter.core.clock import SystemClock
 from contactcenter.core.errors import ContactCenterError
 from contactcenter.core.garbage import Collector
 from contactcenter.core.migrations import migrate as run_migrations
 from contactcenter.core.paging import Paging
 from contactcenter.core.permissions import SYSTEM, Right
 from contactcenter.data_lock import DataLock
+from contactcenter.databases import database_of
 from contactcenter.settings import Settings
 from contactcenter.users.model import User
 
@@ -36,6 +38,7 @@ app.add_typer(users, name="user")
 app.add_typer(tokens, name="token")
 
 REMEDIES = {
+    "store-unavailable": "is the database reachable, its disk not full and the address in database_url right?",
     "migration-missing": "the database has no or old tables: run `python -m contactcenter migrate`",
     "http-port-unavailable": "another program uses the port, or it is not yours to take: choose another with --port",
     "agi-port-unavailable": "another program uses the FastAGI port: is a second server running on this data folder?",
@@ -50,13 +53,17 @@ REMEDIES = {
     "data-not-writable": "choose a folder that you may write to with --data",
     "data-not-empty": "choose another folder with --data, or --replace: the present database is then kept beside it",
     "tls-pair-needed": "name both files: --tls CERT,KEY",
-    "tls-unusable": "give the PEM files of a certificate that is valid now, with its chain, and its unencrypted key",
+    "tls-unusable": "give the PEM files of a certificate for servers, with its chain, and its unencrypted key",
     "backup-damaged": "take another backup; nothing was changed",
     "backup-newer": "it was made by a newer program: install that one; nothing was changed",
     "backup-file-exists": "a backup is never written over another: choose a new name",
 }
 _HTTP = ("port", "tls_certificate", "tls_key")
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of database, PBX and prompts.")]
+Database = Annotated[
+    str | None,
+    typer.Option("--database", help="postgresql://USER:PASSWORD@HOST:PORT/NAME in place of a file in the data folder."),
+]
 
 
 def main() -> None:
@@ -82,19 +89,20 @@ def _fail(text: str, code: int = 1) -> None:
     sys.exit(code)
 
 
-def _settings(data: Path | None = None, **pbx_http: Any) -> Settings:
-    """Read the settings; command-line options win. A wrong one is named with its place."""
-    given: dict[str, Any] = {"data": data} if data is not None else {}
+def _settings(data: Path | None = None, database: str | None = None, **pbx_http: Any) -> Settings:
+    """Read the settings; command-line options win, and are proven together with the rest. A wrong one is named."""
+    asked = {"data": data, "database_url": database}
+    given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    http = {name: pbx_http[name] for name in _HTTP if pbx_http.get(name) is not None}
+    if http:
+        given["http"] = http
+    if pbx_http.get("mode") is not None:
+        given["pbx"] = {"mode": pbx_http["mode"]}
     try:
-        settings = Settings(**given)
-        mode = pbx_http.get("mode")
-        http = {name: pbx_http[name] for name in _HTTP if pbx_http.get(name) is not None}
-        if http:
-            settings.http = type(settings.http).model_validate({**settings.http.model_dump(), **http})
-        if mode is not None:
-            settings.pbx = type(settings.pbx).model_validate({**settings.pbx.model_dump(), "mode": mode})
+        settings = Settings(**given)  # each source gives what the one before it left open, also within http and pbx
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        places = ((".".join(map(str, one["loc"])), one["msg"]) for one in error.errors())
+        wrong = "; ".join(f"{place}: {told}" if place else told for place, told in places)
         _fail(f"settings are wrong: {wrong}", 2)
         raise
     _require_writable(settings.data)
@@ -133,6 +141,7 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
 @app.command()
 def run(
     data: Data = None,
+    database: Database = None,
     port: Annotated[int | None, typer.Option(help="HTTP port on 127.0.0.1.")] = None,
     pbx: Annotated[str | None, typer.Option(help="auto | asterisk | simulated | HOST:PORT")] = None,
     tls: Annotated[str | None, typer.Option(help="CERT,KEY: PEM files; serve HTTPS with them.")] = None,
@@ -147,7 +156,7 @@ def run(
     from contactcenter import demo
 
     certificate, key = _pair(tls)
-    settings = _settings(data, port=port, mode=pbx, tls_certificate=certificate, tls_key=key)
+    settings = _settings(data, database, port=port, mode=pbx, tls_certificate=certificate, tls_key=key)
     if traffic not in demo.LEVELS:
         raise ContactCenterError("traffic-unknown", {"traffic": traffic, "known": ", ".join(demo.LEVELS)})
     with DataLock(settings.data):
@@ -165,7 +174,6 @@ def _run_server(settings: Settings, traffic: str, *, demo_data: bool, smoke: boo
     from contactcenter import demo
 
     if demo_data:
-        run_migrations(ContactCenter(settings).base.database.engine)
         for line in _run(_init(settings, demo_data=True, login="", if_empty=True)):
             print(line, file=sys.stderr)
     if smoke:
@@ -183,6 +191,7 @@ async def _serve(settings: Settings, traffic: str) -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stopped.set)
     center = ContactCenter(settings)
+    center.base.database.on_fenced = stopped.set  # another server has the site: this one must not act on
     customers = None
     try:
         await center.start()
@@ -202,24 +211,31 @@ async def _serve(settings: Settings, traffic: str) -> None:
 
 
 @app.command()
-def migrate(data: Data = None) -> None:
+def migrate(data: Data = None, database: Database = None) -> None:
     """Bring the database to this program's tables."""
-    settings = _settings(data)
-    center = ContactCenter(settings)
-    run_migrations(center.base.database.engine)
-    print(f"database {settings.database_file} is current")
+    settings = _settings(data, database)
+    print(f"database {_run(_migrate(settings))} is current")
+
+
+async def _migrate(settings: Settings) -> str:
+    database = ContactCenter(settings).base.database
+    try:
+        await database.prepare(run_migrations)
+        return database.place
+    finally:
+        await database.close()
 
 
 @app.command()
 def init(
     data: Data = None,
+    database: Database = None,
     demo_data: Annotated[bool, typer.Option("--demo", help="Queues, agents, customers and logins to try it.")] = False,
     login: Annotated[str, typer.Option(help="Login of the first administrator.")] = "admin",
     if_empty: Annotated[bool, typer.Option(help="Do nothing when there are users already.")] = False,
 ) -> None:
     """Make the data folder: tables, the first administrator, on request demo data."""
-    settings = _settings(data)
-    run_migrations(ContactCenter(settings).base.database.engine)
+    settings = _settings(data, database)
     for line in _run(_init(settings, demo_data, login, if_empty)):
         print(line)
 
@@ -228,6 +244,7 @@ async def _init(settings: Settings, demo_data: bool, login: str, if_empty: bool)
     from contactcenter.demo import seed_demo
 
     center = ContactCenter(settings)
+    await center.base.database.prepare(run_migrations)
     await center.base.database.open()
     try:
         if (await center.rooms.users.list_users(SYSTEM, Paging(1))).items:
@@ -244,12 +261,12 @@ async def _init(settings: Settings, demo_data: bool, login: str, if_empty: bool)
 
 
 @app.command()
-def check(data: Data = None, pbx: Annotated[str | None, typer.Option()] = None) -> None:
+def check(data: Data = None, database: Database = None, pbx: Annotated[str | None, typer.Option()] = None) -> None:
     """Tell line by line what is reachable and what is wrong; exit 1 when anything is."""
     from contactcenter.checks import run_checks
 
     wrong = 0
-    for line in _run(run_checks(_settings(data, mode=pbx))):
+    for line in _run(run_checks(_settings(data, database, mode=pbx))):
         print(line)
         wrong += line.startswith("WRONG")
     sys.exit(1 if wrong else 0)
@@ -259,12 +276,13 @@ def check(data: Data = None, pbx: Annotated[str | None, typer.Option()] = None) 
 def provision(
     etc: Annotated[Path, typer.Argument(help="The Asterisk's configuration folder, for example /etc/asterisk.")],
     data: Data = None,
+    database: Database = None,
     server: Annotated[str, typer.Option(help="Which of several: its server_id; else pbx.server_id.")] = "",
 ) -> None:
     """Write our include files for an Asterisk you run; yours are never edited."""
     from contactcenter.provisioning import provision as write
 
-    for line in _run(write(_settings(data), etc, server)):
+    for line in _run(write(_settings(data, database), etc, server)):
         print(line)
 
 
@@ -274,11 +292,12 @@ def backup(
         Path, typer.Argument(help="The file to write; it holds secrets and is readable by its owner only.")
     ],
     data: Data = None,
+    database: Database = None,
 ) -> None:
     """Write the database to one file; the server may run meanwhile."""
     from contactcenter.backups import back_up
 
-    manifest = back_up(_settings(data), file, _say)
+    manifest = back_up(_settings(data, database), file, _say)
     print(f"{file}: {_held(manifest)}")
 
 
@@ -286,16 +305,21 @@ def backup(
 def restore(
     file: Annotated[Path, typer.Argument(help="A file that `backup` wrote.")],
     data: Data = None,
+    database: Database = None,
     replace: Annotated[bool, typer.Option("--replace", help="Also when there is data; it is kept beside.")] = False,
 ) -> None:
     """Make the database what a backup holds; the server must not run. Everybody signs in anew."""
     from contactcenter.backups import restore as put_back
 
-    settings = _settings(data)
+    settings = _settings(data, database)
     manifest, aside = put_back(settings, file, _say, replace=replace)
-    print(f"{settings.database_file}: {_held(manifest)}, written {manifest.created_at}")
-    if aside is not None:
+    print(f"{_place(settings)}: {_held(manifest)}, written {manifest.created_at}")
+    if aside:
         print(f"the former database is kept: {aside}")
+
+
+def _place(settings: Settings) -> str:
+    return database_of(settings, SystemClock()).place
 
 
 def _held(manifest: Manifest) -> str:
@@ -313,9 +337,10 @@ def add_user(
     role: Annotated[str, typer.Option(help="agent | supervisor | administrator")] = "agent",
     password: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)] = "",
     data: Data = None,
+    database: Database = None,
 ) -> None:
     """Add a user."""
-    user = _run(_add_user(_settings(data), login, name, role, password))
+    user = _run(_add_user(_settings(data, database), login, name, role, password))
     print(f"user {user.login} ({user.role}) added: {user.user_id}")
 
 
@@ -325,6 +350,7 @@ def add_token(
     name: Annotated[str, typer.Option(help="What the token is for.")],
     right: Annotated[list[str], typer.Option(help="A right it has, at most the user's own; repeat for several.")],
     data: Data = None,
+    database: Database = None,
 ) -> None:
     """Make an API token for a user; it is shown once."""
     rights = []
@@ -334,7 +360,7 @@ def add_token(
         except ValueError:
             known = ", ".join(sorted(known.value for known in Right))
             raise ContactCenterError("right-unknown", {"right": one, "known": known}) from None
-    print(_run(_token(_settings(data), login, name, rights)))
+    print(_run(_token(_settings(data, database), login, name, rights)))
 
 
 async def _token(settings: Settings, login: str, name: str, rights: list[Right]) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+from contactcenter.core.database_file import give_to_owner
 from contactcenter.core.errors import ContactCenterError
 
 FILE: Final = "server.lock"
@@ -20,7 +21,9 @@ class DataLock:
 
     def __enter__(self) -> "DataLock":
         """Take it. Raises ContactCenterError ``data-in-use`` with the process id of the server that has it."""
-        self._handle = os.open(self._data / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = self._data / FILE
+        self._handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        give_to_owner(file)
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from contactcenter.core.clock import Clock
-from contactcenter.core.database import SqliteDatabase
+from contactcenter.core.database import Database
 from contactcenter.core.ids import TimeOrderedIds
 from contactcenter.core.publisher import Publisher
 from contactcenter.core.tasks import TaskSupervisor
@@ -18,5 +18,5 @@ class Foundation:
     clock: Clock
     ids: TimeOrderedIds
     tasks: TaskSupervisor
-    database: SqliteDatabase
+    database: Database
     publisher: Publisher

@@ -10,6 +10,7 @@ from contactcenter.check_line import Line
 from contactcenter.core.clock import from_timestamp
 from contactcenter.core.errors import ContactCenterError
 from contactcenter.core.web.tls import CertificateFiles, prove
+from contactcenter.phone_addresses import uses_line
 from contactcenter.settings import PbxSettings, Settings
 
 LEGS_OF_AN_AGENT: Final = 3
@@ -20,20 +21,23 @@ OWN_PORTS: Final = 1000
 """How many we take when ``pbx.rtp`` is not set."""
 
 
-def network_lines(settings: Settings, agents: int) -> list[Line]:
-    """Return a line for each thing; ``agents`` is how many have a phone on this PBX."""
+def network_lines(settings: Settings, agents: int, now: float) -> list[Line]:
+    """Return a line for each thing; ``agents`` is how many have a phone on this PBX, ``now`` in epoch seconds."""
     pbx, is_ours = settings.pbx, settings.pbx.mode in ("auto", "asterisk", "simulated")
-    lines = [_pages(settings), _phone(settings), *_turn(pbx)]
+    lines = [_pages(settings, now), _phone(settings), *_turn(pbx)]
     return [*lines, _addresses(pbx), _ports(pbx, agents), _outside(pbx)] if is_ours else [*lines, _foreign(pbx)]
 
 
-def _pages(settings: Settings) -> Line:
+def _pages(settings: Settings, now: float) -> Line:
     http = settings.http
     if http.tls_certificate is not None and http.tls_key is not None:
         try:
             proven = prove(CertificateFiles(http.tls_certificate, http.tls_key))
         except ContactCenterError as error:
-            return Line(False, "HTTPS", str(error), "give a certificate that is valid now, with its chain, and its key")
+            return Line(False, "HTTPS", str(error), "give a certificate with its chain, and its unencrypted key")
+        if reason := proven.invalid(now):
+            remedy = "put a valid one in its place: it is taken within seconds, without a restart"
+            return Line(False, "HTTPS", f"by us, but {reason}: browsers warn of it ({http.tls_certificate})", remedy)
         until = from_timestamp(proven.ends_at)
         return Line(True, "HTTPS", f"by us, for {', '.join(proven.names) or 'no name at all'}, until {until:%Y-%m-%d}")
     if http.secure_cookies:
@@ -56,7 +60,7 @@ def _is_loopback(host: str) -> bool:
 
 def _phone(settings: Settings) -> Line:
     pbx, is_secure = settings.pbx, settings.http.secure_cookies or settings.http.scheme == "https"
-    if pbx.websocket == "/phone" or (not pbx.websocket and settings.http.scheme == "https"):
+    if uses_line(settings):
         return Line(True, "phone WebSocket", "/phone: through this server, with the pages' certificate")
     where = pbx.websocket or f"ws://{pbx.sip_host} on the PBX's own port"
     return Line(
@@ -80,10 +84,12 @@ def _addresses(pbx: PbxSettings) -> Line:
     if not pbx.external_address:
         beyond = "" if bind == "127.0.0.1" else "; beyond an address translation there is no sound"
         return Line(True, "address", f"phones and trunks are heard on {heard}; pbx.external_address is not set{beyond}")
-    inside = (
-        f", except to {', '.join(pbx.local_networks)}" if pbx.local_networks else " (to all: no pbx.local_networks)"
+    but = (
+        f"except to {', '.join(pbx.local_networks)}"
+        if pbx.local_networks
+        else "to all, as pbx.local_networks is not set"
     )
-    return Line(True, "address", f"heard on {heard}; told as {pbx.external_address} ({inside})")
+    return Line(True, "address", f"phones and trunks are heard on {heard}; told as {pbx.external_address}, {but}")
 
 
 def _ports(pbx: PbxSettings, agents: int) -> Line:

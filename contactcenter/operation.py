@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from pydantic import Field
 
 from contactcenter.core.clock import Clock
-from contactcenter.core.database import SqliteDatabase
+from contactcenter.core.database import Database
 from contactcenter.core.events import Envelope, encode_data
 from contactcenter.core.permissions import Right, require
 from contactcenter.core.publisher import Publisher, events_after
@@ -29,7 +29,7 @@ class Operation:
 
     def __init__(
         self,
-        database: SqliteDatabase,
+        database: Database,
         publisher: Publisher,
         clock: Clock,
         picture: Picture,
@@ -39,6 +39,8 @@ class Operation:
         self.database = database
         self.sources: list[Callable[[], list[dict[str, Any]]]] = []
         """What else may be degraded, each asked every time; bootstrap adds them."""
+        self.is_stand_in = False
+        """Whether the PBX is a simulated one that nobody asked for: no customer's call can come in."""
         self._clock = clock
         self._picture = picture
         self._router = router
@@ -90,12 +92,12 @@ class Operation:
 
     @property
     def is_ready(self) -> bool:
-        """Whether calls can be served and kept: a PBX is linked and the store takes what is written.
+        """Whether calls can be served and kept: a PBX is linked and the one asked for, the store takes what is written.
 
         Of several PBXs one is enough: what another one's loss means is told by ``degraded``.
         """
         links = self._picture.links.values()
-        return any(link.up for link in links) and not self.database.degraded
+        return any(link.up for link in links) and not self.database.degraded and not self.is_stand_in
 
     def show(self, name: str, text: str, value: Callable[[], float]) -> None:
         """Add a figure to the metrics, asked for each time they are read."""

@@ -200,6 +200,7 @@ class PbxServers:
         self.simulated = SimulatedPbx(wanted, cel_file, base.clock, base.tasks)
         await self.simulated.start()
         self.simulated_because = reason
+        self._operation.is_stand_in = bool(reason)
         self._picture.is_simulated = True
         log.warning("pbx-simulated", reason=reason or "asked for")
         degraded = {"code": "pbx-simulated", "since": None, "fields": {"reason": reason}}

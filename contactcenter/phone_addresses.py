@@ -10,7 +10,7 @@ from cti.provision import MediaSettings
 LINE: Final = "/phone"
 """The path of ``agent_ui.phone_line``."""
 WEBSOCKET_PORT: Final = 8088
-"""Of an Asterisk that somebody else runs: its own default."""
+"""Of an Asterisk that somebody else runs, unless ``pbx.http_port`` says otherwise: its own default."""
 
 
 def phone_settings(settings: Settings, own_port: int | None) -> PhoneSettings:
@@ -19,9 +19,15 @@ def phone_settings(settings: Settings, own_port: int | None) -> PhoneSettings:
     A page served by HTTPS may open no plain WebSocket.
     """
     pbx = settings.pbx
-    own = f"ws://{pbx.sip_host}:{own_port or WEBSOCKET_PORT}/ws"
-    websocket = pbx.websocket or (LINE if settings.http.scheme == "https" else own)
+    own = f"ws://{pbx.sip_host}:{own_port or pbx.http_port or WEBSOCKET_PORT}/ws"
+    websocket = LINE if uses_line(settings) else pbx.websocket or own
     return PhoneSettings(pbx.sip_host, websocket, ice_servers(pbx))
+
+
+def uses_line(settings: Settings) -> bool:
+    """Tell whether browsers' phones come through this server, so that nobody else need reach the PBX's WebSocket."""
+    websocket = settings.pbx.websocket
+    return websocket == LINE or (not websocket and settings.http.scheme == "https")
 
 
 def phones_of(settings: Settings, own_port: int | None) -> Phones:
@@ -47,14 +53,15 @@ def websocket_of(settings: Settings, server_id: ServerId, own_port: int | None) 
     for one in settings.servers:
         if one.server_id == server_id:
             return f"ws://{one.sip.rpartition(':')[0]}:{WEBSOCKET_PORT}/ws"
-    return websocket_from_here(settings.pbx, own_port)
+    return websocket_from_here(settings, own_port)
 
 
-def websocket_from_here(pbx: PbxSettings, own_port: int | None) -> str:
+def websocket_from_here(settings: Settings, own_port: int | None) -> str:
     """Return the first PBX's WebSocket as this machine reaches it."""
+    pbx = settings.pbx
     if own_port is None:
-        return f"ws://{pbx.mode.rpartition(':')[0]}:{WEBSOCKET_PORT}/ws"
-    host = "127.0.0.1" if pbx.bind_address == "0.0.0.0" else pbx.bind_address
+        return f"ws://{pbx.mode.rpartition(':')[0]}:{pbx.http_port or WEBSOCKET_PORT}/ws"
+    host = "127.0.0.1" if uses_line(settings) or pbx.bind_address == "0.0.0.0" else pbx.bind_address
     return f"ws://{host}:{own_port}/ws"
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from contactcenter.agents.model import AgentChanged, AgentRecord, Skill, SkillChanged
 from contactcenter.agents.service import AgentService
-from contactcenter.core.database import SqliteDatabase
+from contactcenter.core.database import Database
 from contactcenter.core.events import Event
 from contactcenter.core.ids import AgentId
 from contactcenter.core.permissions import SYSTEM
@@ -62,7 +62,7 @@ class Reloading:
 
     def __init__(
         self,
-        database: SqliteDatabase,
+        database: Database,
         services: tuple[AgentService, QueueService, UserService],
         picture: Picture,
         router: RouterPort,

@@ -13,7 +13,7 @@ from typing import Any, Final
 from contactcenter.agents.model import DeviceKind, DeviceMode, NotReadyReason, Skill, Team
 from contactcenter.agents.service import AgentService, NewAgent
 from contactcenter.core.clock import Clock
-from contactcenter.core.database import SqliteDatabase
+from contactcenter.core.database import Database
 from contactcenter.core.errors import Conflict
 from contactcenter.core.ids import UserId
 from contactcenter.core.paging import Paging
@@ -112,7 +112,7 @@ class DemoPlan:
     seed: int = 2026
 
 
-async def seed_demo(services: Services, database: SqliteDatabase, clock: Clock, plan: DemoPlan | None = None) -> Demo:
+async def seed_demo(services: Services, database: Database, clock: Clock, plan: DemoPlan | None = None) -> Demo:
     """Make the demo's data. Raises Conflict ``already-seeded`` when there are users."""
     plan = plan or DemoPlan()
     if (await services[UserService].list_users(SYSTEM, Paging(1))).items:
@@ -129,7 +129,7 @@ async def seed_demo(services: Services, database: SqliteDatabase, clock: Clock, 
 
 
 class _Seeder:
-    def __init__(self, services: Services, database: SqliteDatabase, clock: Clock, plan: DemoPlan) -> None:
+    def __init__(self, services: Services, database: Database, clock: Clock, plan: DemoPlan) -> None:
         self._services = services
         self._database = database
         self._clock = clock

@@ -64,6 +64,17 @@ def _trunk_secret(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _database_url(url: SecretStr) -> SecretStr:
+    """Take what the driver can; the error does not repeat it, for it may hold a password."""
+    text = url.get_secret_value()
+    if text and not re.fullmatch(r"postgres(ql)?://[^\s/]+(/[^\s/]*)?", text):
+        raise ValueError("postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or nothing for a file in the data folder")
+    return url
+
+
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -134,9 +145,10 @@ class PbxSettings(_Part):
     ``external_address`` is what it tells phones and trunks beyond an address translation.
     ``sip`` is where ``servers`` reach it ('': ours is where it is bound), ``trunk_secret`` what all of them know.
     ``websocket`` is the address browsers' phones use: ``wss://...`` of a proxy, ``/phone`` for a line through this
-    server; '' is the PBX's own, or ``/phone`` when we serve HTTPS. ``sip_port`` and ``http_port`` (its WebSocket's) of
-    ours: 0 chooses once for each data folder, and so does ``rtp`` None. ``local_networks`` are not told the external
-    address. ``stun`` and ``turn`` are told to ours and to browsers' phones.
+    server, and then ours opens its own to this machine only; '' is the PBX's own, or ``/phone`` when we serve HTTPS.
+    ``sip_port`` and ``http_port`` (its WebSocket's) of ours: 0 chooses once for each data folder, and so does ``rtp``
+    None; ``http_port`` of somebody else's: 0 is 8088. ``local_networks`` are not told the external address.
+    ``stun`` and ``turn`` are told to ours and to browsers' phones.
     """
 
     mode: str = "auto"
@@ -197,9 +209,10 @@ def _twice(values: Iterable[object]) -> str:
 
 
 class Settings(BaseSettings):
-    """All of them; ``data`` holds the database, the PBX's run folder and rendered prompts.
+    """All of them; ``data`` holds the PBX's run folder and rendered prompts.
 
-    ``servers`` are further Asterisks beside ``pbx``.
+    ``database_url`` names a Postgres; without one the database is a file in ``data``. ``servers`` are further Asterisks
+    beside ``pbx``.
     """
 
     model_config = SettingsConfigDict(
@@ -211,6 +224,7 @@ class Settings(BaseSettings):
     )
 
     data: Path = Path("data")
+    database_url: DatabaseUrl = SecretStr("")
     site_id: ServerName = "main"
     region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "DE"
     language: Literal["en", "ru", "es"] = "en"

@@ -8,7 +8,7 @@ from typing import Final
 from contactcenter.agents.model import Device, DeviceKind
 from contactcenter.core.errors import Invalid, NotFound
 from contactcenter.core.ids import ServerId
-from contactcenter.phone_addresses import media_settings
+from contactcenter.phone_addresses import media_settings, uses_line
 from contactcenter.settings import ServerOptions, Settings, TrunkOptions
 from cti.ami.client import AmiSettings
 from cti.managed_pbx import ManagedPbx, Numbers
@@ -103,7 +103,7 @@ def managed_pbx(settings: Settings, numbers: Numbers) -> ManagedPbx:
     pbx = settings.pbx
     numbers = replace(numbers, sip_port=pbx.sip_port or numbers.sip_port, http_port=pbx.http_port or numbers.http_port)
     rtp = (pbx.rtp.first, pbx.rtp.last) if pbx.rtp else None
-    addresses = (pbx.bind_address, pbx.external_address, media_settings(pbx), rtp)
+    addresses = (pbx.bind_address, pbx.external_address, media_settings(pbx), rtp, uses_line(settings))
     made = ManagedPbx(settings.data, pbx.server_id, pbx.prefix, numbers, _trunks(pbx.trunks), *addresses)
     made.settings = replace(made.settings, servers=others(settings, pbx.server_id, numbers.sip_port))
     return made

@@ -4,6 +4,9 @@ An alert is *over* only when its leg can no longer reach the caller. Taking it b
 answer to the one before: change CC_RES on the caller (a leg that comes now is refused by the guard), ask whether the
 leg passed the guard just before, hang the leg up. So the next agent is never rung while the first could still steal
 the caller (ARCHITECTURE, "No stolen calls").
+
+A "no" is asked for twice: an action that found the caller's channel just before Bridge() moved it reads what was left
+behind, which knows nothing of the leg. Once the channel has moved, whoever asks again finds it.
 """
 
 from collections.abc import Mapping
@@ -21,6 +24,7 @@ class State(StrEnum):
     RINGING = "ringing"  # the Originate is on its way or the device rings
     DISARMING = "disarming"  # revoke: CC_RES is being changed
     ASKING = "asking"  # revoke: did the leg pass the guard before?
+    ASKING_AGAIN = "asking-again"  # revoke: it seems not
     PASSED = "passed"  # it did: the bridge is about to form
     HANGING_UP = "hanging-up"  # revoke: the leg is being hung up
     CONNECTED = "connected"
@@ -59,9 +63,14 @@ TABLE: Final[Mapping[tuple[State, Signal], tuple[State, Act]]] = {
     (_S.DISARMING, Signal.GONE): (_S.OVER, _A.REPORT),
     (_S.ASKING, Signal.REVOKE): (_S.ASKING, _A.ASK),
     (_S.ASKING, Signal.HAD_PASSED): (_S.PASSED, _A.NONE),
-    (_S.ASKING, Signal.HAD_NOT_PASSED): (_S.HANGING_UP, _A.HANG_UP),
+    (_S.ASKING, Signal.HAD_NOT_PASSED): (_S.ASKING_AGAIN, _A.ASK),
     (_S.ASKING, Signal.CONNECTED): (_S.CONNECTED, _A.NONE),
     (_S.ASKING, Signal.GONE): (_S.OVER, _A.REPORT),
+    (_S.ASKING_AGAIN, Signal.REVOKE): (_S.ASKING_AGAIN, _A.ASK),
+    (_S.ASKING_AGAIN, Signal.HAD_PASSED): (_S.PASSED, _A.NONE),
+    (_S.ASKING_AGAIN, Signal.HAD_NOT_PASSED): (_S.HANGING_UP, _A.HANG_UP),
+    (_S.ASKING_AGAIN, Signal.CONNECTED): (_S.CONNECTED, _A.NONE),
+    (_S.ASKING_AGAIN, Signal.GONE): (_S.OVER, _A.REPORT),
     (_S.PASSED, Signal.REVOKE): (_S.HANGING_UP, _A.HANG_UP),
     (_S.PASSED, Signal.CONNECTED): (_S.CONNECTED, _A.NONE),
     (_S.PASSED, Signal.GONE): (_S.OVER, _A.REPORT),
@@ -69,7 +78,7 @@ TABLE: Final[Mapping[tuple[State, Signal], tuple[State, Act]]] = {
     (_S.HANGING_UP, Signal.CONNECTED): (_S.CONNECTED, _A.NONE),
     (_S.HANGING_UP, Signal.GONE): (_S.OVER, _A.REPORT),
 }
-REVOKING: Final = frozenset({State.DISARMING, State.ASKING, State.PASSED, State.HANGING_UP})
+REVOKING: Final = frozenset({State.DISARMING, State.ASKING, State.ASKING_AGAIN, State.PASSED, State.HANGING_UP})
 
 # Q.850 causes (ITU-T Q.850) of a leg that ended unanswered
 _BY_CAUSE: Final[Mapping[int, AlertFailure]] = {

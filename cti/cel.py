@@ -3,11 +3,16 @@
 import asyncio
 import csv
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from glob import escape
 from pathlib import Path
 from typing import BinaryIO, Final
+
+import structlog
 
 from contactcenter.core.clock import from_timestamp
 from contactcenter.core.ids import LegId, ServerId
@@ -15,9 +20,15 @@ from contactcenter.interactions import ports
 from cti.calls import AGENT_PREFIX, PLACES, LegRecord, device_of, endpoint_of, known
 from cti.dialplan_names import CEL_FIELDS, CEL_HOLD, INBOUND
 
+log = structlog.get_logger(__name__)
+
 TAIL_BYTES: Final = 8 * 1024 * 1024
 """How far back to look when it is not known since when nobody listened; about 15,000 calls."""
 MOST_BYTES: Final = 128 * 1024 * 1024
+"""How much is read at the most: some 240,000 calls. What is left out is told (``CelNews.is_cut``)."""
+PIECE: Final = 1024 * 1024
+"""Bytes parsed at a time."""
+COMPRESSED: Final = frozenset({".gz", ".bz2", ".xz", ".zst"})
 MARGIN: Final = timedelta(seconds=60)
 """How much earlier than asked reading begins: the PBX's clock is not ours, and lines are not strictly in order."""
 _NEAR: Final = 64 * 1024
@@ -25,14 +36,21 @@ _NEAR: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class CelNews:
-    """What the records tell: legs that ended, and what there is of those that did not."""
+    """What the records tell: legs that ended, and what there is of those that did not.
+
+    ``is_cut``: not all of what was asked for was read; calls of the beginning may be missing.
+    """
 
     ended: Sequence[ports.EndedLeg] = ()
     up: Mapping[LegId, LegRecord] = field(default_factory=dict)
+    is_cut: bool = False
 
 
 class CelFile:
-    """The CEL file of one PBX; ``path`` None when it cannot be had (a remote PBX)."""
+    """The CEL file of one PBX; ``path`` None when it cannot be had (a remote PBX).
+
+    What was rotated away is read as well: files beside it that begin with its name and "." or "-", not compressed.
+    """
 
     def __init__(self, path: Path | None, server_id: ServerId) -> None:
         self.path = path
@@ -49,16 +67,81 @@ class CelFile:
     def _read(self, since: datetime | None) -> CelNews:
         if self.path is None:
             return CelNews()
+        reading = CelReading(self._server_id)
         try:
-            with self.path.open("rb") as file:
-                size = file.seek(0, 2)
-                wanted = size - TAIL_BYTES if since is None else _find(file, size, (since - MARGIN).timestamp())
-                file.seek(max(0, wanted, size - MOST_BYTES))
-                data = file.read()
-        except OSError:
+            with ExitStack() as files:
+                places, is_cut = _places(
+                    _parts(files, self.path), None if since is None else (since - MARGIN).timestamp()
+                )
+                for file, place in reversed(places):
+                    for lines in _pieces(file, place):
+                        reading.feed(lines)
+        except OSError as error:
+            log.warning("cel-not-read", file=str(self.path), error=error.strerror)
             return CelNews()
+        if is_cut:
+            log.warning("cel-cut", file=str(self.path), since=since.isoformat() if since else "", most=MOST_BYTES)
+        return reading.news(is_cut=is_cut) if places else CelNews(is_cut=is_cut)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    file: BinaryIO
+    size: int
+    written_at: float  # epoch seconds, of its last line
+    is_compressed: bool
+
+
+def _parts(files: ExitStack, path: Path) -> list[_Part]:
+    """Open the file and what was rotated away, newest first; a part met under two names while it is renamed is one."""
+    found: dict[tuple[int, int], _Part] = {}
+    for one in (path, *path.parent.glob(f"{escape(path.name)}[.-]*")):
+        try:
+            file = files.enter_context(one.open("rb")) if one.is_file() else None
+        except FileNotFoundError:  # renamed since: it is met under its other name
+            file = None
+        if file is not None:
+            told = os.fstat(file.fileno())
+            part = _Part(file, told.st_size, told.st_mtime, one != path and one.suffix in COMPRESSED)
+            found.setdefault((told.st_dev, told.st_ino), part)
+    current, *rotated = found.values() if found else [None]
+    return [part for part in (current, *sorted(rotated, key=lambda part: -part.written_at)) if part is not None]
+
+
+def _places(parts: Sequence[_Part], instant: float | None) -> tuple[list[tuple[BinaryIO, int]], bool]:
+    """Return from where on to read which parts, newest first, and whether that is less than what was asked for."""
+    budget = TAIL_BYTES if instant is None else MOST_BYTES
+    places: list[tuple[BinaryIO, int]] = []
+    for number, part in enumerate(parts):
+        if number and instant is not None and part.written_at < instant:
+            break
+        if part.is_compressed:
+            return places, instant is not None
+        wanted = 0 if instant is None else _find(part.file, part.size, instant)
+        place = max(wanted, part.size - budget)
+        places.append((part.file, place))
+        budget -= part.size - place
+        if place > wanted:
+            return places, instant is not None and not _is_before(part.file, place, instant)
+        if wanted > 0:
+            break
+    return places, False
+
+
+def _is_before(file: BinaryIO, place: int, instant: float) -> bool:
+    at = _first_instant(file, place)
+    return at is not None and at < instant
+
+
+def _pieces(file: BinaryIO, place: int) -> Iterator[str]:
+    """Yield whole lines from a place on, about ``PIECE`` at a time; half a line at the end is left for later."""
+    file.seek(place)
+    rest = b""
+    while data := file.read(PIECE):
+        data = rest + data
         complete = data.rfind(b"\n") + 1
-        return read_news(data[:complete].decode(errors="replace"), self._server_id)
+        yield data[:complete].decode(errors="replace")
+        rest = data[complete:] if len(data) - complete < PIECE else b""  # no line is that long
 
 
 def _find(file: BinaryIO, size: int, instant: float) -> int:
@@ -91,50 +174,70 @@ Line = dict[str, str]
 
 @dataclass(slots=True)
 class _Leg:
-    """What the lines of one leg tell."""
+    """What the lines of one leg tell; not the lines themselves, as there may be a hundred thousand legs."""
 
-    start: Line | None = None
-    hangup: Line | None = None
+    is_told: bool = False
+    is_over: bool = False
+    started_at: datetime | None = None
+    arrival: ports.CallArrived | None = None
     first_bridged: str | None = None
     last_bridged: str | None = None
     in_line: ports.PlaceInLine | None = None
     in_line_at: str | None = None
+    end: ports.EndedLeg | None = None
 
-    def take(self, line: Line) -> None:
+    def take(self, line: Line, server_id: ServerId) -> None:
         event = line["event"]
         if event == "CHAN_START":
-            self.start = line
+            self.is_told = True
+            self.started_at, self.arrival = _instant(line["time"]), _arrival(line, server_id)
         elif event == "HANGUP":
-            self.hangup = line
+            self.is_over, self.end = True, _end(line)
         elif event == "BRIDGE_ENTER":
+            self.is_told = True
             self.first_bridged = self.first_bridged or line["time"]
             self.last_bridged = line["time"]
         elif line["user_event"] == CEL_HOLD:
             place = ports.PlaceInLine.decode(str((_extra(line) or {}).get("extra", "")))
             # One who comes back to the music of the same visit keeps his instant.
             if place is not None and (self.in_line is None or self.in_line.visit_id != place.visit_id):
-                self.in_line, self.in_line_at = place, line["time"]
-
-    @property
-    def is_told(self) -> bool:
-        return self.start is not None or self.last_bridged is not None or self.in_line is not None
+                self.is_told, self.in_line, self.in_line_at = True, place, line["time"]
 
     def record(self) -> LegRecord:
-        started = _instant(self.start["time"]) if self.start else None
-        return LegRecord(started, _instant(self.last_bridged), self.in_line, _instant(self.in_line_at))
+        return LegRecord(self.started_at, _instant(self.last_bridged), self.in_line, _instant(self.in_line_at))
+
+    def ended(self) -> ports.EndedLeg | None:
+        if self.end is None:
+            return None
+        return replace(
+            self.end,
+            bridged_at=_instant(self.first_bridged),
+            arrival=self.arrival,
+            in_line=self.in_line,
+            in_line_at=_instant(self.in_line_at),
+        )
 
 
-def read_news(text: str, server_id: ServerId) -> CelNews:
-    """Read complete CEL lines; a torn or foreign line is passed over."""
-    legs: dict[str, _Leg] = {}
-    for text_line in text.split("\n"):  # not splitlines: a caller's number may hold U+2028
-        row = _row(text_line)
-        if len(row) == len(CEL_FIELDS):
-            line = dict(zip(CEL_FIELDS, row, strict=True))
-            legs.setdefault(line["uniqueid"], _Leg()).take(line)
-    ended = [found for leg in legs.values() if leg.hangup and (found := _ended(leg, leg.hangup, server_id))]
-    up = {LegId(name): leg.record() for name, leg in legs.items() if leg.hangup is None and leg.is_told}
-    return CelNews(sorted(ended, key=lambda leg: leg.at), up)
+class CelReading:
+    """Reads complete lines, piece by piece; a torn or foreign line is passed over."""
+
+    def __init__(self, server_id: ServerId) -> None:
+        self._server_id = server_id
+        self._legs: dict[str, _Leg] = {}
+
+    def feed(self, text: str) -> None:
+        """Take the next lines."""
+        for text_line in text.split("\n"):  # not splitlines: a caller's number may hold U+2028
+            row = _row(text_line)
+            if len(row) == len(CEL_FIELDS):
+                line = dict(zip(CEL_FIELDS, row, strict=True))
+                self._legs.setdefault(line["uniqueid"], _Leg()).take(line, self._server_id)
+
+    def news(self, *, is_cut: bool = False) -> CelNews:
+        """Return what was read so far."""
+        ended = [found for leg in self._legs.values() if (found := leg.ended())]
+        up = {LegId(name): leg.record() for name, leg in self._legs.items() if not leg.is_over and leg.is_told}
+        return CelNews(sorted(ended, key=lambda leg: leg.at), up, is_cut)
 
 
 def _row(line: str) -> list[str]:
@@ -145,7 +248,7 @@ def _row(line: str) -> list[str]:
         return []
 
 
-def _ended(leg: _Leg, hangup: Line, server_id: ServerId) -> ports.EndedLeg | None:
+def _end(hangup: Line) -> ports.EndedLeg | None:
     at, extra = _instant(hangup["time"]), _extra(hangup)
     cause = extra.get("hangupcause", 0) if extra is not None else None
     if at is None or not isinstance(cause, int):
@@ -156,11 +259,7 @@ def _ended(leg: _Leg, hangup: Line, server_id: ServerId) -> ports.EndedLeg | Non
         at,
         device_of(hangup["channel"], hangup["uniqueid"], hangup["exten"]),
         LegId(hangup["account"]) if hangup["account"] else None,
-        _instant(leg.first_bridged),
-        _arrival(leg.start, server_id) if leg.start else None,
-        PLACES.get(hangup["context"], ports.CallerPlace.OTHER),
-        leg.in_line,
-        _instant(leg.in_line_at),
+        place=PLACES.get(hangup["context"], ports.CallerPlace.OTHER),
     )
 
 

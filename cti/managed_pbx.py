@@ -94,6 +94,7 @@ def pbx_settings(
     external_address: str | None = None,
     media: MediaSettings = MediaSettings(),
     rtp: tuple[int, int] | None = None,
+    is_websocket_local: bool = False,
 ) -> PbxSettings:
     """Return the settings of our Asterisk without phones, with a trunk for the demo's customers beside ``trunks``.
 
@@ -112,6 +113,7 @@ def pbx_settings(
         rtp_start=rtp_start,
         rtp_end=rtp_end,
         bind_address=bind_address,
+        is_websocket_local=is_websocket_local,
         external_address=external_address,
         media=media,
         trunks=(TrunkSettings(DEMO_TRUNK, "127.0.0.1", numbers.demo_sip_port), *trunks),
@@ -132,11 +134,13 @@ class ManagedPbx:
         external_address: str | None = None,
         media: MediaSettings = MediaSettings(),
         rtp: tuple[int, int] | None = None,
+        is_websocket_local: bool = False,
     ) -> None:
         self.numbers = numbers
         self._data = data.resolve()
         self._prefix = (prefix or self._data / "pbx" / "asterisk").resolve()
-        self.settings = pbx_settings(data, server_id, numbers, trunks, bind_address, external_address, media, rtp)
+        addresses = (bind_address, external_address, media, rtp, is_websocket_local)
+        self.settings = pbx_settings(data, server_id, numbers, trunks, *addresses)
         self.installation: Installation | None = None
         self.process: PbxProcess | None = None
         self.restarts = 0

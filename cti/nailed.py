@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
 
 import structlog
 
@@ -18,26 +17,13 @@ from contactcenter.core.errors import ActionFailed, Unavailable
 from contactcenter.core.ids import LegId, ReservationId, ServerId
 from contactcenter.interactions import ports
 from cti import dialplan_names as names
+from cti.acts import Acts, Link
 from cti.ami import Message
 from cti.calls import Calls
 
 log = structlog.get_logger(__name__)
 
 PREPARE_TIME = 30.0  # seconds the phone may ring until its agent picks up the leg to be nailed
-
-
-class Link(Protocol):
-    """What is needed of the AMI client."""
-
-    def send(self, action: str, fields: Mapping[str, str | Sequence[str]]) -> "asyncio.Future[Message]":
-        """Write one action now. Raises Unavailable."""
-        ...
-
-    def send_many(
-        self, actions: Sequence[tuple[str, Mapping[str, str | Sequence[str]]]]
-    ) -> "list[asyncio.Future[Message]]":
-        """Write several actions in one go. Raises Unavailable."""
-        ...
 
 
 class State(StrEnum):
@@ -67,9 +53,10 @@ class ToneAlert:
 
 
 class NailedLegs:
-    """All nailed legs of one PBX. ``link`` is bound later, like the telephony's."""
+    """All nailed legs of one PBX. The link is bound later, like the telephony's."""
 
-    link: Link
+    _link: Link
+    _acts: Acts
 
     def __init__(
         self, server_id: ServerId, calls: Calls, clock: Clock, on_fact: ports.OnFact, new_id: Callable[[], str]
@@ -86,6 +73,10 @@ class NailedLegs:
         self._on_fact = on_fact
         self._new_id = new_id
 
+    def bind(self, link: Link, acts: Acts) -> None:
+        """Give the link, and the way acts on channels go over it."""
+        self._link, self._acts = link, acts
+
     # ------------------------------------------------------------ legs
 
     def prepare(self, device: ports.Device) -> None:
@@ -96,7 +87,7 @@ class NailedLegs:
             return
         leg = NailedLeg(device, LegId(self._new_id()))
         self.legs[device.endpoint] = leg
-        sent = self._send("Originate", _originate(leg), lambda future: self._dialed(leg, future))
+        sent = self._acts.send("Originate", _originate(leg), lambda future: self._dialed(leg, future))
         if not sent:
             del self.legs[device.endpoint]
 
@@ -106,7 +97,7 @@ class NailedLegs:
         self._wanted.pop(device.endpoint, None)
         leg = self.legs.get(device.endpoint)
         if leg is not None:
-            self._send("Hangup", {"Channel": leg.leg_id, "Cause": "16"}, _ignore)
+            self._acts.send("Hangup", {"Channel": leg.leg_id, "Cause": "16"}, _ignore)
 
     def forget(self, device: ports.Device) -> None:
         """Let the device's leg go: its endpoint is reached another way from now on, or not at all."""
@@ -200,8 +191,8 @@ class NailedLegs:
         ]
         actions.append(("Redirect", {"Channel": leg, "Context": names.BRIDGE, "Exten": "s", "Priority": "1"}))
         try:
-            for future in self.link.send_many(actions):
-                future.add_done_callback(_ignore)
+            for act, future in zip(actions, self._link.send_many(actions), strict=True):
+                self._acts.follow(*act, future, _ignore)
         except Unavailable:
             self._over(reservation_id, ports.AlertFailure.FAILED)
 
@@ -215,20 +206,30 @@ class NailedLegs:
             return
         alert.state = State.REVOKING
         fields = {"Channel": alert.order.caller_leg, "Variable": names.VAR_RESERVATION, "Value": "revoked"}
-        self._send("Setvar", fields, lambda future: self._disarmed(reservation_id, future))
+        self._acts.send("Setvar", fields, lambda future: self._disarmed(reservation_id, future))
 
     def _disarmed(self, reservation_id: ReservationId, future: "asyncio.Future[Message]") -> None:
         alert = self.alerts.get(reservation_id)
         if alert is not None and _is_known(future):
-            fields = {"Channel": alert.order.caller_leg, "Variable": f"SHARED({names.SHARED_CLAIM})"}
-            self._send("Getvar", fields, lambda future: self._asked(reservation_id, future))
+            self._ask(reservation_id, alert, again=True)
 
-    def _asked(self, reservation_id: ReservationId, future: "asyncio.Future[Message]") -> None:
-        """A leg that has passed the guard connects; a lost answer is asked for again by the next revoke."""
-        if not _is_known(future):
+    def _ask(self, reservation_id: ReservationId, alert: ToneAlert, *, again: bool) -> None:
+        fields = {"Channel": alert.order.caller_leg, "Variable": f"SHARED({names.SHARED_CLAIM})"}
+        self._acts.send("Getvar", fields, lambda future: self._asked(reservation_id, future, again=again))
+
+    def _asked(self, reservation_id: ReservationId, future: "asyncio.Future[Message]", *, again: bool) -> None:
+        """A leg that has passed the guard connects; a lost answer is asked for again by the next revoke.
+
+        A "no" is believed the second time (cti.alerts).
+        """
+        alert = self.alerts.get(reservation_id)
+        if alert is None or not _is_known(future):
             return
-        passed = future.exception() is None and future.result().get("Value") == reservation_id
-        if not passed:
+        if future.exception() is None and future.result().get("Value") == reservation_id:
+            return
+        if again:
+            self._ask(reservation_id, alert, again=False)
+        else:
             self._over(reservation_id, ports.AlertFailure.REVOKED)
 
     def hang_up(self, reservation_id: str) -> None:
@@ -244,7 +245,7 @@ class NailedLegs:
         if customer is not None:
             extra = {"ExtraContext": names.HOLD, "ExtraExten": "s", "ExtraPriority": names.LABEL_NEXT}
             fields |= {"ExtraChannel": customer, **extra}
-        self._send("Redirect", fields, _ignore)
+        self._acts.send("Redirect", fields, _ignore)
 
     def connected(self, reservation_id: str) -> None:
         """The bridge formed: nothing is alerted any more."""
@@ -311,20 +312,7 @@ class NailedLegs:
 
     def _redirect(self, leg: NailedLeg, context: str) -> None:
         fields = {"Channel": leg.leg_id, "Context": context, "Exten": "s", "Priority": "1"}
-        self._send("Redirect", fields, _ignore)
-
-    def _send(
-        self,
-        action: str,
-        fields: Mapping[str, str | Sequence[str]],
-        answered: Callable[["asyncio.Future[Message]"], None],
-    ) -> bool:
-        try:
-            self.link.send(action, fields).add_done_callback(answered)
-        except Unavailable as error:
-            log.info("act-not-sent", action=action, server=self._server_id, error=error.code)
-            return False
-        return True
+        self._acts.send("Redirect", fields, _ignore)
 
 
 def _originate(leg: NailedLeg) -> dict[str, str | Sequence[str]]:

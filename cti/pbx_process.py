@@ -119,7 +119,8 @@ class PbxProcess:
             "http": (self.settings.http_port, socket.SOCK_STREAM),
         }
         for use, (port, kind) in wanted.items():
-            address = AMI_ADDRESS if use == "ami" else self.settings.bind_address
+            others = {"ami": AMI_ADDRESS, "http": self.settings.http_address}
+            address = others.get(use, self.settings.bind_address)
             if not _is_free(address, port, kind):
                 raise Unavailable("port-in-use", {"use": use, "port": port})
 

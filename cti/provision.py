@@ -119,6 +119,7 @@ class PbxSettings:
     ``fallback_round`` seconds is one stay in the native queue before our server is asked again, ``fallback_rounds`` how
     many until a message is taken (0: never). ``ivr_guard`` seconds a flow may leave its time unrenewed before its
     caller goes to the fallback (0: off, see ``dialplan_names``). ``music_dir`` None takes Asterisk's own.
+    ``is_websocket_local``: only our server speaks to the HTTP port, for the browsers' phones.
     """
 
     server_id: str
@@ -131,6 +132,7 @@ class PbxSettings:
     ami_user: str = "contactcenter"
     agi_host: str = "127.0.0.1"
     bind_address: str = "127.0.0.1"
+    is_websocket_local: bool = False
     rtp_start: int = 10000
     rtp_end: int = 10999
     trunks: Sequence[TrunkSettings] = ()
@@ -142,6 +144,11 @@ class PbxSettings:
     fallback_round: int = 30
     fallback_rounds: int = 20
     ivr_guard: int = dialplan_names.AGI_SECONDS
+
+    @property
+    def http_address(self) -> str:
+        """Where the WebSocket of browsers' phones listens."""
+        return "127.0.0.1" if self.is_websocket_local else self.bind_address
 
     @property
     def ami_permit(self) -> str:

@@ -24,6 +24,7 @@ from contactcenter.core.ids import LegId, ReservationId, ServerId
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.interactions import ports
 from cti import dialplan_names as names
+from cti.acts import Acts, Later, call_later
 from cti.alerts import REVOKING, Act, AlertLeg, Signal, State
 from cti.ami import AmiClient, LinkState, Message
 from cti.calls import AGENT_PREFIX, Calls, number, stamp
@@ -66,6 +67,7 @@ class PbxTelephony:
         """How a ringing phone is picked up for its agent, where the PBX can do that (a simulated one)."""
         self.on_far_end: Callable[[ReservationId], None] = lambda reservation_id: None
         self._client: AmiClient
+        self._acts: Acts
         self._clock = clock
         self._tasks = tasks
         self._on_fact = on_fact
@@ -78,9 +80,11 @@ class PbxTelephony:
         self._resyncs = 0
         self._device_news: dict[str, bool] = {}  # what came in while the picture was being taken
 
-    def bind(self, client: AmiClient) -> None:
+    def bind(self, client: AmiClient, later: Later = call_later) -> None:
         """Give the link; its ``on_message`` and ``on_state`` are ours."""
-        self._client = self.nailed.link = self.trunks.client = client
+        self._client = self.trunks.client = client
+        self._acts = Acts(self.server_id, client, self.calls, later)
+        self.nailed.bind(client, self._acts)
 
     def resume(self, heard_until: datetime, started: str) -> None:
         """Before the first link: when the last process of ours heard this PBX last, and which run of it that was."""
@@ -224,7 +228,9 @@ class PbxTelephony:
         devices = {endpoint: self.nailed.usable(endpoint, usable) for endpoint, usable in registered.items()}
         self._reconcile_alerts({leg.leg_id: leg for leg in legs})
         told = self._without_parking(legs)
-        self._on_fact(ports.Resynced(self.server_id, told, devices, news.ended, is_restarted, now, self._gap_began))
+        self._on_fact(
+            ports.Resynced(self.server_id, told, devices, news.ended, is_restarted, now, self._gap_began, news.is_cut)
+        )
         self.trunks.look(rows)
         self._tell_link(up=True, reason="")
 
@@ -321,7 +327,7 @@ class PbxTelephony:
                 self._link_fails(error.code)
             self._signal(alert, Signal.GONE)
             return
-        set_guard.add_done_callback(lambda future: self._guard_set(alert, future))
+        self._acts.follow(*guard, set_guard, lambda future: self._guard_set(alert, future))
         originate.add_done_callback(lambda future: self._originate_queued(alert, future))
 
     def _link_fails(self, reason: str) -> None:
@@ -373,13 +379,13 @@ class PbxTelephony:
     def _do(self, alert: AlertLeg, act: Act) -> None:
         if act is Act.DISARM:
             fields = _variable(alert.caller_leg, names.VAR_RESERVATION, "revoked")
-            self._send("Setvar", fields, lambda future: self._disarmed(alert, future))
+            self._acts.send("Setvar", fields, lambda future: self._disarmed(alert, future))
         elif act is Act.ASK:
             fields = {"Channel": alert.caller_leg, "Variable": f"SHARED({names.SHARED_CLAIM})"}
-            self._send("Getvar", fields, lambda future: self._asked(alert, future))
+            self._acts.send("Getvar", fields, lambda future: self._asked(alert, future))
         elif act is Act.HANG_UP:
             fields = {"Channel": alert.reservation_id, "Cause": "16"}
-            self._send("Hangup", fields, lambda future: self._hung_up(alert, future))
+            self._acts.send("Hangup", fields, lambda future: self._hung_up(alert, future))
         elif act is Act.REPORT:
             self.alerts.pop(LegId(alert.reservation_id), None)
             failure = alert.failure()
@@ -414,21 +420,13 @@ class PbxTelephony:
         if self.nailed.owns(leg_id):
             self.nailed.hang_up(leg_id)
             return
-        self._send("Hangup", {"Channel": leg_id, "Cause": "16"}, _seen)
+        self._acts.send("Hangup", {"Channel": leg_id, "Cause": "16"}, _seen)
 
     def redirect(self, leg_id: LegId, context: str) -> None:
         """Move one leg to a context of ours, at the extension it was dialed with."""
         channel = self.calls.channels.get(leg_id)
         exten = channel.exten if channel is not None and re.fullmatch(r"[+*#0-9a-zA-Z]{2,40}", channel.exten) else "s"
-        self._send("Redirect", {"Channel": leg_id, "Context": context, "Exten": exten, "Priority": "1"}, _seen)
-
-    def _send(
-        self, action: str, fields: Mapping[str, str], answered: Callable[["asyncio.Future[Message]"], None]
-    ) -> None:
-        try:
-            self._client.send(action, fields).add_done_callback(answered)
-        except Unavailable as error:
-            log.info("act-not-sent", action=action, server=self.server_id, error=error.code)
+        self._acts.send("Redirect", {"Channel": leg_id, "Context": context, "Exten": exten, "Priority": "1"}, _seen)
 
 
 class AsteriskTelephony:

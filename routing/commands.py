@@ -182,7 +182,10 @@ class Enqueue:
 
 @dataclass(frozen=True, slots=True)
 class Withdraw:
-    """The interaction leaves the line: the customer left, or a rule flowed it out. A running alert is revoked."""
+    """The interaction leaves the line: the customer left, or a rule flowed it out. A running alert is revoked.
+
+    Of a customer whom the router does not hold it changes nothing.
+    """
 
     interaction_id: InteractionId
     reason: WithdrawReason = WithdrawReason.CUSTOMER_LEFT

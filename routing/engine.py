@@ -213,6 +213,8 @@ class Engine:
     def _withdraw(self, command: c.Withdraw) -> None:
         before = self._state_of(command.interaction_id)
         after = step("item", ITEM, before, command.reason)
+        if before is ItemState.GONE:
+            return
         item = self.items[command.interaction_id]
         self.matching.take(item)
         item.state = after

@@ -84,6 +84,7 @@ WORK: Mapping[tuple[Work, str], Work] = {
 ITEM: Mapping[tuple[ItemState, str], ItemState] = {
     (ItemState.GONE, "enqueue"): ItemState.WAITING,
     (ItemState.GONE, "adopt"): ItemState.HANDLING,
+    (ItemState.GONE, "customer-left"): ItemState.GONE,  # before the router was told of him, after a restart of ours
     (ItemState.WAITING, "enqueue"): ItemState.WAITING,
     (ItemState.WAITING, "adopt"): ItemState.HANDLING,
     (ItemState.WAITING, "reserve"): ItemState.RESERVED,

@@ -35,7 +35,7 @@ from contactcenter.agents.model import (
 from contactcenter.agents.ports import PresencePort
 from contactcenter.agents.store import save_presence as save_presence  # the interactions room writes it in its commits
 from contactcenter.core.clock import Clock
-from contactcenter.core.database import SqliteDatabase, Transaction
+from contactcenter.core.database import Database, Transaction
 from contactcenter.core.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from contactcenter.core.ids import AgentId, DeviceId, Ids, ServerId, SkillId, TeamId, UserId
 from contactcenter.core.paging import Page, Paging
@@ -66,7 +66,7 @@ class AgentService:
 
     def __init__(
         self,
-        database: SqliteDatabase,
+        database: Database,
         clock: Clock,
         ids: Ids,
         presence: PresencePort,

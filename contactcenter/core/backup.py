@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import JSON, Connection, Engine, MetaData, Table, insert, literal, select
 from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
+from sqlalchemy.schema import CreateSchema
 
 from contactcenter.core.archive import BATCH, ArchiveReader, ArchiveWriter, Manifest, Rows, Tell
 from contactcenter.core.errors import Conflict, Unavailable
@@ -48,38 +49,38 @@ def _batches(connection: Connection, table: Table) -> Iterator[Rows]:
             yield [tuple(row) for row in partition]
 
 
-def load(engine: Engine, reader: ArchiveReader, tell: Tell) -> None:
-    """Fill a database without tables, in one transaction, and bring it to the newest version.
+def load(connection: Connection, reader: ArchiveReader, tell: Tell) -> None:
+    """Fill a database without tables, in the caller's transaction, and bring it to the newest version.
 
-    Raises Conflict ``backup-newer``, Invalid ``backup-damaged``, Unavailable ``store-unavailable``; nothing is in the
-    database then but empty tables.
+    Raises Conflict ``backup-newer``, Invalid ``backup-damaged``, Unavailable ``store-unavailable``.
     """
     if not is_known(reader.manifest.revision):
         raise Conflict("backup-newer", {"revision": reader.manifest.revision})
     try:
-        migrate(engine, reader.manifest.revision)
-        _fill(engine, reader, tell)
-        migrate(engine)
+        migrate(connection, reader.manifest.revision)
+        _fill(connection, reader, tell)
+        migrate(connection)
     except OperationalError as error:  # a full disk, for example
         raise Unavailable("store-unavailable", {"reason": str(error.orig)}) from None
 
 
-def _fill(engine: Engine, reader: ArchiveReader, tell: Tell) -> None:
+def _fill(connection: Connection, reader: ArchiveReader, tell: Tell) -> None:
     manifest = reader.manifest
-    with engine.begin() as connection:
-        tables = {table.name: table for table in _tables(connection) if table.name not in LEFT_OUT}
-        if sorted(tables) != sorted(entry.name for entry in manifest.tables):
-            raise reader.damaged(f"its tables are not those of {manifest.revision}")
-        entries = {entry.name: entry for entry in manifest.tables}
-        for name, table in tables.items():
-            if sorted(entries[name].columns) != sorted(table.columns.keys()):
-                raise reader.damaged(f"the columns of {name} are not those of {manifest.revision}")
-            for rows in reader.batches(entries[name], tell):
-                _insert(connection, table, entries[name].columns, rows, reader)
+    tables = {table.name: table for table in _tables(connection) if table.name not in LEFT_OUT}
+    if sorted(tables) != sorted(entry.name for entry in manifest.tables):
+        raise reader.damaged(f"its tables are not those of {manifest.revision}")
+    entries = {entry.name: entry for entry in manifest.tables}
+    for name, table in tables.items():
+        if sorted(entries[name].columns) != sorted(table.columns.keys()):
+            raise reader.damaged(f"the columns of {name} are not those of {manifest.revision}")
+        for rows in reader.batches(entries[name], tell):
+            _insert(connection, table, entries[name].columns, rows, reader)
 
 
 def _insert(connection: Connection, table: Table, columns: Sequence[str], rows: Rows, reader: ArchiveReader) -> None:
     try:
+        if connection.dialect.name == "postgresql":
+            rows = [[_without_nul(value) for value in row] for row in rows]
         connection.execute(insert(table), [dict(zip(columns, row, strict=True)) for row in rows])
     except OperationalError:
         raise
@@ -88,13 +89,36 @@ def _insert(connection: Connection, table: Table, columns: Sequence[str], rows: 
         raise reader.damaged(f"{table.name}: {cause}") from None
 
 
+def _without_nul(value: Any) -> Any:
+    """Postgres keeps no NUL in a text, SQLite does."""
+    return value.replace("\x00", "") if isinstance(value, str) else value
+
+
 def is_empty(engine: Engine) -> bool:
-    """Tell whether no table holds a row; what cannot be read is not empty, a numbering of events is nothing to lose."""
+    """Tell whether no table holds a row; what cannot be read is not empty."""
     try:
         with engine.connect() as connection:
-            return not any(_has_rows(connection, one) for one in _tables(connection) if one.name != "journal")
+            return not has_rows(connection)
     except (DatabaseError, sqlite3.DatabaseError):
         return False
+
+
+def has_rows(connection: Connection) -> bool:
+    """Tell whether a table holds a row; a numbering of events is nothing to lose."""
+    return any(_has_rows(connection, one) for one in _tables(connection) if one.name != "journal")
+
+
+def make_room(connection: Connection, aside: str) -> None:
+    """On Postgres: move every table into a schema named ``aside``; without a name, drop them."""
+    found = MetaData()
+    found.reflect(connection)
+    if aside:
+        connection.execute(CreateSchema(aside))
+        quote = connection.dialect.identifier_preparer.quote
+        for table in found.sorted_tables:
+            connection.exec_driver_sql(f"ALTER TABLE {quote(table.name)} SET SCHEMA {quote(aside)}")
+    else:
+        found.drop_all(connection)
 
 
 def _has_rows(connection: Connection, table: Table) -> bool:

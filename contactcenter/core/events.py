@@ -111,6 +111,7 @@ journal_table = Table(
     Column("site_id", String(40), primary_key=True),
     Column("epoch", String(40), nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("owner", String(40)),  # who serves the site: a fencing token
 )
 
 _encoder = msgspec.json.Encoder()

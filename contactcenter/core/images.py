@@ -2,17 +2,17 @@
 
 A commit holds many images, several of the same row among them. Only the last state of each row counts: images of one
 row are laid over each other (later columns win, columns a later image does not name stay), then each table takes a
-statement prepared once. Written through SQLite's driver: building and running one SQLAlchemy statement per row costs
-ten times what the row costs. What an image cannot say (count one up) is a ``Change``, run after the images.
+statement prepared once. Written through the database's driver: building and running one SQLAlchemy statement per row
+costs ten times what the row costs. What an image cannot say (count one up) is a ``Change``, run after the images.
 """
 
-import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from sqlalchemy import Table, Update
+from sqlalchemy import JSON, Dialect, Table, Update
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.types import TypeEngine
 
 _Bind = Callable[[Any], Any]
@@ -23,15 +23,17 @@ class Change:
 
     def __init__(self, statement: Update) -> None:
         self._statement = statement
-        self._plan: tuple[str, list[tuple[bool, str, Any, _Bind | None]]] | None = None
+        self._plans: dict[str, tuple[str, list[tuple[bool, str, Any, _Bind | None]]]] = {}
 
-    def run(self, cursor: sqlite3.Cursor, parameters: Mapping[str, Any]) -> None:
+    def run(self, cursor: Any, dialect: str, parameters: Mapping[str, Any]) -> None:
         """Run it once. Raises what the driver raises."""
-        if self._plan is None:
-            compiled: Any = self._statement.compile(dialect=_SQLITE)
+        plan = self._plans.get(dialect)
+        if plan is None:
+            compiled: Any = self._statement.compile(dialect=_DIALECTS[dialect])
             binds = [compiled.binds[name] for name in compiled.positiontup]
-            self._plan = str(compiled), [(b.required, b.key, b.value, _processor(b.type)) for b in binds]
-        sql, binds = self._plan
+            asked = [(b.required, b.key, b.value, _processor(b.type, dialect)) for b in binds]
+            plan = self._plans[dialect] = str(compiled), asked
+        sql, binds = plan
         values = [(parameters[name] if asked else constant, bind) for asked, name, constant, bind in binds]
         cursor.execute(sql, [bind(value) if bind is not None else value for value, bind in values])
 
@@ -42,24 +44,34 @@ Image = tuple[Table | Change, Mapping[str, Any]]
 FIXED: Final[dict[Any, Any]] = {"fixed": True}
 """``Column(info=FIXED)``: set by a row's first image and never again, so its indexes are not written again either."""
 
-_SQLITE: Final = sqlite.dialect(paramstyle="qmark")
+_DIALECTS: Final[dict[str, Dialect]] = {
+    "sqlite": sqlite.dialect(paramstyle="qmark"),
+    "postgresql": PGDialect_asyncpg(),  # type: ignore[no-untyped-call]
+}
 MOST_ROWS: Final = 32  # rows a statement: a usual commit has fewer, and each number is a statement of its own
 
 
-class RowStatement:
-    """An INSERT of ``width`` values a row, run for up to 32 rows at a time.
+class RowStatement(Protocol):
+    """An INSERT for any number of rows, prepared once."""
+
+    def run(self, cursor: Any, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert the rows in order. Raises what the driver raises."""
+        ...
+
+
+class _Marks:
+    """For SQLite: up to 32 rows at a time.
 
     The driver gives up the interpreter's lock around each run and then waits for it; row by row, that makes the writer
     slow and the event loop late.
     """
 
-    def __init__(self, head: str, width: int, tail: str = "") -> None:
+    def __init__(self, head: str, width: int, tail: str) -> None:
         self._head, self._tail = head, tail
         self._marks = f"({', '.join('?' * width)})"
         self._sql: dict[int, str] = {}
 
-    def run(self, cursor: sqlite3.Cursor, rows: Sequence[Sequence[Any]]) -> None:
-        """Insert the rows in order. Raises what the driver raises."""
+    def run(self, cursor: Any, rows: Sequence[Sequence[Any]]) -> None:
         for first in range(0, len(rows), MOST_ROWS):
             some = rows[first : first + MOST_ROWS]
             cursor.execute(self._statement(len(some)), [value for row in some for value in row])
@@ -71,15 +83,53 @@ class RowStatement:
         return sql
 
 
-def write_images(cursor: sqlite3.Cursor, images: Sequence[Image]) -> None:
+class _Arrays:
+    """For Postgres: a column is one array, so one statement and one way to the server serve any number of rows."""
+
+    def __init__(self, head: str, kinds: Sequence[TypeEngine[Any]], tail: str) -> None:
+        numbers = range(1, len(kinds) + 1)
+        arrays = ", ".join(f"${number}::{_array(kind)}" for number, kind in zip(numbers, kinds, strict=True))
+        names = ", ".join(f"c{number}" for number in numbers)
+        chosen = ", ".join(
+            f"c{number}::json" if isinstance(kind, JSON) else f"c{number}"
+            for number, kind in zip(numbers, kinds, strict=True)
+        )
+        self._sql = f"{head} SELECT {chosen} FROM unnest({arrays}) AS given ({names}) {tail}"
+
+    def run(self, cursor: Any, rows: Sequence[Sequence[Any]]) -> None:
+        cursor.execute(self._sql, [list(column) for column in zip(*rows, strict=True)])
+
+
+def _array(kind: TypeEngine[Any]) -> str:
+    """Return the array's type without a length, for a cast to one would cut what is too long and say nothing."""
+    if isinstance(kind, JSON):
+        return "TEXT[]"
+    name: str = _DIALECTS["postgresql"].type_compiler_instance.process(kind)
+    return f"{name.partition('(')[0]}[]"
+
+
+@cache
+def row_statement(dialect: str, table: Table, columns: tuple[str, ...], tail: str = "") -> RowStatement:
+    """Return the INSERT of these columns' stored values; ``tail``: what is said after the rows."""
+    head = f"INSERT INTO {table.name} ({', '.join(_quoted(name) for name in columns)})"
+    if dialect == "sqlite":
+        return _Marks(head, len(columns), tail)
+    return _Arrays(head, [table.c[name].type for name in columns], tail)
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def write_images(cursor: Any, dialect: str, images: Sequence[Image]) -> None:
     """Upsert the images in the cursor's transaction, then make the changes. Raises what the driver raises."""
     rows_whole = [(target, values) for target, values in images if isinstance(target, Table)]
     for (table, columns), rows in _grouped(rows_whole).items():
-        upsert = _upsert(table, columns)
+        upsert = _upsert(dialect, table, columns)
         upsert.statement.run(cursor, [upsert.values(row) for row in rows])
     for target, parameters in images:
         if isinstance(target, Change):
-            target.run(cursor, parameters)
+            target.run(cursor, dialect, parameters)
 
 
 def _grouped(
@@ -108,20 +158,21 @@ def _key_names(table: Table) -> tuple[str, ...]:
 class _Upsert:
     """One prepared statement for some columns of a table."""
 
-    def __init__(self, table: Table, columns: Sequence[str]) -> None:
+    def __init__(self, dialect: str, table: Table, columns: Sequence[str]) -> None:
         keys = _key_names(table)
-        statement = sqlite.insert(table)
-        fresh = {name: statement.excluded[name] for name in columns if name not in keys and not _is_fixed(table, name)}
-        upsert = (
-            statement.on_conflict_do_update(index_elements=keys, set_=fresh)
-            if fresh
-            else statement.on_conflict_do_nothing(index_elements=keys)
+        # A column with a default is written by a row's first image, named or not.
+        names = (
+            *columns,
+            *(c.name for c in table.columns if c.name not in columns and _default(table, c.name) is not None),
         )
-        compiled = upsert.compile(dialect=_SQLITE, column_keys=list(columns))
-        names = [str(name) for name in compiled.positiontup or ()]
-        head, _, tail = str(compiled).partition(f" VALUES ({', '.join('?' * len(names))})")
-        self.statement = RowStatement(head, len(names), tail)
-        self._binds = [(name, _default(table, name), _processor(table.c[name].type)) for name in names]
+        fresh = ", ".join(
+            f"{_quoted(name)} = excluded.{_quoted(name)}"
+            for name in columns
+            if name not in keys and not _is_fixed(table, name)
+        )
+        tail = f"ON CONFLICT ({', '.join(map(_quoted, keys))}) DO {f'UPDATE SET {fresh}' if fresh else 'NOTHING'}"
+        self.statement = row_statement(dialect, table, names, tail)
+        self._binds = [(name, _default(table, name), _processor(table.c[name].type, dialect)) for name in names]
 
     def values(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return the driver's parameters of one row, in the statement's order."""
@@ -142,5 +193,6 @@ def _default(table: Table, name: str) -> Any:
     return getattr(default, "arg", None)
 
 
-def _processor(kind: TypeEngine[Any]) -> _Bind | None:
-    return kind.dialect_impl(_SQLITE).bind_processor(_SQLITE)
+def _processor(kind: TypeEngine[Any], dialect: str) -> _Bind | None:
+    spoken = _DIALECTS[dialect]
+    return kind.dialect_impl(spoken).bind_processor(spoken)

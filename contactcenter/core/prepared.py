@@ -1,11 +1,12 @@
-"""Queries of the path of a call: compiled once, run through SQLite's driver, several of them as one statement.
+"""Queries of the path of a call: compiled once, run through the driver, several of them as one statement.
 
-SQLAlchemy's way through a statement costs 60 to 200 microseconds of the interpreter, the driver's 10 to 25; while a
-reading thread holds the interpreter, the event loop waits. The driver gives the interpreter up for each row it fetches
-and then waits to get it back, so what belongs together is read by one statement that answers one row
-(``run_together``).
+SQLAlchemy's way through a statement costs 60 to 200 microseconds of the interpreter, SQLite's driver's 10 to 25; while
+a reading thread holds the interpreter, the event loop waits. The driver gives the interpreter up for each row it
+fetches and then waits to get it back, and Postgres is asked over a socket, so what belongs together is read by one
+statement that answers one row (``run_together``).
 """
 
+import re
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Dialect, Select, TextualSelect
+from sqlalchemy import Connection, Dialect, Float, Select, TextualSelect
 
 _Process = Callable[[Any], Any]
 T = TypeVar("T")
@@ -28,7 +29,7 @@ class Prepared:
 
     def __init__(self, statement: Select[Any] | TextualSelect) -> None:
         self._statement = statement
-        self._plan: _Plan | None = None
+        self._plans: dict[str, _Plan] = {}
 
     def rows(self, connection: Connection, parameters: Mapping[str, Any]) -> list[Any]:
         """Run it; return all its rows. Raises what the driver raises, KeyError for a parameter not given."""
@@ -36,9 +37,10 @@ class Prepared:
 
     def plan(self, dialect: Dialect) -> "_Plan":
         """Return the statement as the driver takes it."""
-        if self._plan is None:
-            self._plan = _Plan(self._statement, dialect)
-        return self._plan
+        plan = self._plans.get(dialect.name)
+        if plan is None:
+            plan = self._plans[dialect.name] = _Plan(self._statement, dialect)
+        return plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,11 @@ def run_together(connection: Connection, queries: Sequence[Query[Any]]) -> list[
 
 @lru_cache(maxsize=64)
 def _together(plans: "tuple[_Plan, ...]") -> str:
-    return f"SELECT {', '.join(plan.as_json for plan in plans)}"
+    parts, given = [], 0
+    for plan in plans:
+        parts.append(plan.as_json(given))
+        given += plan.width
+    return f"SELECT {', '.join(parts)}"
 
 
 class _Plan:
@@ -93,14 +99,21 @@ class _Plan:
         self._processes: list[tuple[int, _Process]] = []
 
     @property
-    def as_json(self) -> str:
-        """The rows as one JSON text, an array of arrays. The LIMIT keeps their order: without one it may be dropped."""
+    def width(self) -> int:
+        """How many parameters it takes."""
+        return len(self._parameters)
+
+    def as_json(self, given: int) -> str:
+        """Return SQL for the rows as one JSON text, an array of arrays; ``given``: parameters before its own."""
         if self._width != len(self._types):
             raise ValueError(f"columns without a name of their own: {self._sql}")
         names = list(self._types)
         self._describe(names)
         quoted = ", ".join(f'"{name}"' for name in names)
-        return f"(SELECT json_group_array(json_array({quoted})) FROM (SELECT * FROM ({self._sql}) LIMIT -1))"
+        if self._dialect.name == "sqlite":  # the LIMIT keeps the rows' order: without one it may be dropped
+            return f"(SELECT json_group_array(json_array({quoted})) FROM (SELECT * FROM ({self._sql}) LIMIT -1))"
+        sql = re.sub(r"\$(\d+)", lambda found: f"${int(found[1]) + given}", self._sql)
+        return f"(SELECT coalesce(json_agg(json_build_array({quoted})), '[]')::text FROM ({sql}) AS listed)"
 
     def values(self, parameters: Mapping[str, Any]) -> list[Any]:
         """Return the driver's parameters."""
@@ -124,7 +137,9 @@ class _Plan:
 
     def _process(self, name: str) -> _Process | None:
         kind = self._types.get(name)
-        return None if kind is None else kind.dialect_impl(self._dialect).result_processor(self._dialect, None)
+        if kind is None or isinstance(kind, Float):  # drivers give floats, and SQLAlchemy would ask for a Postgres type
+            return None
+        return kind.dialect_impl(self._dialect).result_processor(self._dialect, None)
 
     def _made(self, stored: Sequence[Any]) -> Any:
         values = list(stored)

@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import Connection, select
 
 from contactcenter.core.clock import Clock
-from contactcenter.core.database import SqliteDatabase, Work
+from contactcenter.core.database import Database, Work
 from contactcenter.core.events import Envelope, Event, decode, events_table
 from contactcenter.core.images import Image
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 class Publisher:
     """Owns the listeners of one process."""
 
-    def __init__(self, database: SqliteDatabase, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
         self._listeners: list[Listener] = []

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from contactcenter.core.clock import Clock
-from contactcenter.core.database import SqliteDatabase, Transaction
+from contactcenter.core.database import Database, Transaction
 from contactcenter.core.errors import Invalid, NotFound
 from contactcenter.core.ids import ContactPointId, Ids, OrganisationId, PersonId
 from contactcenter.core.images import Image
@@ -48,7 +48,7 @@ class Card:
 class CustomerService:
     """People and organisations. ``region`` is the country national numbers are read in."""
 
-    def __init__(self, database: SqliteDatabase, clock: Clock, ids: Ids, region: str = "DE") -> None:
+    def __init__(self, database: Database, clock: Clock, ids: Ids, region: str = "DE") -> None:
         self._database = database
         self._clock = clock
         self._ids = ids

@@ -137,7 +137,7 @@ _LOOK_UP = Prepared(
       FROM contact_points c JOIN people p ON p.organisation_id = c.organisation_id
            JOIN organisations o ON o.id = c.organisation_id
      WHERE c.kind = 'phone' AND c.value = :number
-     ORDER BY is_own DESC, last_contact_at DESC, contacts DESC
+     ORDER BY is_own DESC, last_contact_at DESC NULLS LAST, contacts DESC
      LIMIT :most
     """
     ).columns(is_vip=Boolean, is_own=Boolean, last_contact_at=Instant)

@@ -354,13 +354,15 @@ class Assignments:
     def _wrap_up_ended(self, decision: routing.WrapUpEnded) -> None:
         self.close_segment(decision.interaction_id, decision.agent_id, decision.by)
 
-    def close_segment(self, interaction_id: InteractionId, agent_id: AgentId, by: str) -> None:
-        """The agent is done with it: by hand, by the timer, or because the queue has no wrap-up."""
+    def close_segment(
+        self, interaction_id: InteractionId, agent_id: AgentId, by: str, at: datetime | None = None
+    ) -> None:
+        """The agent is done with it (``at`` None: now): by hand, by the timer, or because there is no wrap-up."""
         own = self._own_segment(interaction_id, agent_id)
         if own is None:
             return
         item, segment = own
-        segment.wrap_up_ended_at = self._clock.now()
+        segment.wrap_up_ended_at = at or self._clock.now()
         rows = [(store.segments, store.segment_row(item, segment))]
         self._tell(item, model.WrapUpEnded(interaction_id, agent_id, by), rows=rows)
 
@@ -440,9 +442,8 @@ class Assignments:
     def _tell_connected(self, item: Interaction, segment: Segment) -> None:
         visit = item.visit
         assert visit is not None
-        connected = model.AgentConnected(
-            item.interaction_id, visit.visit_id, segment.segment_id, segment.agent_id, visit.queue_id, item.waited
-        )
+        ids = (item.interaction_id, visit.visit_id, segment.segment_id, segment.agent_id, visit.queue_id)
+        connected = model.AgentConnected(*ids, item.waited, segment.answered_at)
         rows = [
             (store.visits, store.visit_row(item, visit)),
             (store.segments, store.segment_row(item, segment)),
@@ -459,12 +460,17 @@ class Assignments:
             by = EndedBy.AGENT if fact.left_first == fact.agent_leg else EndedBy.CUSTOMER
             self.end_conversation(item, item.segment, fact.at, by)
 
-    def end_conversation(self, item: Interaction, segment: Segment, at: datetime, by: EndedBy) -> None:
-        """Customer and agent parted at ``at``; wrap-up begins."""
+    def end_conversation(
+        self, item: Interaction, segment: Segment, at: datetime, by: EndedBy, past: Callable[[], None] | None = None
+    ) -> None:
+        """Customer and agent parted at ``at``; wrap-up begins; ``past`` says how, of a talk the router never had."""
         item.advance(Step.PARTED)
         segment.ended_at, segment.ended_by = at, EndedBy.AGENT if segment.is_hung_up else by
         talk_time = (at - segment.answered_at).total_seconds()
-        self.router.submit(routing.Finish(item.interaction_id, segment.agent_id))
+        if past is None:
+            self.router.submit(routing.Finish(item.interaction_id, segment.agent_id))
+        else:
+            past()
         over = model.ConversationEnded(item.interaction_id, segment.segment_id, segment.agent_id, talk_time)
         rows = [(store.segments, store.segment_row(item, segment)), (store.legs, store.agent_leg_row(item, segment))]
         self._tell(item, over, rows=rows)
@@ -493,8 +499,7 @@ class Assignments:
         if segment.ended_at is None:
             self.end_conversation(item, segment, fact.at, EndedBy.SYSTEM if fact.reason else EndedBy.AGENT)
         leg = {**store.agent_leg_row(item, segment), "ended_at": fact.at, "cause": fact.cause}
-        self._save(item, rows=[(store.segments, store.segment_row(item, segment)), (store.legs, leg)])
-        self._drop_if_over(item)
+        self._tell(item, rows=[(store.segments, store.segment_row(item, segment)), (store.legs, leg)])
 
     def customer_left(self, item: Interaction, at: datetime, cause: int, reason: str = "") -> None:
         """The customer's leg is gone at ``at``: whatever was going on ends."""
@@ -576,10 +581,7 @@ class Assignments:
 
     def settle(self, item: Interaction) -> None:
         """Write an interaction as it is; one that is over leaves the picture."""
-        self._save(item, [])
-
-    def _save(self, item: Interaction, rows: Sequence[Image]) -> None:
-        self._tell(item, rows=rows)
+        self._tell(item)
 
     def _drop_if_over(self, item: Interaction) -> None:
         if item.is_over and item.interaction_id in self.picture.interactions:

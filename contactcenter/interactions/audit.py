@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import islice
+from itertools import chain
 from typing import Final
 
 from contactcenter.core.ids import AgentId, InteractionId, LegId, ServerId, is_id
@@ -18,6 +18,7 @@ from routing.agents import Agent, Assignment
 from routing.commands import Work
 from routing.eligibility import eligible
 from routing.engine import Engine
+from routing.items import Item
 from routing.states import ItemState
 
 ALERT_MOST: Final = timedelta(seconds=30)  # beyond the reservation's deadline
@@ -118,8 +119,41 @@ def _leg_code(picture: Picture, server_id: ServerId, leg: ports.LiveLeg) -> Code
     return Code.LEG_FOR_NOBODY if is_alert and picture.find_by_reservation(leg.leg_id) is None else None
 
 
-def of_router(picture: Picture, engine: Engine, now: datetime) -> set[Finding]:
-    """Compare the picture with what the router holds."""
+class IdleRound:
+    """Goes round all pairs of a waiting interaction and an idle agent, ``PAIRS`` of them in one audit.
+
+    What it found is looked at again the next time, so that two audits in a row can find it.
+    """
+
+    def __init__(self) -> None:
+        self._next = 0
+        self._found: set[Finding] = set()
+
+    def look(self, engine: Engine, now: float) -> set[Finding]:
+        """Return who is left idle, among the next pairs and those found the time before."""
+        idle = [agent for agent in engine.agents.values() if _is_free(agent)]
+        waiting = [item for item in engine.items.values() if item.state is ItemState.WAITING] if idle else []
+        total = len(idle) * len(waiting)
+        chosen = (divmod(number % total, len(idle)) for number in range(self._next, self._next + min(PAIRS, total)))
+        pairs = chain(((waiting[row], idle[column]) for row, column in chosen), self._pairs_again(engine))
+        self._next = (self._next + PAIRS) % total if total else 0
+        self._found = {
+            Finding(Code.AGENT_LEFT_IDLE, item.interaction_id, agent_id=agent.id)
+            for item, agent in pairs
+            if eligible(agent, item, now)
+        }
+        return set(self._found)
+
+    def _pairs_again(self, engine: Engine) -> Iterator[tuple[Item, Agent]]:
+        for finding in self._found:
+            item = engine.items.get(InteractionId(finding.about))
+            agent = engine.agents.get(finding.agent_id or AgentId(""))
+            if item is not None and item.state is ItemState.WAITING and agent is not None and _is_free(agent):
+                yield item, agent
+
+
+def of_router(picture: Picture, engine: Engine, now: datetime, idle: IdleRound) -> set[Finding]:
+    """Compare the picture with what the router holds; ``idle`` knows which agents' turn it is."""
     linked = {link.server_id for link in picture.links.values() if link.up}  # before, the router is not told of them
     found = {
         Finding(Code.NOT_IN_LINE, item.interaction_id)
@@ -134,7 +168,7 @@ def of_router(picture: Picture, engine: Engine, now: datetime) -> set[Finding]:
         for work in agent.assignments.values():
             if not _is_for_somebody(picture, work):
                 found.add(Finding(Code.WORK_FOR_NOBODY, work.interaction_id, agent_id=agent.id))
-    return found | _left_idle(engine, now.timestamp())
+    return found | idle.look(engine, now.timestamp())
 
 
 def _is_for_somebody(picture: Picture, work: Assignment) -> bool:
@@ -145,17 +179,6 @@ def _is_for_somebody(picture: Picture, work: Assignment) -> bool:
         return item.alert is not None and item.alert.reservation_id == work.reservation_id
     segment = item.segment
     return segment is not None and segment.is_open and segment.agent_id == work.agent.id
-
-
-def _left_idle(engine: Engine, now: float) -> set[Finding]:
-    idle = [agent for agent in engine.agents.values() if _is_free(agent)]
-    waiting = [item for item in engine.items.values() if item.state is ItemState.WAITING] if idle else []
-    pairs = islice(((item, agent) for item in waiting for agent in idle), PAIRS)
-    return {
-        Finding(Code.AGENT_LEFT_IDLE, item.interaction_id, agent_id=agent.id)
-        for item, agent in pairs
-        if eligible(agent, item, now)
-    }
 
 
 def _is_free(agent: Agent) -> bool:

@@ -8,23 +8,24 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
 from contactcenter.core.clock import Clock
-from contactcenter.core.database import SqliteDatabase
+from contactcenter.core.database import Database
 from contactcenter.core.ids import AgentId, InteractionId, LegId, ServerId
 from contactcenter.core.permissions import Principal, Right, Scope, require
 from contactcenter.core.publisher import Publisher
 from contactcenter.interactions import audit, model, ports, store
 from contactcenter.interactions.assignments import Assignments
-from contactcenter.interactions.audit import Code, Finding, Healed, Strikes
+from contactcenter.interactions.audit import Code, Finding, Healed, IdleRound, Strikes
 from contactcenter.interactions.recovery import Recovery
 from routing import commands as routing
 from routing.engine import Engine
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 INTERVAL: Final = 20.0  # seconds
 KEPT: Final = 100
@@ -39,13 +40,15 @@ class Auditor:
         assignments: Assignments,
         recovery: Recovery,
         engine: Engine,
-        database: SqliteDatabase,
+        database: Database,
         publisher: Publisher,
         clock: Clock,
     ) -> None:
         self.last: deque[Healed] = deque(maxlen=KEPT)
         self.audited_at: datetime | None = None
         self.confirmed = 0
+        self.failures = 0
+        """Findings whose healing raised: a fault of ours, logged; the others were healed all the same."""
         self._assignments = assignments
         self._picture = assignments.picture
         self._recovery = recovery
@@ -54,6 +57,7 @@ class Auditor:
         self._publisher = publisher
         self._clock = clock
         self._strikes: dict[str, Strikes] = {}
+        self._idle = IdleRound()
         self._heal: Mapping[Code, Callable[[Finding], None]] = {
             Code.CALL_GONE: self._resync,
             Code.CALL_UNKNOWN: self._resync,
@@ -89,7 +93,9 @@ class Auditor:
     async def audit(self) -> None:
         """Look once. What a PBX shows comes back as ``ports.Seen``, in the order of its events."""
         now = self._clock.now()
-        self._judge(_OURS, audit.of_router(self._picture, self._engine, now) | audit.of_ages(self._picture, now))
+        self._judge(
+            _OURS, audit.of_router(self._picture, self._engine, now, self._idle) | audit.of_ages(self._picture, now)
+        )
         await self._audit_rows()
         for link in list(self._picture.links.values()):
             if link.up:
@@ -111,9 +117,11 @@ class Auditor:
             servers = {ServerId(row.server_id) for row in rows if row.id in {one.about for one in lost}}
             ids = [one.about for one in lost]
             items = await self._database.read(lambda connection: self._recovery.load(connection, ids))
-            self._recovery.take_up([one for one in items if one.interaction_id not in self._picture.interactions])
+            for item in items:
+                if item.interaction_id not in self._picture.interactions:
+                    self._guarded(Code.ROW_LEFT_OPEN, item.interaction_id, self._recovery.take_up, [item])
             for server_id in servers:
-                self._assignments.telephony.resync(server_id)
+                self._guarded(Code.ROW_LEFT_OPEN, server_id, self._assignments.telephony.resync, server_id)
 
     def _judge(self, part: str, found: Collection[Finding]) -> list[Finding]:
         confirmed = self._strikes.setdefault(part, Strikes()).count(found)
@@ -124,11 +132,19 @@ class Auditor:
             self._publisher.announce(
                 model.AuditFinding(finding.code.value, finding.about, finding.server_id or "", finding.agent_id or "")
             )
-            self._heal[finding.code](finding)
-        for server_id in self._asked:
-            self._assignments.telephony.resync(server_id)
-        self._asked.clear()
+            self._guarded(finding.code, finding.about, self._heal[finding.code], finding)
+        asked, self._asked = self._asked, set()
+        for server_id in asked:
+            self._guarded("resync", server_id, self._assignments.telephony.resync, server_id)
         return confirmed
+
+    def _guarded(self, code: str, about: str, heal: Callable[[T], None], what: T) -> None:
+        """One that cannot be healed keeps no other from it."""
+        try:
+            heal(what)
+        except Exception as error:
+            self.failures += 1
+            log.error("healing-failed", code=code, about=about, exc_info=error)
 
     # ------------------------------------------------------------ healing
 

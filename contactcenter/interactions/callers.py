@@ -4,13 +4,16 @@ One look-up per call: candidates by number; then the person's card, history and 
 JSON-able dict (slot ``card:<interaction>``). Nobody is merged: several equal candidates are left to the agent.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
+import structlog
 from sqlalchemy import Connection
 
 from contactcenter.core.clock import Clock
-from contactcenter.core.database import SqliteDatabase
+from contactcenter.core.database import Database
+from contactcenter.core.errors import Unavailable
 from contactcenter.core.ids import AgentId, InteractionId, PersonId, QueueId
 from contactcenter.core.images import Image
 from contactcenter.core.prepared import Query, run_together
@@ -22,8 +25,10 @@ from contactcenter.interactions.assignments import Assignments
 from contactcenter.interactions.live import Picture
 from contactcenter.interactions.model import Interaction
 
-HISTORY: Final = 8
+log = structlog.get_logger(__name__)
 
+HISTORY: Final = 8
+LOOK_AGAIN: Final = 2.0  # seconds
 
 Rows = list[dict[str, Any]]
 TicketQueries = Callable[[PersonId | None, InteractionId], tuple[Query[Rows], Query[Rows]]]
@@ -35,7 +40,7 @@ class Callers:
 
     def __init__(
         self,
-        database: SqliteDatabase,
+        database: Database,
         customers: CustomerService,
         assignments: Assignments,
         tasks: TaskSupervisor,
@@ -52,7 +57,19 @@ class Callers:
 
     def look_up(self, item: Interaction) -> None:
         """Start the look-up of a call; the call goes on meanwhile."""
-        self._tasks.spawn("look-up", self.refresh(item))
+        self._tasks.spawn("look-up", self._look_up(item))
+
+    async def _look_up(self, item: Interaction) -> None:
+        """While the database is away the card goes on loading: it is asked again for as long as the call lasts."""
+        while True:
+            try:
+                await self.refresh(item)
+                return
+            except Unavailable as error:
+                log.warning("look-up-failed", interaction=item.interaction_id, reason=error.fields.get("reason"))
+            await asyncio.sleep(LOOK_AGAIN)
+            if item.interaction_id not in self._assignments.picture.interactions:
+                return
 
     async def refresh(self, item: Interaction, chosen: PersonId | None = None) -> None:
         """Read the card again: at arrival, when an agent chose a person, when a ticket was opened.

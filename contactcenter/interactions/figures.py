@@ -2,9 +2,11 @@
 
 offered = entered the queue today; answered, abandoned = those of them; short abandons left within the queue's
 threshold; service level = answered within T / (offered - short abandons), over visits that have ended; the figure of
-the last 15 minutes counts visits that ended within them.
+the last 15 minutes counts visits that ended within them. What counts is when a thing happened, not when it was told:
+calls that came and went while nobody of ours was there are told late, and out of order.
 """
 
+from bisect import insort
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +27,7 @@ class QueueFigures:
     abandoned: int = 0
     short_abandoned: int = 0
     in_target: int = 0
-    recent: deque[tuple[datetime, bool]] = field(default_factory=deque)  # (ended at, answered in target)
+    recent: deque[tuple[datetime, bool]] = field(default_factory=deque)  # (ended at, answered in target), oldest first
 
     def service_level(self) -> float | None:
         """Return the share in percent of ended visits answered within T, short abandons left out; None without any."""
@@ -51,26 +53,30 @@ class DayFigures:
         """Return a queue's figures."""
         return self.queues.setdefault(queue_id, QueueFigures())
 
-    def offered(self, queue_id: QueueId) -> None:
-        """Count a visit that began."""
-        self.of(queue_id).offered += 1
+    def offered(self, queue_id: QueueId, at: datetime) -> None:
+        """Count a visit that began at ``at``."""
+        self.of(queue_id).offered += at >= self.day_began_at
 
     def answered(self, queue_id: QueueId, wait_time: float, target_time: float, at: datetime) -> None:
-        """Count a visit an agent answered after ``wait_time`` seconds."""
+        """Count a visit an agent answered at ``at``, after ``wait_time`` seconds."""
         figures = self.of(queue_id)
         in_target = wait_time <= target_time
-        figures.answered += 1
-        figures.in_target += in_target
-        figures.recent.append((at, in_target))
+        if self._is_of_today(at, wait_time):
+            figures.answered += 1
+            figures.in_target += in_target
+        insort(figures.recent, (at, in_target))
 
     def abandoned(self, queue_id: QueueId, wait_time: float, short_abandon_time: float, at: datetime) -> None:
-        """Count a visit the customer gave up after ``wait_time`` seconds."""
+        """Count a visit the customer gave up at ``at``, after ``wait_time`` seconds."""
         figures = self.of(queue_id)
-        figures.abandoned += 1
-        if wait_time <= short_abandon_time:
-            figures.short_abandoned += 1
-        else:
-            figures.recent.append((at, False))
+        is_short, is_of_today = wait_time <= short_abandon_time, self._is_of_today(at, wait_time)
+        figures.abandoned += is_of_today
+        figures.short_abandoned += is_short and is_of_today
+        if not is_short:
+            insort(figures.recent, (at, False))
+
+    def _is_of_today(self, ended_at: datetime, wait_time: float) -> bool:
+        return ended_at - timedelta(seconds=wait_time) >= self.day_began_at
 
     def roll(self, day_begins_at: datetime) -> None:
         """Begin a new day."""

@@ -254,7 +254,7 @@ class ReservationEnded(Event):
 @event("agent-connected", subject="interaction_id")
 @dataclass(frozen=True, slots=True)
 class AgentConnected(Event):
-    """Customer and agent can talk; wait time in seconds."""
+    """Customer and agent can talk since ``answered_at`` (None in older journals: then); wait time in seconds."""
 
     interaction_id: InteractionId
     visit_id: VisitId
@@ -262,6 +262,7 @@ class AgentConnected(Event):
     agent_id: AgentId
     queue_id: QueueId
     wait_time: float
+    answered_at: datetime | None = None
 
 
 @event("conversation-ended", subject="interaction_id")
@@ -278,12 +279,13 @@ class ConversationEnded(Event):
 @event("visit-abandoned", subject="interaction_id")
 @dataclass(frozen=True, slots=True)
 class VisitAbandoned(Event):
-    """The customer left a queue before an agent answered; wait time in seconds."""
+    """The customer left a queue at ``left_at`` (None in older journals: then), unanswered; wait time in seconds."""
 
     interaction_id: InteractionId
     visit_id: VisitId
     queue_id: QueueId
     wait_time: float
+    left_at: datetime | None = None
 
 
 @event("interaction-ended", subject="interaction_id")
@@ -426,4 +428,4 @@ def reservation_made(item: Interaction, alert: Alert, queue_id: QueueId) -> Rese
 
 def abandoned(item: Interaction, visit: Visit) -> VisitAbandoned:
     """Return the event of a visit the customer gave up."""
-    return VisitAbandoned(item.interaction_id, visit.visit_id, visit.queue_id, item.waited)
+    return VisitAbandoned(item.interaction_id, visit.visit_id, visit.queue_id, item.waited, visit.ended_at)

@@ -273,7 +273,8 @@ class Resynced:
     """The whole picture of one PBX after a gap: what is up, which devices are usable, what ended meanwhile.
 
     ``pbx_restarted``: the PBX itself is younger than the gap, so every call from before is over. ``lost_at``: when the
-    gap began, also one in which we were not there; None when there was no link before.
+    gap began, also one in which we were not there; None when there was no link before. ``is_cut``: the PBX's records of
+    the gap were not read whole, so that calls may be missing in ``ended``.
     """
 
     server_id: ServerId
@@ -283,6 +284,7 @@ class Resynced:
     pbx_restarted: bool
     at: datetime
     lost_at: datetime | None = None
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,14 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Row
 
-from contactcenter.core.database import SqliteDatabase
-from contactcenter.core.ids import InteractionId, LegId, QueueId, ReservationId, ServerId, VisitId, is_id
+from contactcenter.core.database import Database
+from contactcenter.core.ids import AgentId, InteractionId, LegId, QueueId, ReservationId, ServerId, VisitId, is_id
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.interactions import ports, store
 from contactcenter.interactions.assignments import Assignments, requirement_of
@@ -40,16 +41,21 @@ A_TURN = 20  # past calls written down in one turn of the loop
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """Legs that ended in the gap, by their id; and agents' legs that were bridged, by their customer's."""
+    """Legs that ended in the gap, by their id; and agents' legs that were bridged, by their customer's.
+
+    ``at``: when the PBX was looked at; ``busy``: the endpoints that were in a conversation then.
+    """
 
     legs: Mapping[LegId, ports.EndedLeg]
     met: Mapping[LegId, ports.EndedLeg]
+    at: datetime
+    busy: Collection[str]
 
 
 class Recovery:
     """Works on the picture of ``assignments``; called in the event loop only."""
 
-    def __init__(self, assignments: Assignments, database: SqliteDatabase, tasks: TaskSupervisor) -> None:
+    def __init__(self, assignments: Assignments, database: Database, tasks: TaskSupervisor) -> None:
         self._assignments = assignments
         self._picture = assignments.picture
         self._database = database
@@ -58,6 +64,8 @@ class Recovery:
         self.adopted = 0
         self.closed = 0
         self.missed = 0
+        self.unconfigured = 0
+        self.cut = 0
         assignments.on_resync = self.resynced
 
     def load(self, connection: Connection, only: Collection[str] | None = None) -> list[Interaction]:
@@ -81,6 +89,25 @@ class Recovery:
             elif item.segment is not None and item.segment.is_open and item.segment.ended_at is not None:
                 self._adopt_wrap_up(item, item.segment)
 
+    def close_unconfigured(self, configured: Collection[ServerId]) -> None:
+        """At the start: end what goes on at a PBX that is no longer configured, as nobody will ever tell its end.
+
+        It ends when it was last known of, so that a wait or a talk is not counted as days.
+        """
+        for item in list(self._picture.interactions.values()):
+            if item.server_id in configured or item.phase is Phase.ENDED:
+                continue
+            log.warning("interaction-of-no-server", interaction=item.interaction_id, server=item.server_id)
+            self.unconfigured += 1
+            self._fresh.discard(item.interaction_id)
+            at, segment = _last_known(item), item.segment
+            if item.phase is Phase.TALKING and segment is not None:
+                done = (item.interaction_id, segment.agent_id, "none", at)
+                self._assignments.end_conversation(
+                    item, segment, at, EndedBy.SYSTEM, partial(self._assignments.close_segment, *done)
+                )
+            self._assignments.customer_left(item, at, 0, "end-unknown")
+
     def _adopt_wrap_up(self, item: Interaction, segment: Segment) -> None:
         """Let the wrap-up run on; one whose agent is there no more is over."""
         if segment.agent_id in self._picture.agents:
@@ -90,8 +117,12 @@ class Recovery:
 
     def resynced(self, fact: ports.Resynced) -> None:
         """Bring picture and router in line with the PBX's whole picture."""
+        if fact.is_cut:
+            self.cut += 1
+            log.error("records-of-the-gap-cut", server=fact.server_id, lost_at=fact.lost_at)
         met = {leg.caller_leg: leg for leg in fact.ended if leg.caller_leg and leg.bridged_at}
-        ended = _Ended({leg.leg_id: leg for leg in fact.ended}, met)
+        busy = {leg.endpoint for leg in fact.legs if leg.peer is not None and not leg.is_customer}
+        ended = _Ended({leg.leg_id: leg for leg in fact.ended}, met, fact.at, busy)
         self._hang_up_strays(fact)
         legs = {leg.leg_id: leg for leg in fact.legs}
         for leg in sorted(fact.legs, key=lambda leg: leg.started_at):  # who called first goes on first
@@ -132,7 +163,6 @@ class Recovery:
         if leg.in_line is not None and leg.in_line_at is not None and leg.in_line.queue_id in self._picture.queues:
             self._assignments.adopt_visit(item, leg.in_line, max(leg.in_line_at, item.arrived_at))
         self._met_meanwhile(item, ended)
-        self._agent_left_meanwhile(item, ended)
         self._left(item, leg)
 
     def _take_devices(self, fact: ports.Resynced) -> None:
@@ -160,9 +190,13 @@ class Recovery:
     ) -> None:
         fresh = item.interaction_id in self._fresh
         self._fresh.discard(item.interaction_id)
-        if fresh and item.phase is Phase.TALKING and item.segment is not None:
-            self._adopt_work(item, item.segment, routing.Work.HANDLING)
         leg = legs.get(item.leg_id)
+        if fresh and item.phase is Phase.TALKING and item.segment is not None:
+            if leg is None and self._has_else(item.segment.agent_id, item, ended):
+                parted = _parted(item, ended) or (_unknown_end(item, fact)[0], EndedBy.SYSTEM)
+                self._end_past_talk(item, item.segment, parted, ended)
+            else:
+                self._adopt_work(item, item.segment, routing.Work.HANDLING)
         is_new_in_line = leg is not None and self._put_in_line_meanwhile(item, leg)
         self._met_meanwhile(item, ended)
         self._agent_left_meanwhile(item, ended)
@@ -198,16 +232,41 @@ class Recovery:
             return
         self._assignments.adopt_talk(item, ReservationId(leg.leg_id), agent.agent_id, leg.bridged_at)
         assert item.segment is not None
-        self._adopt_work(item, item.segment, routing.Work.HANDLING)
+        self._end_past_talk(item, item.segment, _parted(item, ended) or (leg.at, EndedBy.AGENT), ended)
+
+    def _end_past_talk(
+        self, item: Interaction, segment: Segment, parted: tuple[datetime, EndedBy], ended: _Ended
+    ) -> None:
+        """End a talk that the router was not told of: it came and went, or its agent has another one by now."""
+        self._assignments.end_conversation(item, segment, *parted, lambda: self._wrap_up_past(item, segment, ended))
+
+    def _wrap_up_past(self, item: Interaction, segment: Segment, ended: _Ended) -> None:
+        """What is left of a past talk's wrap-up is the agent's, unless he has anything else by now."""
+        assert segment.ended_at is not None
+        queue = self._picture.queues.get(segment.queue_id)
+        until = segment.ended_at + timedelta(seconds=queue.wrap_up_time if queue is not None else 0.0)
+        if until > ended.at and not self._has_else(segment.agent_id, item, ended):
+            segment.wrap_up_until = until
+            self._adopt_work(item, segment, routing.Work.WRAP_UP)
+        else:
+            self._assignments.close_segment(item.interaction_id, segment.agent_id, "none", segment.ended_at)
+
+    def _has_else(self, agent_id: AgentId, but: Interaction, ended: _Ended) -> bool:
+        """Whether the agent talks to somebody else now, is rung for him, or has not finished with him."""
+        agent = self._picture.agents.get(agent_id)
+        if agent is not None and agent.device.endpoint in ended.busy:
+            return True
+        for item in self._picture.interactions.values():
+            parts = (item.alert, item.segment if item.segment is not None and item.segment.is_open else None)
+            if item is not but and any(part is not None and part.agent_id == agent_id for part in parts):
+                return True
+        return False
 
     def _agent_left_meanwhile(self, item: Interaction, ended: _Ended) -> None:
         """The talk ended when the agent's leg did; who hangs up takes the other's leg along in the same moment."""
-        segment = item.segment
-        if item.phase is not Phase.TALKING or segment is None:
-            return
-        agent, customer = ended.legs.get(LegId(segment.segment_id)), ended.legs.get(item.leg_id)
-        if agent is not None and (customer is None or customer.at - agent.at > SAME_MOMENT):
-            self._assignments.end_conversation(item, segment, agent.at, EndedBy.AGENT)
+        parted = _parted(item, ended) if item.phase is Phase.TALKING else None
+        if item.segment is not None and parted is not None and parted[1] is EndedBy.AGENT:
+            self._assignments.end_conversation(item, item.segment, *parted)
 
     def _gone(self, item: Interaction, fact: ports.Resynced, ended: _Ended) -> None:
         self.closed += 1
@@ -215,9 +274,7 @@ class Recovery:
         if told is not None:
             self._left(item, told)
             return
-        # A PBX that died took its calls with it, when its link broke; any other gap may have ended at any moment.
-        reason = "pbx-restarted" if fact.pbx_restarted else "end-unknown"
-        at = max(fact.lost_at, item.arrived_at) if fact.pbx_restarted and fact.lost_at else fact.at
+        at, reason = _unknown_end(item, fact)
         self._assignments.customer_left(item, at, 0, reason)
 
     def _left(self, item: Interaction, leg: ports.EndedLeg) -> None:
@@ -289,6 +346,29 @@ class Recovery:
                 vip=item.vip,
             )
         )
+
+
+def _parted(item: Interaction, ended: _Ended) -> tuple[datetime, EndedBy] | None:
+    """Return when the talk ended by the legs' records, and by whom; None when neither leg ended."""
+    agent = ended.legs.get(LegId(item.segment.segment_id)) if item.segment is not None else None
+    customer = ended.legs.get(item.leg_id)
+    if agent is not None and (customer is None or customer.at - agent.at > SAME_MOMENT):
+        return agent.at, EndedBy.AGENT
+    return (customer.at, EndedBy.CUSTOMER) if customer is not None else None
+
+
+def _unknown_end(item: Interaction, fact: ports.Resynced) -> tuple[datetime, str]:
+    """A PBX that died took its calls with it, when its link broke; any other gap may have ended at any moment."""
+    if fact.pbx_restarted:
+        return max(fact.lost_at, item.arrived_at) if fact.lost_at else fact.at, "pbx-restarted"
+    return fact.at, "end-unknown"
+
+
+def _last_known(item: Interaction) -> datetime:
+    visit, segment = item.visit, item.segment
+    told = [visit.entered_at, visit.ended_at] if visit is not None else []
+    told += [segment.answered_at, segment.ended_at] if segment is not None else []
+    return max(item.arrived_at, *(at for at in told if at is not None), item.arrived_at)
 
 
 def _began(agent_leg: ports.LiveLeg, item: Interaction, at: datetime) -> datetime:

@@ -48,7 +48,7 @@ class Servers:
         """A PBX is lost or back: its agents' devices, and its callers' way to anybody."""
         self._picture.links[fact.server_id] = Link(fact.server_id, fact.up, fact.reason, fact.at)
         if not fact.up:
-            for agent in self._picture.agents.values():
+            for agent in list(self._picture.agents.values()):
                 if agent.device.server_id == fact.server_id:
                     self._submit(routing.SetDevice(agent.agent_id, usable=False, reason="pbx"))
         self._tell_reach()

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row
 from contactcenter.agents.model import PresenceState
 from contactcenter.agents.service import AgentService
 from contactcenter.core.clock import Clock
-from contactcenter.core.database import SqliteDatabase, Transaction
+from contactcenter.core.database import Database, Transaction
 from contactcenter.core.errors import Conflict, Invalid, NotFound
 from contactcenter.core.ids import AgentId, InteractionId, PersonId, QueueId
 from contactcenter.core.paging import Page, Paging, cut
@@ -56,7 +56,7 @@ class InteractionService:
 
     def __init__(
         self,
-        database: SqliteDatabase,
+        database: Database,
         clock: Clock,
         assignments: Assignments,
         callers: Callers,

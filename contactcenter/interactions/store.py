@@ -148,9 +148,9 @@ def interaction_row(item: Interaction) -> dict[str, Any]:
         "server_id": item.server_id,
         "leg_id": item.leg_id,
         "linked_id": item.linked_id,
-        "caller_number": item.caller_number[:80],
-        "caller_name": item.caller_name[:200],
-        "dialed": item.dialed[:80],
+        "caller_number": _stored(item.caller_number, 80),
+        "caller_name": _stored(item.caller_name, 200),
+        "dialed": _stored(item.dialed, 80),
         "phase": item.phase.value,
         "choices": list(item.choices),
         "vip": item.vip,
@@ -162,6 +162,11 @@ def interaction_row(item: Interaction) -> dict[str, Any]:
         "end_reason": item.end_reason,
         "is_over": item.is_over,
     }
+
+
+def _stored(text: str, longest: int) -> str:
+    """Return what a column takes of a text from outside; Postgres keeps no NUL."""
+    return text.replace("\x00", "")[:longest]
 
 
 def visit_row(item: Interaction, visit: Visit) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from contactcenter.core.clock import Clock
-from contactcenter.core.database import SqliteDatabase, Transaction
+from contactcenter.core.database import Database, Transaction
 from contactcenter.core.errors import Conflict, Forbidden, Invalid, NotFound
 from contactcenter.core.ids import Ids, QueueId
 from contactcenter.core.permissions import SYSTEM, Principal, Right, Scope, require
@@ -27,7 +27,7 @@ _CHANGEABLE = frozenset(field.name for field in fields(Queue)) - {"queue_id", "s
 class QueueService:
     """Queues of one site."""
 
-    def __init__(self, database: SqliteDatabase, clock: Clock, ids: Ids) -> None:
+    def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
         self._database = database
         self._clock = clock
         self._ids = ids

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from contactcenter.core.clock import Clock
-from contactcenter.core.database import SqliteDatabase, Transaction
+from contactcenter.core.database import Database, Transaction
 from contactcenter.core.errors import Conflict, Invalid, NotFound
 from contactcenter.core.ids import Ids, InteractionId, PersonId, TeamId, TicketId
 from contactcenter.core.paging import Page, Paging
@@ -47,7 +47,7 @@ class TicketFilter:
 class TicketService:
     """Tickets of one site."""
 
-    def __init__(self, database: SqliteDatabase, clock: Clock, ids: Ids, customers: CustomerService) -> None:
+    def __init__(self, database: Database, clock: Clock, ids: Ids, customers: CustomerService) -> None:
         self._database = database
         self._clock = clock
         self._ids = ids

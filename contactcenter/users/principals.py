@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from contactcenter.core.clock import Clock
-from contactcenter.core.database import SqliteDatabase
+from contactcenter.core.database import Database
 from contactcenter.core.errors import Unauthenticated
 from contactcenter.core.ids import UserId
 from contactcenter.core.permissions import ROLES, SYSTEM, Principal, Rights, Scope
@@ -38,7 +38,7 @@ Look = Callable[[Connection, str, datetime], tuple[Identity, bool] | None]
 class Principals:
     """Implements core/web's Authenticator. Owns the memory of who was just seen."""
 
-    def __init__(self, database: SqliteDatabase, clock: Clock, memberships: Memberships) -> None:
+    def __init__(self, database: Database, clock: Clock, memberships: Memberships) -> None:
         self._database = database
         self._clock = clock
         self._memberships = memberships

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from contactcenter.core import sessions
 from contactcenter.core.clock import Clock
-from contactcenter.core.database import SqliteDatabase, Transaction
+from contactcenter.core.database import Database, Transaction
 from contactcenter.core.errors import Conflict, Invalid, NotFound, Unauthenticated
 from contactcenter.core.ids import Ids, UserId
 from contactcenter.core.paging import Page, Paging
@@ -51,7 +51,7 @@ class UserService:
 
     def __init__(
         self,
-        database: SqliteDatabase,
+        database: Database,
         clock: Clock,
         ids: Ids,
         passwords: Passwords,

@@ -1,4 +1,4 @@
-"""Who is calling, out of a million telephone numbers of 300,000 organisations, in one SQLite file.
+"""Who is calling, out of a million telephone numbers of 300,000 organisations, on SQLite or Postgres.
 
 Measures reading the number as the network writes it, the one query and the ranking: all of it, cold cache of the
 program (every number is asked once), warm file. Numbers that nobody has are asked too.
@@ -10,7 +10,10 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import asyncpg
+import uvloop
 from sqlalchemy import Connection
 
 import contactcenter.agents.store
@@ -19,11 +22,11 @@ import contactcenter.queues.store
 import contactcenter.tickets.store
 import contactcenter.users.store  # noqa: F401 - the whole schema
 from contactcenter.core.clock import SystemClock
-from contactcenter.core.database import SqliteDatabase
-from contactcenter.core.ids import SiteId, TimeOrderedIds
-from contactcenter.core.migrations import migrate
+from contactcenter.core.database import Database
+from contactcenter.core.ids import TimeOrderedIds
 from contactcenter.customers.service import CustomerService
 from tests.benchmarks.report import Report
+from tests.benchmarks.stores import KINDS, Store, memory, store
 
 NUMBERS = 1_000_000
 ORGANISATIONS = 300_000
@@ -36,31 +39,49 @@ def national(index: int) -> str:
     return f"30{(index * 7_919 + 1_000_003) % 90_000_000 + 10_000_000}"
 
 
-def fill(connection: Connection) -> None:
-    """Store the organisations and one person per number; every hundredth number is shared with the one before."""
-    cursor = connection.connection.cursor()
-    cursor.executemany(
-        "INSERT INTO organisations (id, name, name_key, created_at) VALUES (?,?,?,0)",
-        ((f"o{n}", f"Company {n}", f"company {n}") for n in range(ORGANISATIONS)),
-    )
-    cursor.executemany(
-        "INSERT INTO people (id, name, name_key, title, organisation_id, is_vip, heed, language, note, currency,"
-        " created_at) VALUES (?,?,?,'',?,0,'','de','','EUR',0)",
-        ((f"p{n}", f"Person {n}", f"person {n}", f"o{n % ORGANISATIONS}") for n in range(NUMBERS)),
-    )
-    cursor.executemany(
-        "INSERT INTO contact_points (id, kind, value, extension, person_id, organisation_id, contact_count)"
-        " VALUES (?,'phone',?,'',?,?,0)",
-        _points(),
-    )
+TABLES = {
+    "organisations": ("id", "name", "name_key", "created_at"),
+    "people": (
+        *("id", "name", "name_key", "title", "organisation_id", "is_vip", "heed", "language", "note", "currency"),
+        "created_at",
+    ),
+    "contact_points": ("id", "kind", "value", "extension", "person_id", "organisation_id", "contact_count"),
+}
 
 
-def _points() -> Iterator[tuple[str, str, str | None, str | None]]:
-    for n in range(NUMBERS):
-        line = n - 1 if n % 100 == 99 else n
-        yield f"c{n}", f"+49{national(line)}", f"p{n}", None
-    for n in range(ORGANISATIONS):
-        yield f"m{n}", f"+4940{10_000_000 + n}", None, f"o{n}"
+def rows(table: str) -> Iterator[tuple[Any, ...]]:
+    """Yield the organisations, one person per number, the numbers; every hundredth is shared with the one before."""
+    if table == "organisations":
+        yield from ((f"o{n}", f"Company {n}", f"company {n}", 0) for n in range(ORGANISATIONS))
+    elif table == "people":
+        for n in range(NUMBERS):
+            company = f"o{n % ORGANISATIONS}"
+            yield f"p{n}", f"Person {n}", f"person {n}", "", company, False, "", "de", "", "EUR", 0
+    else:
+        for n in range(NUMBERS):
+            line = n - 1 if n % 100 == 99 else n
+            yield f"c{n}", "phone", f"+49{national(line)}", "", f"p{n}", None, 0
+        for n in range(ORGANISATIONS):
+            yield f"m{n}", "phone", f"+4940{10_000_000 + n}", "", None, f"o{n}", 0
+
+
+async def fill(one: Store) -> None:
+    """Store it all, as quickly as each kind of database can."""
+    if one.url:
+        connection = await asyncpg.connect(one.url)
+        for table, columns in TABLES.items():
+            await connection.copy_records_to_table(table, records=rows(table), columns=columns)
+        await connection.execute("ANALYZE")
+        await connection.close()
+        return
+
+    def insert(connection: Connection) -> None:
+        cursor: Any = connection.connection.cursor()
+        for table, columns in TABLES.items():
+            marks = ",".join("?" * len(columns))
+            cursor.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows(table))
+
+    await one.database.prepare(insert)
 
 
 def asked(source: random.Random, count: int) -> Iterator[str]:
@@ -76,12 +97,13 @@ def asked(source: random.Random, count: int) -> Iterator[str]:
             yield source.choice(["+49", "0049", "0"]) + number
 
 
-def measure(connection: Connection, service: CustomerService, count: int) -> tuple[list[float], list[float], int]:
+async def measure(database: Database, service: CustomerService, count: int) -> tuple[list[float], list[float], int]:
     """Return seconds per look-up, of the clock and of the processor, and how many found somebody."""
     walls, works, found = [], [], 0
     for text in asked(random.Random(7), count):
         wall, work = time.perf_counter(), time.thread_time()
-        candidates = service.find_by_number(connection, service.read_number(text))
+        reading = service.read_number(text)
+        candidates = await database.look_up(lambda c, reading=reading: service.find_by_number(c, reading))
         works.append(time.thread_time() - work)
         walls.append(time.perf_counter() - wall)
         found += bool(candidates.items)
@@ -90,6 +112,7 @@ def measure(connection: Connection, service: CustomerService, count: int) -> tup
 
 def options(parser: ArgumentParser) -> None:
     """What may be set."""
+    parser.add_argument("--on", choices=KINDS, default="sqlite")
     parser.add_argument("--asked", type=int, default=ASKED)
 
 
@@ -97,20 +120,24 @@ def run(given: Namespace) -> Report:
     """Build the database, ask, tell."""
     report = Report("lookup", {**vars(given), "numbers": NUMBERS, "organisations": ORGANISATIONS})
     with tempfile.TemporaryDirectory(prefix="cc-lookup-") as folder:
+        uvloop.run(_run(given, report, Path(folder)))
+    return report
+
+
+async def _run(given: Namespace, report: Report, folder: Path) -> None:
+    async with store(given.on, folder) as one:
+        await fill(one)
         clock = SystemClock()
-        database = SqliteDatabase(Path(folder) / "lookup.db", clock, SiteId("main"))
-        migrate(database.engine)
-        with database.engine.begin() as connection:
-            fill(connection)
-        service = CustomerService(database, clock, TimeOrderedIds(clock))
-        with database.engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA query_only=ON")
-            walls, works, found = measure(connection, service, given.asked)
-        database.engine.dispose()
+        service = CustomerService(one.database, clock, TimeOrderedIds(clock))
+        await one.database.open()
+        await measure(one.database, service, 100)  # connections made, statements prepared
+        before = memory()
+        walls, works, found = await measure(one.database, service, given.asked)
+        report.figure("memory_growth", memory() - before, "MiB", at_most=8.0)
+        await one.database.close()
     for name, samples in (("lookup", walls), ("lookup_cpu", works)):
         milliseconds = [round(1000 * one, 4) for one in samples]
         for first in range(0, len(milliseconds), 1000):
             report.sample(kind=name, ms=milliseconds[first : first + 1000])
         report.percentiles(name, milliseconds, "ms", {99: BARS["p99_ms"]} if name == "lookup" else None)
     report.figure("found_share", found / len(walls), "ratio", at_least=0.85)
-    return report

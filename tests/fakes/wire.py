@@ -57,6 +57,8 @@ class Channel:
     shared: dict[str, str] = field(default_factory=dict)
     bridge: "Bridge | None" = None
     is_answered: bool = False
+    is_moving: bool = False  # taken out of its own dialplan: for a moment no action finds it
+    has_moved: bool = False  # an action that found it just before reads what was left behind
     is_condemned: bool = False  # soft hang-up was asked; its thread has not seen it yet
     cause: str = "16"
 
@@ -166,22 +168,29 @@ class Wire:
 
     # ------------------------------------------------------------ actions
 
-    def _do_setvar(self, fields: dict[str, Any], action_id: str | None) -> Message | ActionFailed:
+    def _named(self, fields: dict[str, Any]) -> Channel | None:
         channel = self.channels.get(fields["Channel"])
+        return None if channel is None or channel.is_moving else channel
+
+    def _do_setvar(self, fields: dict[str, Any], action_id: str | None) -> Message | ActionFailed:
+        channel = self._named(fields)
         if channel is None:
             return ActionFailed("ami-refused", {"message": "No such channel"})
         channel.variables[fields["Variable"]] = fields["Value"]
         return Message.of([("Response", "Success")])
 
     def _do_getvar(self, fields: dict[str, Any], action_id: str | None) -> Message | ActionFailed:
-        channel = self.channels.get(fields["Channel"])
+        channel = self._named(fields)
         if channel is None:
             return ActionFailed("ami-refused", {"message": "No such channel"})
         assert fields["Variable"] == "SHARED(CC_BRIDGED)"
+        if channel.has_moved and self._rng.random() < 0.5:
+            channel.has_moved = False
+            return Message.of([("Response", "Success"), ("Value", "")])
         return Message.of([("Response", "Success"), ("Value", channel.shared.get("CC_BRIDGED", ""))])
 
     def _do_hangup(self, fields: dict[str, Any], action_id: str | None) -> Message | ActionFailed:
-        channel = self.channels.get(fields["Channel"])
+        channel = self._named(fields)
         if channel is None:
             return ActionFailed("ami-refused", {"message": "No such channel"})
         self._condemn(channel)
@@ -274,10 +283,18 @@ class Wire:
 
     def _find_caller(self, leg: Channel) -> None:
         if not self._ends_here(leg):
-            self._step(self._bridge, leg)
+            self._step(self._take_caller, leg)
+
+    def _take_caller(self, leg: Channel) -> None:
+        caller = self.channels.get(leg.variables["CALLER_CHAN"])
+        if caller is not None:
+            caller.is_moving = True
+        self._time.call_later(min(self._some(), 0.05), self._bridge, leg)
 
     def _bridge(self, leg: Channel) -> None:
         caller = self.channels.get(leg.variables["CALLER_CHAN"])
+        if caller is not None:
+            caller.is_moving, caller.has_moved = False, True
         if self._ends_here(leg):
             return
         if caller is None or caller.is_condemned:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.judge import differences
+from tests.simulation.judge import differences, unexplained
 from tests.simulation.site import run
 
 FIRST, SEEDS, GROUP = int(os.environ.get("FIRST", "1000")), int(os.environ.get("SEEDS", "10000")), 50
@@ -20,4 +20,5 @@ pytestmark = pytest.mark.timeout(600)
 def test_days_under_faults(first: int, tmp_path: Path) -> None:
     for number in range(first, min(first + GROUP, FIRST + SEEDS)):
         site = run(number, tmp_path / str(number), calls=40, faults=6)
+        assert unexplained(site) == [], f"seed {number}:\n" + "\n".join(site.happened)
         assert differences(site) == [], f"seed {number}:\n" + "\n".join(site.happened)

@@ -29,6 +29,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """Nothing is imported into a process that only hands tests out: its start is waited for."""
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         return
-    from contactcenter.core import database
+    from contactcenter.core import sqlite_database
 
-    database.create_engine = shared_engine  # type: ignore[attr-defined]
+    sqlite_database.create_engine = shared_engine  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ CALLS = (
     "tests/integration/asterisk",
     "tests/integration/rig",
     "tests/integration/server",
-    "tests/contract",
+    "tests/contract/test_",
 )
 MEASURING = frozenset(
     {

@@ -16,12 +16,13 @@ from contactcenter.agents.api import routes as agent_routes
 from contactcenter.agents.model import PresenceState
 from contactcenter.agents.service import AgentService, NewAgent
 from contactcenter.core.clock import ManualClock
-from contactcenter.core.database import SqliteDatabase
+from contactcenter.core.database import Database
 from contactcenter.core.events import decode, events_table
 from contactcenter.core.ids import AgentId, ServerId, SiteId, TeamId, UserId, seeded_ids
-from contactcenter.core.migrations import migrate
 from contactcenter.core.permissions import ROLES, SYSTEM, Principal
+from contactcenter.core.postgres_database import PostgresDatabase
 from contactcenter.core.publisher import Publisher
+from contactcenter.core.sqlite_database import SqliteDatabase
 from contactcenter.core.web.access import Services, WebSettings
 from contactcenter.core.web.app import build_app
 from contactcenter.core.web.routes import Routes
@@ -36,6 +37,7 @@ from contactcenter.users.attempts import SignInAttempts
 from contactcenter.users.passwords import Passwords
 from contactcenter.users.principals import Principals
 from contactcenter.users.service import UserService
+from tests.rig.tables import make_tables
 
 PASSWORD = "correct horse"
 SITE = SiteId("main")
@@ -56,7 +58,7 @@ class PresenceRecorder:
 def _template() -> Path:
     path = Path(mkdtemp(prefix="cc-rooms-")) / "template.db"
     database = SqliteDatabase(path, ManualClock(), SITE)
-    migrate(database.engine)
+    make_tables(database.engine)
     database.engine.dispose()  # the last connection's end folds the log into the file
     return path
 
@@ -64,12 +66,10 @@ def _template() -> Path:
 class Rooms:
     """Everything below the interactions room, wired as bootstrap does."""
 
-    def __init__(self, folder: Path, attempts: SignInAttempts | None = None) -> None:
+    def __init__(self, folder: Path, attempts: SignInAttempts | None = None, url: str = "") -> None:
         self.clock = ManualClock()
         self.ids = seeded_ids(self.clock, 1)
-        path = folder / "rooms.db"
-        shutil.copy(_template(), path)
-        self.database = SqliteDatabase(path, self.clock, SITE)
+        self.database: Database = PostgresDatabase(url, self.clock, SITE) if url else self._file(folder)
         self.publisher = Publisher(self.database, self.clock)
         self.presence = PresenceRecorder()
         self.passwords = Passwords(FAST)
@@ -84,6 +84,11 @@ class Rooms:
         for service in (self.agents, self.users, self.queues, self.customers, self.tickets):
             self.services.add(service)
         self.services.add(Phones({ServerId("pbx1"): PhoneSettings("127.0.0.1", "ws://127.0.0.1:8088/ws")}))
+
+    def _file(self, folder: Path) -> SqliteDatabase:
+        path = folder / "rooms.db"
+        shutil.copy(_template(), path)
+        return SqliteDatabase(path, self.clock, SITE)
 
     def app(self, settings: WebSettings | None = None, extra: Routes | None = None):
         routes = Routes()
@@ -112,8 +117,9 @@ class Rooms:
 
 
 @asynccontextmanager
-async def open_rooms(folder: Path, attempts: SignInAttempts | None = None) -> AsyncIterator[Rooms]:
-    rooms = Rooms(folder, attempts)
+async def open_rooms(folder: Path, attempts: SignInAttempts | None = None, url: str = "") -> AsyncIterator[Rooms]:
+    """``url``: a Postgres with all tables; without it a file of its own."""
+    rooms = Rooms(folder, attempts, url)
     await rooms.database.open()
     try:
         yield rooms

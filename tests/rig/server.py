@@ -44,6 +44,7 @@ from tests.rig import sipp
 from tests.rig.asterisk import PREFIX
 from tests.rig.desktop import Desktop, open_page
 from tests.rig.ports import free_ports
+from tests.rig.postgres import rows
 from tests.rig.scenarios import WAITS, Leaves
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,14 +103,14 @@ class Plan:
     customers: Sequence[Mapping[str, Any]] = ()
 
 
-def seed(data: Path, plan: Plan) -> dict[str, str]:
+def seed(data: Path, plan: Plan, database: str = "") -> dict[str, str]:
     """Make the database of a data folder; login -> agent id. Runs in a loop of its own."""
-    return asyncio.run(_seed(data, plan))
+    return asyncio.run(_seed(data, plan, database))
 
 
-async def _seed(data: Path, plan: Plan) -> dict[str, str]:
-    center = ContactCenter(Settings(data=data))
-    migrate(center.base.database.engine)
+async def _seed(data: Path, plan: Plan, database: str) -> dict[str, str]:
+    center = ContactCenter(Settings(data=data, database_url=database))
+    await center.base.database.prepare(migrate)
     await center.base.database.open()
     base, passwords = center.base, Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     parts = (base.database, base.clock, base.ids)
@@ -168,8 +169,10 @@ class Server:
         options: Sequence[str],
         env: Mapping[str, str],
         program: str = "contactcenter",
+        database: str = "",
     ) -> None:
         self.data = data
+        self.database = database
         self.agent_ids = dict(agent_ids)
         self.port = port
         self.process: subprocess.Popen[bytes] | None = None
@@ -279,8 +282,10 @@ class Server:
                     return int(place.name)
         return None
 
-    def rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
-        """Rows of the database, read beside the running server. Instants are microseconds since 1970."""
+    def rows(self, query: str, *values: Any) -> list[Any]:
+        """Rows of the database, read beside the running server, by name. Instants are microseconds since 1970."""
+        if self.database:
+            return rows(self.database, query, *values)
         with contextlib.closing(sqlite3.connect(f"file:{self.data}/contactcenter.db?mode=ro", uri=True)) as connection:
             connection.row_factory = sqlite3.Row
             return connection.execute(query, values).fetchall()
@@ -398,22 +403,26 @@ async def running_server(
     env: Mapping[str, str] | None = None,
     program: str = "contactcenter",
     start: bool = True,
+    database: str = "",
 ) -> AsyncIterator[Server]:
     """Seed, start, and at the end stop a server. ``folder`` must have a short path; None makes (and removes) one.
 
     ``numbers``: dialed number -> flow (config/flows, or the YAML files in ``flows``). ``options`` go to ``run``;
-    ``program`` is the module that is run in place of ``contactcenter``, with the same command line.
+    ``program`` is the module that is run in place of ``contactcenter``, with the same command line. ``database``: the
+    URL of an empty Postgres in place of a file.
     """
     if "simulated" not in options and not (PREFIX / "asterisk").exists():
         pytest.skip(f"no Asterisk under {PREFIX}: scripts/install-asterisk {PREFIX}")
     data = folder or Path(tempfile.mkdtemp(prefix="cc-rig-"))
     plan = Plan(agents, queues, numbers if numbers is not None else {"2000": "direct"}, customers)
-    ids = await asyncio.to_thread(seed, data, plan)
+    ids = await asyncio.to_thread(seed, data, plan, database)
     trunk = {"name": TRUNK, "host": "127.0.0.1", "any_port": True}
     settings = {"CONTACTCENTER_PBX__PREFIX": str(PREFIX), "CONTACTCENTER_PBX__TRUNKS": json.dumps([trunk])}
     if flows is not None:
         settings["CONTACTCENTER_FLOWS"] = str(flows)
-    server = Server(data, ids, port or free_ports(1), options, {**settings, **(env or {})}, program)
+    if database:
+        options = (*options, "--database", database)
+    server = Server(data, ids, port or free_ports(1), options, {**settings, **(env or {})}, program, database)
     try:
         if start:
             await server.start()

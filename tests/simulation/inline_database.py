@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from contactcenter.core.clock import Clock
-from contactcenter.core.database import LINGER, SqliteDatabase, Work, _asked, _Unit
+from contactcenter.core.database import LINGER, Unit, Work
 from contactcenter.core.events import Envelope
 from contactcenter.core.ids import SiteId
 from contactcenter.core.images import Image
+from contactcenter.core.sqlite_database import SqliteDatabase, _asked
 
 T = TypeVar("T")
 
@@ -25,15 +26,16 @@ class InlineDatabase(SqliteDatabase):
     def __init__(self, path: Path, clock: Clock, site_id: SiteId) -> None:
         super().__init__(path, clock, site_id)
         self.is_dead = False
-        self._tail: list[_Unit] = []
+        self._tail: list[Unit] = []
         self._timer: asyncio.TimerHandle | None = None
         self._writing: Connection
         self._seeing: Connection
 
     async def open(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._read_position()
         self._writing, self._seeing = self._engine.connect(), self._read_engine.connect()
+        with self._writing.begin():
+            self._read_position(self._writing)
         driver: Any = self._writing.connection.driver_connection
         driver.execute("PRAGMA synchronous=OFF")  # a run is no test of the disk
 
@@ -44,7 +46,7 @@ class InlineDatabase(SqliteDatabase):
     async def write(self, work: Work[T]) -> T:
         assert self._loop is not None
         future: asyncio.Future[Any] = self._loop.create_future()
-        self._tail.append(_Unit(work, (), future))
+        self._tail.append(Unit(work, (), future))
         self._write_tail()
         result: T = await future
         return result
@@ -52,7 +54,7 @@ class InlineDatabase(SqliteDatabase):
     def write_behind(
         self, envelopes: Sequence[Envelope], work: Work[None] | None = None, images: Sequence[Image] = ()
     ) -> None:
-        self._tail.append(_Unit(work, envelopes, None, images=images))
+        self._tail.append(Unit(work, envelopes, None, images=images))
         if self._timer is None and self._loop is not None and not self.is_dead:
             self._timer = self._loop.call_later(LINGER, self._write_tail)
 

@@ -73,7 +73,7 @@ class World:
         self.time = VirtualTime()
         self.wire = Wire(self.time, rng, scale=self.slack, guard=guard)
         self.pbx = telephony(SERVER, self.time, TaskSupervisor(), lambda fact: self.room.fact(fact), no_records, str)
-        self.pbx.bind(self.wire)  # type: ignore[arg-type]
+        self.pbx.bind(self.wire, self.time.call_later)  # type: ignore[arg-type]
         self.wire.on_message = self.pbx.on_message
         self.room = Room(time=self.time, telephony=Site(self.pbx), queues=[queue(ring_time=RING_TIME)], seed=seed)
         self.room.agent("first", 1, idle=100.0)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.judge import differences
+from tests.simulation.judge import differences, unexplained
 from tests.simulation.site import run
 
 SEEDS = int(os.environ.get("SEEDS", "200"))
@@ -20,4 +20,5 @@ def test_days_under_faults(first: int, tmp_path: Path) -> None:
     for number in range(first, min(first + GROUP, SEEDS)):
         folder = tmp_path / str(number)
         site = run(number, folder)
+        assert unexplained(site) == [], f"seed {number}:\n" + "\n".join(site.happened)
         assert differences(site) == [], f"seed {number}:\n" + "\n".join(site.happened)

@@ -48,7 +48,7 @@ IMPURE = {
 INJECTED = {"cti/ami/link.py": {"random"}}  # a random.Random comes in as an argument; the module is named for its type
 
 SQL = (
-    *("contactcenter/*/store.py", "contactcenter/core/database.py", "contactcenter/core/events.py"),
+    *("contactcenter/*/store.py", "contactcenter/core/*database.py", "contactcenter/core/events.py"),
     *("contactcenter/core/images.py", "contactcenter/core/prepared.py", "contactcenter/core/publisher.py"),
     *("contactcenter/core/sessions.py", "contactcenter/core/backup.py", "contactcenter/core/database_file.py"),
     *("contactcenter/core/migrations/*",),
@@ -59,7 +59,9 @@ CATCH_ALL = {
     "contactcenter/core/web/middlewares.py": 1,  # HTTP
     "contactcenter/core/tasks.py": 1,  # task supervisor
     "contactcenter/core/publisher.py": 1,  # per listener
-    "contactcenter/core/database.py": 1,  # per batch: the writer's inbox
+    "contactcenter/core/postgres_database.py": 1,  # per batch: the writer's inbox
+    "contactcenter/core/sqlite_database.py": 1,
+    "contactcenter/interactions/auditor.py": 1,  # per finding
     "cti/ami/client.py": 1,  # per message
     "cti/agi/server.py": 1,  # per session
     "routing/runtime.py": 2,  # per command, per decision

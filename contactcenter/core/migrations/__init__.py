@@ -10,24 +10,21 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, MetaData
+from sqlalchemy import Connection, MetaData
 
 from contactcenter.core.errors import Unavailable
 
 _FOLDER: Final = Path(__file__).parent
 
 
-def migrate(engine: Engine, revision: str = "head") -> None:
-    """Bring the database to a version, the newest unless told otherwise, in one transaction. Idempotent."""
-    with engine.begin() as connection:
-        command.upgrade(_config(connection), revision)
+def migrate(connection: Connection, revision: str = "head") -> None:
+    """Bring the database to a version, the newest unless told otherwise, in the caller's transaction. Idempotent."""
+    command.upgrade(_config(connection), revision)
 
 
-def is_current(engine: Engine) -> bool:
+def is_current(connection: Connection) -> bool:
     """Tell whether the database has the newest version."""
-    newest = ScriptDirectory.from_config(_config()).get_current_head()
-    with engine.connect() as connection:
-        return revision_of(connection) == newest
+    return revision_of(connection) == ScriptDirectory.from_config(_config()).get_current_head()
 
 
 def revision_of(connection: Connection) -> str | None:
@@ -40,18 +37,17 @@ def is_known(revision: str) -> bool:
     return any(step.revision == revision for step in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
-def require_current(engine: Engine) -> None:
+def require_current(connection: Connection) -> None:
     """Raise Unavailable ``migration-missing`` unless the database has the newest version."""
-    if not is_current(engine):
+    if not is_current(connection):
         raise Unavailable("migration-missing", {"do": "contactcenter migrate"})
 
 
-def draft(engine: Engine, metadata: MetaData, number: str, message: str) -> None:
+def draft(connection: Connection, metadata: MetaData, number: str, message: str) -> None:
     """Write the step from the newest version to ``metadata`` (every room imported) as a file to be read and edited."""
-    with engine.begin() as connection:
-        config = _config(connection)
-        config.attributes["metadata"] = metadata
-        command.revision(config, message, autogenerate=True, rev_id=number)
+    config = _config(connection)
+    config.attributes["metadata"] = metadata
+    command.revision(config, message, autogenerate=True, rev_id=number)
 
 
 def _config(connection: Connection | None = None) -> Config:

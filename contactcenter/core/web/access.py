@@ -19,6 +19,7 @@ from contactcenter.core.ids import UserId
 from contactcenter.core.permissions import Principal
 
 SESSION_COOKIE: Final = "cc_session"
+HSTS: Final = "Strict-Transport-Security"
 MAX_CREDENTIAL: Final = 200
 T = TypeVar("T")
 
@@ -139,11 +140,24 @@ def check_origin(request: web.Request, *, is_socket: bool = False) -> None:
         raise Forbidden("foreign-origin")
 
 
+def _host(request: web.Request) -> str:
+    """Return the host and port the browser asked for, as a trusted proxy tells it."""
+    return (_last(request, "X-Forwarded-Host") if _is_trusted(request) else "") or request.host
+
+
+def is_on_this_machine(request: web.Request) -> bool:
+    """Tell whether the browser asked for localhost or a loopback address: a name that other programs use as well."""
+    try:
+        name = URL(f"http://{_host(request)}").host or ""
+        return name == "localhost" or name.endswith(".localhost") or ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
 def _is_own(request: web.Request, origin: str) -> bool:
-    scheme, host = request.scheme, request.host
+    scheme, host = request.scheme, _host(request)
     if _is_trusted(request):
         scheme = _last(request, "X-Forwarded-Proto") or scheme
-        host = _last(request, "X-Forwarded-Host") or host
     try:
         return URL(origin).origin() == URL(f"{scheme}://{host}").origin()
     except ValueError:
@@ -219,5 +233,5 @@ def security_headers(settings: WebSettings) -> Mapping[str, str]:
         "Server": "contactcenter",
     }
     if settings.secure_cookies:
-        headers["Strict-Transport-Security"] = "max-age=31536000"
+        headers[HSTS] = "max-age=31536000"
     return headers

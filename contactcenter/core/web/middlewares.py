@@ -9,7 +9,7 @@ from aiohttp import web
 
 from contactcenter.core.errors import ContactCenterError
 from contactcenter.core.ids import Ids
-from contactcenter.core.web.access import SETTINGS, security_headers
+from contactcenter.core.web.access import HSTS, SETTINGS, is_on_this_machine, security_headers
 from contactcenter.core.web.errors import code_of, json_error, status_of
 from contactcenter.core.web.routes import route_of
 
@@ -91,6 +91,8 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     """Add the headers of every answer, whoever made it; what it set itself about caching stays."""
     request[STARTED] = True
     response.headers.update(request.app[HEADERS])
+    if HSTS in response.headers and is_on_this_machine(request):
+        del response.headers[HSTS]  # a browser would keep it for whatever else is served at this name
     if REQUEST_ID in request:
         response.headers["X-Request-Id"] = request[REQUEST_ID]
     if "Cache-Control" not in response.headers:

@@ -89,13 +89,19 @@ class Race:
     def _events(self, start: int) -> list[dict[str, str]]:
         return [one for one in self.ami.events[start:] if one.get("Event") in ("BridgeEnter", "BridgeLeave")]
 
+    @staticmethod
+    def _told(event: dict[str, str]) -> str:
+        wanted = ("Timestamp", "Event", "Uniqueid", "Channel", "Cause", "Reason", "Variable", "Value", "UserEvent")
+        return " ".join(event[name] for name in wanted if name in event)
+
     async def _until(self, condition: Any) -> None:
         async with asyncio.timeout(20):
             while not condition():
                 await asyncio.sleep(0.002)
 
     async def _check_one_conversation(self, item: Interaction, start: int) -> str:
-        assert [one for one in self._events(start) if one["Event"] == "BridgeLeave"] == []
+        left = [one for one in self._events(start) if one["Event"] == "BridgeLeave"]
+        assert not left, "\n".join([str(item), *(self._told(one) for one in self.ami.events[start:])])
         assert item.segment is not None
         leg = item.segment.segment_id
         up = {one["Uniqueid"]: one for one in await self.ami.channels()}

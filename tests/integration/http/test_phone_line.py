@@ -8,7 +8,7 @@ from aiohttp import WSServerHandshakeError, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from agent_ui import phone_line
-from agent_ui.phone_line import MAX_FRAME, MAX_LINES, PhoneLines, phone_routes
+from agent_ui.phone_line import MAX_ENDING, MAX_FRAME, MAX_LINES, PhoneLines, phone_routes
 from contactcenter.agents.model import DeviceKind
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.core.web.access import WebSettings
@@ -19,10 +19,14 @@ class Pbx:
     """Stands for Asterisk's WebSocket: answers each frame with itself in upper case."""
 
     def __init__(self):
-        self.open = 0
+        self.open = self.asked = 0
         self.protocols = []
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     async def serve(self, request):
+        self.asked += 1
+        await self.answers.wait()
         wire = web.WebSocketResponse(protocols=("sip",))
         await wire.prepare(request)
         self.open += 1
@@ -68,6 +72,23 @@ async def line(desk, login="ines", headers=None):
     return await desk.client.ws_connect("/phone", protocols=("sip",), headers=sent)
 
 
+REAL_CLOSE = web.WebSocketResponse.close
+
+
+async def takes_nothing(page, **more):
+    """The close of a page whose connection is stuck: what we say to it never leaves."""
+    if "message" in more:
+        await asyncio.sleep(60)
+    return await REAL_CLOSE(page, **more)
+
+
+def signed_in_at_once(signed):
+    async def sign_in(*given, **more):
+        return signed
+
+    return sign_in
+
+
 async def until(condition):
     async with asyncio.timeout(5):
         while not condition():
@@ -110,14 +131,76 @@ async def test_only_a_signed_in_agent_with_a_browser_phone_gets_one(desk, pbx, l
     assert pbx.protocols == [], "the PBX heard nothing"
 
 
-async def test_lines_of_one_agent_are_bounded(desk, pbx):
+async def test_one_line_too_many_ends_the_one_that_was_silent_longest(desk, pbx):
+    """A page that was loaded again must not be without a phone because of its own former lines."""
     wires = [await line(desk) for _ in range(MAX_LINES)]
+    for wire in (wires[0], wires[2]):
+        await wire.send_str("x")
+        assert await wire.receive_str(timeout=5) == "X"
+    newest = await line(desk)
+    ended = await wires[1].receive(timeout=5)
+    assert (ended.type, ended.data) == (aiohttp.WSMsgType.CLOSE, phone_line.TOO_MANY)
+    for wire in (wires[0], wires[2], newest):
+        await wire.send_str("y")
+        assert await wire.receive_str(timeout=5) == "Y"
+    await until(lambda: desk.lines.active == MAX_LINES == pbx.open)
+    for wire in (*wires, newest):
+        await wire.close()
+
+
+async def test_lines_of_one_agent_are_bounded(desk, pbx, monkeypatch):
+    """Also while those that are ended take nothing, not even that word; in the end they are cut."""
+    monkeypatch.setattr(phone_line, "CLOSE_TIME", 0.5)
+    monkeypatch.setattr(web.WebSocketResponse, "close", takes_nothing)
+    monkeypatch.setattr(
+        desk.users, "sign_in", signed_in_at_once(await desk.users.sign_in("ines", PASSWORD, address=""))
+    )
+    opened = [await line(desk) for _ in range(MAX_LINES + MAX_ENDING)]
     with pytest.raises(WSServerHandshakeError) as refused:
         await line(desk)
     assert refused.value.status == 429
-    await wires[0].close()
-    await until(lambda: desk.lines.active == MAX_LINES - 1)
-    await (await line(desk)).close()
+    assert desk.lines.active == MAX_LINES + MAX_ENDING
+    await until(lambda: desk.lines.active == MAX_LINES)
+    monkeypatch.undo()
+    for wire in opened:
+        await wire.close()
+    await until(lambda: desk.lines.active == 0)
+
+
+async def test_lines_on_their_way_to_the_pbx_are_bounded_too(desk, pbx):
+    pbx.answers.clear()
+    under_way = [asyncio.ensure_future(line(desk)) for _ in range(MAX_LINES)]
+    await until(lambda: pbx.asked == MAX_LINES)
+    with pytest.raises(WSServerHandshakeError) as refused:
+        await line(desk)
+    assert refused.value.status == 429
+    pbx.answers.set()
+    for wire in await asyncio.gather(*under_way):
+        await wire.close()
+    await until(lambda: desk.lines.active == 0)
+
+
+async def test_all_lines_end_with_the_server(desk, pbx):
+    wire = await line(desk)
+    await desk.lines.close()
+    assert (await wire.receive(timeout=5)).data == aiohttp.WSCloseCode.GOING_AWAY
+    with pytest.raises(WSServerHandshakeError) as refused:
+        await line(desk)
+    assert refused.value.status == 503
+    await wire.close()
+    await until(lambda: pbx.open == 0)
+
+
+async def test_a_line_that_is_stuck_holds_up_no_end(desk, pbx, monkeypatch):
+    monkeypatch.setattr(phone_line, "STOP_TIME", 0.05)
+    monkeypatch.setattr(phone_line, "CLOSE_TIME", 0.1)
+    wire = await line(desk)
+    monkeypatch.setattr(web.WebSocketResponse, "close", takes_nothing)
+    async with asyncio.timeout(5):
+        await desk.lines.close()
+    await until(lambda: desk.lines.active == 0)
+    monkeypatch.undo()
+    await wire.close()
 
 
 async def test_a_line_ends_with_its_session_and_no_other(desk, pbx):

@@ -32,7 +32,29 @@ async def test_the_cookie_is_secure_where_pages_are(rooms):
     async with TestClient(TestServer(rooms.app(WebSettings(secure_cookies=True)))) as client:
         response = await sign_in(Browser(client), status=200)
         assert SimpleCookie(response.headers["Set-Cookie"])["cc_session"]["secure"]
-        assert "max-age" in response.headers["Strict-Transport-Security"]
+        assert "Strict-Transport-Security" not in response.headers, "it is 127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    "headers, is_sent",
+    [
+        ({"Host": "desk.example"}, True),
+        ({"Host": "desk.example:8443"}, True),
+        ({"Host": "192.0.2.7"}, True),
+        ({"Host": "localhost:8080"}, False),
+        ({"Host": "app.localhost"}, False),
+        ({"Host": "127.0.0.1:8080"}, False),
+        ({"Host": "[::1]:8080"}, False),
+        ({"Host": "127.0.0.1:8080", "X-Forwarded-Host": "desk.example"}, True),
+        ({"Host": "desk.example", "X-Forwarded-Host": "localhost"}, False),
+    ],
+)
+async def test_only_a_name_of_ours_is_kept_to_https(rooms, headers, is_sent):
+    """A browser that learned it for localhost would refuse every other program there."""
+    settings = WebSettings(secure_cookies=True, trusted_proxies=frozenset({"127.0.0.1"}))
+    async with TestClient(TestServer(rooms.app(settings))) as client:
+        response = await Browser(client)("GET", "/api/v1/session", headers=headers)
+        assert ("Strict-Transport-Security" in response.headers) == is_sent
 
 
 @pytest.mark.parametrize("login, password", [("ines", "wrong"), ("nobody", PASSWORD), ("' OR 1=1 --", "x")])

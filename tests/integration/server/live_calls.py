@@ -43,13 +43,17 @@ class LiveCalls:
 
 
 @contextlib.asynccontextmanager
-async def live_calls(folder: Path, talking: int, waiting: int, *, wrap_up: float = 0.3) -> AsyncIterator[LiveCalls]:
+async def live_calls(
+    folder: Path, talking: int, waiting: int, *, wrap_up: float = 0.3, database: str = ""
+) -> AsyncIterator[LiveCalls]:
     """A server with as many agents as talk; returns when everybody talks or waits."""
     port = free_ports(1)
     phones = {f"p{n}": Answers(after=0.2) for n in range(1, talking + 1)}
     callers = [Caller(f"+493090{n:05}", "2000", f"Customer {n}") for n in range(talking + waiting)]
     async with (
-        running_server(agents=desk_agents(talking, port), queues=[QueueSeed(wrap_up_time=wrap_up)]) as server,
+        running_server(
+            agents=desk_agents(talking, port), queues=[QueueSeed(wrap_up_time=wrap_up)], database=database
+        ) as server,
         desk_phones(folder / "phones", phones, port=port, media_port=free_ports(4 * (2 * talking + waiting))) as desk,
     ):
         await server.ready()

@@ -93,6 +93,27 @@ def test_a_wrong_setting_is_named(run, monkeypatch, name, value):
     assert name.lower().replace("__", ".") in error.lower()
 
 
+def test_options_are_proven_together_with_the_settings(run, monkeypatch):
+    """A page served by HTTPS may open no plain WebSocket, wherever the two were set."""
+    monkeypatch.setenv("CONTACTCENTER_PBX__WEBSOCKET", "ws://192.0.2.1:8088/ws")
+    code, _, error = run("run", "--tls", "c.pem,k.pem", "--data", "DATA")
+    assert code == 2
+    assert "settings are wrong: " in error
+    assert "pbx.websocket" in error
+    assert "wss://" in error
+    assert ": :" not in error
+
+
+def test_an_option_leaves_the_other_settings_of_its_part(monkeypatch, tmp_path):
+    monkeypatch.setenv("CONTACTCENTER_HTTP__ORIGINS", '["https://desk.example"]')
+    monkeypatch.setenv("CONTACTCENTER_HTTP__PORT", "8081")
+    monkeypatch.setenv("CONTACTCENTER_PBX__SERVER_ID", "pbx7")
+    monkeypatch.setattr(cli, "_log", lambda level: None)
+    settings = cli._settings(tmp_path, port=8082, mode="simulated")
+    assert (settings.http.port, settings.http.origins) == (8082, ("https://desk.example",))
+    assert (settings.pbx.mode, settings.pbx.server_id) == ("simulated", "pbx7")
+
+
 def test_migrate_says_that_all_is_current_and_may_be_repeated(run):
     for _ in range(2):
         code, told, _ = run("migrate", "--data", "DATA")

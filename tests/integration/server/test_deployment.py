@@ -14,12 +14,15 @@ from pathlib import Path
 
 import pytest
 import yaml
+from sqlalchemy import make_url
 
 from contactcenter.settings import Settings
+from tests.contract.database.conftest import postgres as postgres
 from tests.integration.server.conftest import processes_of
 from tests.rig.asterisk import PREFIX
 from tests.rig.deployment import HOME, Image, Unit, environment, moved, program_folder
 from tests.rig.ports import free_ports
+from tests.rig.postgres import BINARIES
 from tests.rig.server import ROOT
 
 IMAGE = Image.read(ROOT / "Dockerfile")
@@ -146,7 +149,12 @@ def lines_of_env_example(*, commented=False):
 
 @pytest.mark.parametrize("commented", [False, True])
 def test_every_line_of_env_example_is_a_setting_and_compose_gives_good_ones(tmp_path, monkeypatch, commented):
-    given = {**lines_of_env_example(commented=commented), **COMPOSE["services"]["server"]["environment"]}
+    from_env = lines_of_env_example(commented=commented)
+    of_server = {
+        name: re.sub(r"\$\{(\w+)[^}]*\}", lambda found: from_env[found[1]], value)
+        for name, value in COMPOSE["services"]["server"]["environment"].items()
+    }
+    given = {**from_env, **of_server}
     (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in given.items()))
     monkeypatch.chdir(tmp_path)
     settings = Settings()  # an unknown name is refused
@@ -155,30 +163,76 @@ def test_every_line_of_env_example_is_a_setting_and_compose_gives_good_ones(tmp_
     assert settings.http.trusted_proxies == ("127.0.0.1/32",)
     assert settings.pbx.websocket == "/phone"
     assert (settings.pbx.turn is not None) == commented
-    assert [name for name in given if not name.startswith("CONTACTCENTER_")] == ["DESK_HOST"]
+    assert [name for name in given if not name.startswith("CONTACTCENTER_")] == ["DESK_HOST", "POSTGRES_PASSWORD"]
+    url = make_url(settings.database_url.get_secret_value())
+    postgres = COMPOSE["services"]["postgres"]
+    wanted = (
+        postgres["environment"]["POSTGRES_USER"],
+        from_env["POSTGRES_PASSWORD"],
+        postgres["environment"]["POSTGRES_DB"],
+    )
+    assert (url.username, url.password, url.database) == wanted
+    assert (url.host, url.port) == ("127.0.0.1", int(postgres["command"][-1].removeprefix("port=")))
 
 
 def test_compose_names_what_is_there():
     server, proxy = COMPOSE["services"]["server"], COMPOSE["services"]["proxy"]
     assert (ROOT / server["build"] / "Dockerfile").is_file()
-    assert {server["network_mode"], proxy["network_mode"]} == {"host"}
-    named = [one.split(":")[0] for service in (server, proxy) for one in service["volumes"]]
+    services = COMPOSE["services"].values()
+    assert {service["network_mode"] for service in services} == {"host"}
+    named = [one.split(":")[0] for service in services for one in service["volumes"]]
     assert {one for one in named if not one.startswith(".")} == set(COMPOSE["volumes"])
     assert all((ROOT / one).is_file() for one in named if one.startswith("."))
     assert f"data:{IMAGE.volume}" in server["volumes"]
     assert server["env_file"] == proxy["env_file"] == ".env"
 
 
-def test_the_proxy_leads_everything_to_the_server_and_its_check_is_caddys_own(tmp_path):
+def test_the_proxy_leads_everything_to_the_server_and_its_check_is_caddys_own():
     text = (ROOT / "deploy/Caddyfile").read_text()
     site = re.search(r"^\{\$DESK_HOST\} \{\n(.*?)^\}", text, re.M | re.S)[1]
     assert site.split() == ["reverse_proxy", "127.0.0.1:{$CONTACTCENTER_HTTP__PORT:8080}"]
     assert COMPOSE["services"]["proxy"]["healthcheck"]["test"][-1] == "http://127.0.0.1:2019/config/"
-    if shutil.which("caddy"):
-        env = environment(DESK_HOST="desk.example", HOME=str(tmp_path))
-        words = ["caddy", "validate", "--config", str(ROOT / "deploy/Caddyfile"), "--adapter", "caddyfile"]
-        done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stderr
+
+
+def program(name):
+    """A program that scripts/test installs; where it cannot, what it would say is not known."""
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed")
+    return name
+
+
+def test_caddy_understands_the_proxys_file(tmp_path):
+    env = environment(DESK_HOST="desk.example", HOME=str(tmp_path))
+    words = [program("caddy"), "validate", "--config", str(ROOT / "deploy/Caddyfile"), "--adapter", "caddyfile"]
+    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+async def test_the_databases_command_and_check_are_postgres_own(postgres):
+    """Its check says no until the server answers, and its words are what a server of ours takes."""
+    service = COMPOSE["services"]["postgres"]
+    check = service["healthcheck"]["test"]
+    assert check[0] == "CMD"
+    words = [str(BINARIES / check[1]), *check[2:]]
+    at = words.index("-p") + 1
+
+    def is_healthy(port):
+        return (
+            subprocess.run([*words[:at], str(port), *words[at + 1 :]], capture_output=True, timeout=30).returncode == 0
+        )
+
+    assert is_healthy(postgres.port)
+    assert not is_healthy(free_ports(1))
+    given = " ".join(service["command"][1:])
+    shown = [str(BINARIES / "postgres"), "-C", "listen_addresses", "-D", str(postgres.folder / "data")]
+    done = subprocess.run(
+        [*shown, *given.split()],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        user="nobody" if os.getuid() == 0 else None,
+    )
+    assert done.stdout.strip() == "127.0.0.1", done.stderr
 
 
 # ------------------------------------------------------------------ systemd
@@ -229,11 +283,13 @@ def test_the_unit_gives_no_more_than_is_needed():
     assert not UNIT.of("WatchdogSec"), "nobody feeds one"
 
 
-def test_systemd_understands_the_unit(tmp_path):
+def test_the_unit_has_its_sections():
     assert list(UNIT.sections) == ["Unit", "Service", "Install"]
+
+
+def test_systemd_understands_the_unit(tmp_path):
     text = (ROOT / "deploy/contactcenter.service").read_text()
     unit = tmp_path / "contactcenter.service"
     unit.write_text(text.replace(f"{HOME}/.venv/bin/python", "/bin/true").replace("=contactcenter\n", "=root\n"))
-    if shutil.which("systemd-analyze"):
-        done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, timeout=60)
-        assert (done.returncode, "contactcenter.service" in done.stdout + done.stderr) == (0, False), done.stderr
+    done = subprocess.run([program("systemd-analyze"), "verify", unit], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, "contactcenter.service" in done.stdout + done.stderr) == (0, False), done.stderr

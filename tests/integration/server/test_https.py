@@ -56,7 +56,7 @@ async def _signs_in(client, url):
     async with client.post("/api/v1/session", json=body, headers={"Origin": url}) as answer:
         assert answer.status == 200
         assert "Secure" in answer.headers["Set-Cookie"]
-        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+        assert "Strict-Transport-Security" not in answer.headers, "it is 127.0.0.1"
         assert "connect-src 'self';" in answer.headers["Content-Security-Policy"]
     async with client.get("/api/v1/phone") as answer:
         assert (await answer.json())["websocket"] == "/phone"
@@ -119,13 +119,29 @@ async def _shows_the_renewed_certificate(server, folder, certificate, key):
     assert server.pid == pid
 
 
-async def test_a_certificate_that_is_no_good_is_told_at_the_start(tmp_path):
+async def test_a_certificate_whose_date_is_past_keeps_nobody_from_calling(tmp_path):
     key = make_key(tmp_path)
+    over = make_certificate(tmp_path, key, days=-1)
+    options = ["--tls", f"{over},{key}", "--pbx", "simulated"]
+    async with running_server(agents=[AgentSeed("ines", "1001")], options=options) as server:
+        connector = aiohttp.TCPConnector(ssl=False)
+        async with (
+            aiohttp.ClientSession(server.url, connector=connector) as client,
+            client.get("/readyz") as answer,
+        ):
+            told = await answer.json()
+            assert (answer.status, told["ready"]) == (200, True)
+            assert "certificate-not-valid" in [one["code"] for one in told["degraded"]]
+        assert "certificate-not-valid" in server.log()
+
+
+async def test_a_certificate_that_is_no_good_is_told_at_the_start(tmp_path):
+    key, other = make_key(tmp_path), make_key(tmp_path, "other")
     over = make_certificate(tmp_path, key, days=-1)
     data = tmp_path / "d"
     await asyncio.to_thread(command, "init", "--data", data)
     for given, words in (
-        (f"{over},{key}", ["tls-unusable", "expired", str(over)]),
+        (f"{over},{other}", ["tls-unusable", "does not belong", str(over)]),
         (f"{over},{tmp_path}/none", ["tls-unusable", "No such file", f"{tmp_path}/none"]),
         (str(over), ["tls-pair-needed", "--tls CERT,KEY"]),
     ):

@@ -5,11 +5,15 @@ import json
 import random
 from collections import Counter
 
+import pytest
+
 from contactcenter.agents.model import PresenceState
 from contactcenter.bootstrap import ContactCenter
+from contactcenter.core.errors import Unavailable
 from contactcenter.core.permissions import SYSTEM
 from contactcenter.demo import put_back
 from contactcenter.settings import Settings
+from cti.managed_pbx import ManagedPbx
 from cti.pbx_simulator.people import Customer, PicksUp, Refuses, RingsOn
 from tests.oracle.calls import AlertOutcome, Outcome, judge_file
 from tests.rig.compare import TOLERANCE, compare
@@ -105,3 +109,25 @@ async def test_30_calls_are_told_as_the_simulated_pbx_tells_them(tmp_path):
         assert outcomes[outcome] >= 1, outcome
     for outcome in (AlertOutcome.CONNECTED, AlertOutcome.BUSY, AlertOutcome.REVOKED):
         assert alerts[outcome] >= 1, outcome
+
+
+@pytest.mark.parametrize("mode, is_ready", [("auto", False), ("simulated", True)])
+async def test_only_a_simulation_that_was_asked_for_is_ready(tmp_path, monkeypatch, mode, is_ready):
+    """A load balancer must send nobody to a server that has only pretended phones, by accident."""
+
+    async def not_installable(pbx, endpoints):
+        raise Unavailable("asterisk-not-installable", {"reason": "no packages here"})
+
+    monkeypatch.setattr(ManagedPbx, "start", not_installable)
+    await asyncio.to_thread(seed, tmp_path, Plan((), [QueueSeed()], {"2000": "direct"}))
+    center = ContactCenter(Settings(data=tmp_path, http={"port": free_ports(1)}, pbx={"mode": mode}))
+    await center.start()
+    try:
+        async with asyncio.timeout(20):
+            while not all(link.up for link in center.picture.links.values()) or not center.picture.links:
+                await asyncio.sleep(0.02)
+        (told,) = center.operation.degraded()
+        assert (told["code"], told["fields"]["reason"]) == ("pbx-simulated", "" if is_ready else "no packages here")
+        assert center.operation.is_ready is is_ready
+    finally:
+        await center.stop()

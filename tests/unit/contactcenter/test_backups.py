@@ -1,13 +1,17 @@
 """A backup holds every row there is; a restore leaves either all of it or everything as it was."""
 
 import asyncio
+import errno
 import io
+import os
 import shutil
 import sqlite3
+import stat
 import threading
 import tracemalloc
 import zipfile
 from contextlib import closing
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -17,14 +21,15 @@ from sqlalchemy.event import listen
 from contactcenter import backups
 from contactcenter.core import archive, database_file, migrations
 from contactcenter.core.clock import ManualClock
-from contactcenter.core.database import SqliteDatabase, open_engine
 from contactcenter.core.errors import ContactCenterError
 from contactcenter.core.events import events_table
 from contactcenter.core.ids import SiteId
-from contactcenter.core.migrations import migrate
+from contactcenter.core.sqlite_database import SqliteDatabase, open_engine
+from contactcenter.data_lock import FILE
 from contactcenter.settings import Settings
 from contactcenter.users.model import SessionEnded
 from tests.rig.rooms import open_rooms
+from tests.rig.tables import make_tables
 
 ODD = 'line\r\nbreak \x00 \u2028 \U0001f600 ñ Ж "quoted" \'; DROP'
 
@@ -32,7 +37,7 @@ ODD = 'line\r\nbreak \x00 \u2028 \U0001f600 ñ Ж "quoted" \'; DROP'
 def fill(path, rows=3):
     """Rows in every table the migrations made: odd texts, great numbers, nulls where they may be."""
     engine = open_engine(path, readonly=False)
-    migrate(engine)
+    make_tables(engine)
     found = MetaData()
     found.reflect(engine)
     with engine.begin() as connection:
@@ -125,7 +130,7 @@ def test_every_table_comes_back_equal(source, target, tmp_path):
     file, manifest = saved(source, tmp_path)
     assert file.stat().st_mode & 0o777 == 0o600
     restored, aside = backups.restore(target, file, said, replace=False)
-    assert (restored, aside) == (manifest, None)
+    assert (restored, aside) == (manifest, "")
     before, after = contents(source.database_file), contents(target.database_file)
     assert len(before) > 25
     assert all(before.values())
@@ -141,7 +146,8 @@ def test_the_restored_database_is_sound_and_migrated(source, target, tmp_path):
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     engine = open_engine(target.database_file, readonly=True)
-    assert migrations.is_current(engine)
+    with engine.connect() as connection:
+        assert migrations.is_current(connection)
     engine.dispose()
 
 
@@ -177,16 +183,16 @@ def test_data_is_never_written_over_unless_told_and_then_kept(source, target, tm
     assert files_of(target.data) == before
     old = contents(target.database_file)
     _, aside = backups.restore(target, file, said, replace=True)
-    assert contents(aside) == old
+    assert contents(Path(aside)) == old
     assert contents(target.database_file)["users"] == contents(source.database_file)["users"]
 
 
 def test_an_empty_database_is_filled(source, target, tmp_path):
     engine = open_engine(target.database_file, readonly=False)
-    migrate(engine)
+    make_tables(engine)
     engine.dispose()
     _, aside = backups.restore(target, saved(source, tmp_path)[0], said, replace=False)
-    assert aside is None
+    assert aside == ""
     assert contents(target.database_file)["users"]
 
 
@@ -194,7 +200,7 @@ def test_what_a_killed_server_left_in_its_log_is_kept_aside_too(source, target, 
     """The write-ahead log of the former database must neither be lost nor be taken for the new one's."""
     file, _ = saved(source, tmp_path)
     engine = open_engine(tmp_path / "live.db", readonly=False)
-    migrate(engine)
+    make_tables(engine)
     with closing(sqlite3.connect(tmp_path / "live.db")) as connection:
         connection.execute("PRAGMA wal_autocheckpoint=0")
         connection.execute("INSERT INTO skills VALUES ('s', 'only-in-the-log', 'x')")
@@ -203,7 +209,7 @@ def test_what_a_killed_server_left_in_its_log_is_kept_aside_too(source, target, 
             shutil.copy(tmp_path / f"live.db{suffix}", f"{target.database_file}{suffix}")
     engine.dispose()
     _, aside = backups.restore(target, file, said, replace=True)
-    assert contents(aside)["skills"] == [("s", "only-in-the-log", "x")]
+    assert contents(Path(aside))["skills"] == [("s", "only-in-the-log", "x")]
     assert contents(target.database_file)["skills"] == contents(source.database_file)["skills"]
 
 
@@ -229,7 +235,7 @@ def test_a_database_beyond_repair_is_replaced_only_when_told(source, target, tmp
     target.database_file.write_bytes(b"no database at all" * 500)
     assert code_of(backups.restore, target, file, said, replace=False) == "data-not-empty"
     _, aside = backups.restore(target, file, said, replace=True)
-    assert aside.read_bytes().startswith(b"no database")
+    assert Path(aside).read_bytes().startswith(b"no database")
     assert contents(target.database_file)["users"]
 
 
@@ -363,7 +369,7 @@ async def test_a_backup_beside_a_writer_is_one_state(tmp_path):
     settings = Settings(data=tmp_path / "d")
     settings.data.mkdir()
     database = SqliteDatabase(settings.database_file, ManualClock(), SiteId("main"))
-    migrate(database.engine)
+    make_tables(database.engine)
     await database.open()
     stop = threading.Event()
 
@@ -405,7 +411,7 @@ async def test_a_backup_beside_a_writer_is_one_state(tmp_path):
 def test_memory_does_not_grow_with_the_rows(target, tmp_path):
     """30,000 events are 10 MB of rows."""
     engine = open_engine(target.database_file, readonly=False)
-    migrate(engine)
+    make_tables(engine)
     data = '{"text": "' + "x" * 250 + '"}'
     values = {"site_id": "main", "kind": "k", "subject": "s", "actor": "", "data": data}
     with engine.begin() as connection:
@@ -463,3 +469,69 @@ def test_a_backup_is_not_written_into_somebody_elses_file(tmp_path):
     with pytest.raises(FileExistsError):
         backups._write(tmp_path / "any.db", part, backups.Progress(print))
     assert theirs.read_text() == ""
+
+
+# ------------------------------------------------------------------ owners, and file systems without hard links
+
+
+def test_what_root_restores_is_the_folder_owners(source, target, tmp_path, monkeypatch):
+    """Else the server, which runs as him, could not open its own database."""
+    file, _ = saved(source, tmp_path)
+    fill(target.database_file, rows=1)
+    given = []
+    if os.geteuid() == 0:
+        for path in (target.data, target.database_file):
+            os.chown(path, 12345, 12346)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 0)
+        monkeypatch.setattr(os, "chown", lambda path, *owner, **more: given.append((Path(path).name, owner)))
+    _, aside = backups.restore(target, file, said, replace=True)
+    if given:
+        folder = target.data.stat()
+        owner = (folder.st_uid, folder.st_gid)
+        assert {(FILE, owner), ("contactcenter.db.restoring", owner)} <= set(given)
+        return
+    owners = {path.name: (path.stat().st_uid, path.stat().st_gid) for path in target.data.iterdir()}
+    assert {FILE, target.database_file.name, Path(aside).name} <= owners.keys()
+    assert set(owners.values()) == {(12345, 12346)}
+
+
+@pytest.fixture
+def no_hard_links(monkeypatch):
+    def refused(*names, **more):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+
+
+def test_without_hard_links_a_backup_is_written_and_never_over_another(source, tmp_path, no_hard_links, monkeypatch):
+    file, _ = saved(source, tmp_path)
+    before = file.read_bytes()
+    exists = Path.exists
+    monkeypatch.setattr(Path, "exists", lambda path: path != file and exists(path))  # it comes after we looked
+    assert code_of(backups.back_up, source, file, said) == "backup-file-exists"
+    assert file.read_bytes() == before
+    assert [path.name for path in tmp_path.glob("*.part")] == []
+
+
+def test_without_hard_links_the_former_database_is_kept_as_well(source, target, tmp_path, no_hard_links):
+    file, _ = saved(source, tmp_path)
+    fill(target.database_file, rows=1)
+    old = contents(target.database_file)
+    _, aside = backups.restore(target, file, said, replace=True)
+    assert (contents(Path(aside)), stat.S_IMODE(Path(aside).stat().st_mode)) == (old, 0o600)
+    assert contents(target.database_file)["users"] == contents(source.database_file)["users"]
+
+
+def test_without_hard_links_and_without_room_everything_stays(source, target, tmp_path, no_hard_links, monkeypatch):
+    file, _ = saved(source, tmp_path)
+    fill(target.database_file, rows=1)
+    before = contents(target.database_file)
+
+    def full(*streams):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    assert code_of(backups.restore, target, file, said, replace=True) == "store-unavailable"
+    assert contents(target.database_file) == before
+    assert [name for name in files_of(target.data) if "restor" in name] == []

@@ -5,10 +5,12 @@ import contextlib
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from agent_ui.hub import DESKTOP, Page
 from agent_ui.protocol import Hello
@@ -17,12 +19,15 @@ from contactcenter.agents.model import DeviceMode, PresenceState
 from contactcenter.agents.service import NewAgent
 from contactcenter.bootstrap import ContactCenter
 from contactcenter.core.errors import NotFound, Unavailable
-from contactcenter.core.migrations import migrate
+from contactcenter.core.ids import InteractionId, LegId, ReservationId, ServerId, VisitId
 from contactcenter.core.permissions import SYSTEM, Principal, Right
 from contactcenter.interactions.live import LiveAgent
-from contactcenter.settings import Settings
+from contactcenter.interactions.model import AgentConnected, InteractionQueued, VisitAbandoned
+from contactcenter.interactions.ports import CallArrived
+from contactcenter.settings import ServerOptions, Settings
 from contactcenter.users.passwords import Passwords
 from tests.rig.rooms import FAST
+from tests.rig.tables import make_tables
 
 PASSWORD = "correct horse"
 
@@ -65,7 +70,7 @@ async def floor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     monkeypatch.setattr(bootstrap, "find_speaker", lambda: None)  # nobody listens to the prompts
     monkeypatch.setattr(bootstrap, "Passwords", lambda: Passwords(FAST))
     center = ContactCenter(Settings(data=tmp_path))
-    migrate(center.base.database.engine)
+    make_tables(center.base.database.engine)
     await center.base.database.open()
     center._build()
     made = Floor(center)
@@ -136,6 +141,40 @@ async def test_a_ticket_of_an_interaction_that_is_none(floor: Floor) -> None:
         await floor.center.rooms.tickets.open_ticket(floor.ann, "VPN drops", interaction_id="nothing")
 
 
+async def test_a_call_of_a_pbx_that_is_no_longer_configured_is_ended_at_the_start(floor: Floor) -> None:
+    center = floor.center
+    arrived = center.base.clock.now() - timedelta(days=3)
+    place = {"ami": "192.0.2.2:5038", "sip": "192.0.2.2:5060"}
+    further = ServerOptions(server_id="further", ami_secret=SecretStr("x" * 20), agi_port=4574, **place)
+    center.base.settings.servers = (further,)
+    for server in ("former", "further", center.server_id):
+        arrival = CallArrived(ServerId(server), LegId("1.1"), "1.1", "+4930", "", "1000", arrived)
+        center.assignments.call_arrived(arrival)
+    await floor.settle()
+    center.picture.interactions.clear()
+    await center._load()
+    assert {one.server_id for one in center.picture.interactions.values()} == {"further", center.server_id}
+    assert b"contactcenter_recovery_unconfigured 1.0" in center.operation.metrics()
+
+
+async def test_a_call_told_late_counts_when_it_happened(floor: Floor) -> None:
+    """The figures of today and of the last minutes, of calls that came and went while the server was away."""
+    center = floor.center
+    queue = await center.rooms.queues.create_queue(SYSTEM, {"name": "Support"})
+    await center.reloading.apply()
+    now = center.base.clock.now()
+    center.figures.roll(now - timedelta(hours=2))
+    figures, announce = center.figures.of(queue.queue_id), center.base.publisher.announce
+    for ago, offered in ((timedelta(hours=3), 0), (timedelta(hours=1), 1)):
+        at, one, visit = now - ago, InteractionId(f"i-{offered}"), VisitId(f"v-{offered}")
+        announce(InteractionQueued(one, visit, queue.queue_id, 0, {}, at - timedelta(seconds=30)))
+        ids = (one, visit, ReservationId(f"s-{offered}"), floor.live.agent_id, queue.queue_id)
+        announce(AgentConnected(*ids, 30.0, at))
+        announce(VisitAbandoned(one, visit, queue.queue_id, 30.0, at))
+        assert (figures.offered, figures.answered, figures.abandoned) == (offered, offered, offered)
+    assert figures.service_level_recent(now) is None
+
+
 async def test_a_choice_of_presence_is_kept_when_it_is_answered(floor: Floor) -> None:
     """Nothing can tell it again after a kill, unlike a call, which Asterisk knows."""
     agents, agent_id = floor.center.rooms.agents, floor.live.agent_id
@@ -156,3 +195,20 @@ async def test_a_choice_of_presence_holds_while_the_store_refuses(floor: Floor) 
     await floor.center.rooms.agents.set_presence(floor.ann, floor.live.agent_id, PresenceState.OFFLINE)
     assert floor.live.presence == "offline"
     del database.flush
+
+
+async def test_phone_lines_end_before_the_server_waits_for_its_requests(floor: Floor) -> None:
+    done: list[str] = []
+
+    class Runner:
+        async def cleanup(self) -> None:
+            done.append("requests")
+
+    async def close() -> None:
+        done.append("lines")
+
+    floor.center._runner = Runner()  # type: ignore[assignment]
+    floor.center.phone_lines.close = close  # type: ignore[method-assign]
+    await floor.center.stop()
+    assert done == ["lines", "requests"]
+    floor.center._runner = None

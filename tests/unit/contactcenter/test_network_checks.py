@@ -2,6 +2,7 @@
 
 import pytest
 
+from contactcenter.core.clock import SystemClock
 from contactcenter.network_checks import network_lines
 from contactcenter.settings import HttpSettings, PbxSettings, Settings
 from tests.rig.certificates import make_certificate, make_key
@@ -11,7 +12,7 @@ TURN = {"server": "turn.example:3478", "username": "desk", "password": "a-secret
 
 def told(folder, agents=6, http=None, **pbx):
     settings = Settings(data=folder, http=HttpSettings.model_validate(http or {}), pbx=PbxSettings.model_validate(pbx))
-    return {line.name: line for line in network_lines(settings, agents)}
+    return {line.name: line for line in network_lines(settings, agents, SystemClock().timestamp())}
 
 
 def test_what_is_set_by_nobody_is_right_for_one_machine(tmp_path):
@@ -47,7 +48,13 @@ def test_what_is_wrong_is_named_with_what_to_do(tmp_path, http, pbx, name, words
             {},
             {"external_address": "192.0.2.10", "bind_address": "10.0.0.5", "local_networks": ["10.0.0.0/8"]},
             "address",
-            ["10.0.0.5", "192.0.2.10", "except to 10.0.0.0/8"],
+            ["heard on 10.0.0.5; told as 192.0.2.10, except to 10.0.0.0/8"],
+        ),
+        (
+            {},
+            {"external_address": "192.0.2.10", "bind_address": "10.0.0.5"},
+            "address",
+            ["told as 192.0.2.10, to all, as pbx.local_networks is not set"],
         ),
         ({}, {"external_address": "192.0.2.10", "bind_address": "10.0.0.5"}, "STUN", ["not set"]),
         ({}, {"stun": "stun.example:3478"}, "STUN", ["stun.example:3478"]),
@@ -71,6 +78,16 @@ def test_a_certificate_is_told_with_its_names_and_its_end(tmp_path):
     lines = told(tmp_path, http={"tls_certificate": certificate, "tls_key": key})
     assert "127.0.0.1, localhost, desk.example, until 20" in lines["HTTPS"].detail
     assert "/phone" in lines["phone WebSocket"].detail
+
+
+def test_a_certificate_whose_date_is_past_is_told(tmp_path):
+    key = make_key(tmp_path)
+    over = make_certificate(tmp_path, key, days=-1)
+    line = told(tmp_path, http={"tls_certificate": over, "tls_key": key})["HTTPS"]
+    assert (line.ok, [word for word in ("ended at", str(over), "without a restart") if word not in str(line)]) == (
+        False,
+        [],
+    )
 
 
 def test_no_password_is_told(tmp_path):

@@ -64,6 +64,11 @@ async def test_a_link_down_and_a_store_that_refuses_are_not_ready(operation):
     assert (await asked(operation))[0] == 503
 
 
+async def test_a_simulated_pbx_that_nobody_asked_for_is_not_ready(operation):
+    operation.is_stand_in = True
+    assert (await asked(operation))[0] == 503
+
+
 def test_metrics_show_what_parts_count_and_who_is_in_fallback(operation):
     counts = SimpleNamespace(failed=1)
     operation.show("agi_failed", "FastAGI", lambda: counts.failed)

@@ -107,7 +107,15 @@ def test_a_secure_page_and_a_plain_phone_do_not_go_together(tmp_path):
         ),
         ({}, {"bind_address": "10.0.0.5"}, 8099, "ws://127.0.0.1:8099/ws", "ws://10.0.0.5:8099/ws"),
         ({}, {"mode": "192.0.2.1:5038"}, None, "ws://127.0.0.1:8088/ws", "ws://192.0.2.1:8088/ws"),
+        (
+            {},
+            {"mode": "192.0.2.1:5038", "http_port": 8188, "sip_host": "pbx.lan"},
+            None,
+            "ws://pbx.lan:8188/ws",
+            "ws://192.0.2.1:8188/ws",
+        ),
         ({"tls_certificate": "c", "tls_key": "k"}, {}, 8099, "/phone", "ws://127.0.0.1:8099/ws"),
+        ({}, {"websocket": "/phone", "bind_address": "10.0.0.5"}, 8099, "/phone", "ws://127.0.0.1:8099/ws"),
         ({}, {"websocket": "/phone"}, 8099, "/phone", "ws://127.0.0.1:8099/ws"),
         ({"secure_cookies": True}, {"websocket": "wss://a/ws"}, 8099, "wss://a/ws", "ws://127.0.0.1:8099/ws"),
     ],
@@ -115,4 +123,20 @@ def test_a_secure_page_and_a_plain_phone_do_not_go_together(tmp_path):
 def test_where_browsers_phones_connect_and_how_we_reach_the_pbx(tmp_path, http, pbx, own_port, browsers, ours):
     given = Settings(data=tmp_path, http=HttpSettings.model_validate(http), pbx=PbxSettings.model_validate(pbx))
     assert phone_settings(given, own_port).websocket == browsers
-    assert websocket_from_here(given.pbx, own_port) == ours
+    assert websocket_from_here(given, own_port) == ours
+
+
+@pytest.mark.parametrize(
+    "http, websocket, address",
+    [
+        ({"tls_certificate": "c", "tls_key": "k"}, "", "127.0.0.1"),
+        ({}, "/phone", "127.0.0.1"),
+        ({}, "", "10.0.0.5"),
+        ({"tls_certificate": "c", "tls_key": "k"}, "wss://desk.example/ws", "10.0.0.5"),
+    ],
+)
+def test_behind_the_phone_line_asterisk_opens_its_http_port_to_this_machine_only(tmp_path, http, websocket, address):
+    pbx = PbxSettings(bind_address="10.0.0.5", websocket=websocket)
+    given = Settings(data=tmp_path, http=HttpSettings.model_validate(http), pbx=pbx)
+    managed = managed_pbx(given, keep_numbers(tmp_path, 8080)).settings
+    assert (managed.http_address, managed.bind_address) == (address, "10.0.0.5")

@@ -101,11 +101,20 @@ async def test_provision_writes_the_files_of_the_server_that_is_named(tmp_path):
     from contactcenter.bootstrap import ContactCenter
     from contactcenter.core.migrations import migrate
 
-    migrate(ContactCenter(given).base.database.engine)
+    database = ContactCenter(given).base.database
+    await database.prepare(migrate)
+    await database.close()
     await provision(given, etc, "pbx2")
     assert "agi://127.0.0.1:4574/ivr" in (etc / "contactcenter_extensions.conf").read_text()
     with pytest.raises(NotFound, match="server-unknown"):
         await provision(given, etc, "pbx9")
+
+
+def test_only_our_own_server_opens_its_websocket_to_this_machine_behind_the_phone_line(tmp_path):
+    given = settings(tmp_path, further(), websocket="/phone", sip="192.0.2.1:5062", bind_address="0.0.0.0")
+    assert managed_pbx(given, keep_numbers(tmp_path, 8080)).settings.http_address == "127.0.0.1"
+    assert websocket_of(given, ServerId("pbx1"), 8089) == "ws://127.0.0.1:8089/ws"
+    assert not foreign_pbx(given, find_foreign(given, "pbx2"), []).is_websocket_local
 
 
 async def test_check_tells_of_each_server_by_its_name(tmp_path):

@@ -8,10 +8,11 @@ from contactcenter.core.ids import AgentId, LegId, ReservationId, ServerId
 from contactcenter.interactions.ports import AlertFailure, Device
 from cti.alerts import REVOKING, TABLE, Act, AlertLeg, Signal, State
 
-R, D, A, P, H, C, O = (  # noqa: E741 - the letters of the table below
+R, D, A, B, P, H, C, O = (  # noqa: E741 - the letters of the table below
     State.RINGING,
     State.DISARMING,
     State.ASKING,
+    State.ASKING_AGAIN,
     State.PASSED,
     State.HANGING_UP,
     State.CONNECTED,
@@ -30,9 +31,14 @@ EXPECTED = {
     (D, Signal.GONE): (O, REPORT),
     (A, Signal.REVOKE): (A, ASK),
     (A, Signal.HAD_PASSED): (P, NO),
-    (A, Signal.HAD_NOT_PASSED): (H, HANG_UP),
+    (A, Signal.HAD_NOT_PASSED): (B, ASK),
     (A, Signal.CONNECTED): (C, NO),
     (A, Signal.GONE): (O, REPORT),
+    (B, Signal.REVOKE): (B, ASK),
+    (B, Signal.HAD_PASSED): (P, NO),
+    (B, Signal.HAD_NOT_PASSED): (H, HANG_UP),
+    (B, Signal.CONNECTED): (C, NO),
+    (B, Signal.GONE): (O, REPORT),
     (P, Signal.REVOKE): (H, HANG_UP),
     (P, Signal.CONNECTED): (C, NO),
     (P, Signal.GONE): (O, REPORT),

@@ -1,22 +1,30 @@
 """What ended while nobody listened, read from the PBX's own records."""
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from contactcenter.core.clock import from_timestamp
 from contactcenter.core.ids import LegId, QueueId, ServerId, VisitId
 from contactcenter.interactions.ports import CallArrived, CallerPlace, EndedLeg, PlaceInLine
 from cti import cel
 from cti.calls import LegRecord
-from cti.cel import CelFile, CelNews, read_news
+from cti.cel import CelFile, CelNews, CelReading
 from cti.dialplan_names import CEL_FIELDS
 
 SERVER = ServerId("pbx-1")
 AT = 1_780_000_000.123456
+
+
+def read_news(text: str, server_id: ServerId) -> CelNews:
+    reading = CelReading(server_id)
+    reading.feed(text)
+    return reading.news()
 
 
 def ended_legs(text: str) -> Sequence[EndedLeg]:
@@ -112,9 +120,85 @@ async def test_no_more_than_memory_can_take(tmp_path: Path, monkeypatch: pytest.
     path = tmp_path / "cel.csv"
     path.write_text(one_a_second(1000))
     monkeypatch.setattr(cel, "MOST_BYTES", 5000)
-    found = (await CelFile(path, SERVER).news(from_timestamp(AT - 900))).ended
-    assert 0 < len(found) < 50
-    assert found[-1].leg_id == "a.999"
+    with capture_logs() as logs:
+        news = await CelFile(path, SERVER).news(from_timestamp(AT - 900))
+    assert 0 < len(news.ended) < 50
+    assert news.ended[-1].leg_id == "a.999"
+    assert (news.is_cut, [one["event"] for one in logs]) == (True, ["cel-cut"]), "and it is said"
+    assert not (await CelFile(path, SERVER).news(from_timestamp(AT + 60))).is_cut
+
+
+@pytest.mark.parametrize("piece", [64, 1000, 5000])
+async def test_a_file_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
+    path = tmp_path / "cel.csv"
+    path.write_text(one_a_second(100) + "x" * 20_000 + "\n" + line("a.100", time=f"{AT + 1:.6f}") + line("half")[:60])
+    monkeypatch.setattr(cel, "PIECE", piece)
+    sizes: list[int] = []
+    feed = CelReading.feed
+    monkeypatch.setattr(CelReading, "feed", lambda self, text: (sizes.append(len(text)), feed(self, text))[1])
+    found = (await CelFile(path, SERVER).news(None)).ended
+    longest = max(piece, len(line("a.99", caller_number="9" * 40)))
+    assert max(sizes) <= 2 * longest
+    wanted = [f"a.{n}" for n in range(101)]
+    assert [leg.leg_id for leg in found] == wanted if piece > len(line()) else "a.100"
+
+
+async def rotated(folder: Path, *, names: Sequence[str] = ("cel.csv.2", "cel.csv.1", "cel.csv")) -> Path:
+    """Parts of 100 seconds each, the current one last; a call began in the part before it and ended in it."""
+    lines = one_a_second(300).splitlines(keepends=True)
+    third = len(lines) // 3
+    for number, name in enumerate(names):
+        part = lines[number * third : (number + 1) * third if number < 2 else None]
+        if number == 1:
+            told = {"context": "cc-inbound", "channel": "PJSIP/carrier-00000001", "exten": "1000"}
+            part.append(line("call", "CHAN_START", time=f"{AT - 100:.6f}", **told))
+        if number == 2:
+            part.append(line("call", time=f"{AT:.6f}", channel="PJSIP/carrier-00000001"))
+        (folder / name).write_text("".join(part))
+        at = AT - 100 * (2 - number)
+        os.utime(folder / name, (at, at))
+    return folder / names[-1]
+
+
+@pytest.mark.parametrize(
+    "names", [("cel.csv.2", "cel.csv.1", "cel.csv"), ("cel.csv-20260601", "cel.csv-20260602", "cel.csv")]
+)
+async def test_what_was_rotated_away_is_read_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: Sequence[str]
+) -> None:
+    monkeypatch.setattr(cel, "_NEAR", 1024)
+    path = await rotated(tmp_path, names=names)
+    news = await CelFile(path, SERVER).news(from_timestamp(AT - 80))
+    found = [leg.leg_id for leg in news.ended]
+    assert {f"a.{n}" for n in range(220, 300)} <= set(found)
+    assert "a.10" not in found, "and not what is older than asked for"
+    (call,) = [leg for leg in news.ended if leg.leg_id == "call"]
+    assert call.arrival is not None
+    everything = {leg.leg_id for leg in (await CelFile(path, SERVER).news(from_timestamp(AT - 1000))).ended}
+    assert {f"a.{n}" for n in range(300)} <= everything
+    assert not news.is_cut
+
+
+async def test_what_is_compressed_is_said_to_be_missing(tmp_path: Path) -> None:
+    path = await rotated(tmp_path, names=("cel.csv.2.gz", "cel.csv.1", "cel.csv"))
+    assert (await CelFile(path, SERVER).news(from_timestamp(AT - 1000))).is_cut
+    assert not (await CelFile(path, SERVER).news(from_timestamp(AT - 10))).is_cut
+
+
+async def test_a_part_met_under_two_names_is_read_once_and_others_are_not(tmp_path: Path) -> None:
+    path = tmp_path / "cel.csv"
+    path.write_text(line("a.1"))
+    os.link(path, tmp_path / "cel.csv.1")
+    (tmp_path / "cel.csv.old").mkdir()
+    os.mkfifo(tmp_path / "cel.csv.fifo")
+    (tmp_path / "celebration.csv").write_text(line("a.2"))
+    assert [leg.leg_id for leg in (await CelFile(path, SERVER).news(from_timestamp(AT - 1000))).ended] == ["a.1"]
+
+
+async def test_between_rotation_and_the_first_line_there_is_only_the_old_part(tmp_path: Path) -> None:
+    (tmp_path / "cel.csv.1").write_text(line("a.1"))
+    news = await CelFile(tmp_path / "cel.csv", SERVER).news(from_timestamp(AT - 10))
+    assert [leg.leg_id for leg in news.ended] == ["a.1"]
 
 
 async def test_a_first_read_of_a_huge_file_looks_at_its_tail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from contactcenter.core.clock import ManualClock
 from contactcenter.core.ids import AgentId, ServerId
 from contactcenter.interactions import ports
+from cti.acts import Acts
 from cti.calls import Calls
 from cti.nailed import NailedLegs
 from tests.fakes import ami_events as e
@@ -16,8 +17,10 @@ SERVER = ServerId("pbx1")
 async def test_a_device_that_rings_again_is_not_lost_with_its_nailed_leg():
     facts = []
     clock = ManualClock(datetime(2026, 6, 1, tzinfo=UTC))
-    nailed = NailedLegs(SERVER, Calls(SERVER), clock, facts.append, lambda: "nailed-leg")
-    nailed.link = client = FakeAmiClient()
+    calls = Calls(SERVER)
+    nailed = NailedLegs(SERVER, calls, clock, facts.append, lambda: "nailed-leg")
+    client = FakeAmiClient()
+    nailed.bind(client, Acts(SERVER, client, calls))
     device = ports.Device(AgentId("a1"), SERVER, "agent-1001", ports.LegMode.NAILED)
     nailed.prepare(device)
     nailed.watch(e.event("Newstate", Uniqueid="nailed-leg", ChannelState="6"))

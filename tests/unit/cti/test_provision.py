@@ -276,3 +276,14 @@ def test_media_fields(field: str, value: str) -> None:
     with pytest.raises(Invalid) as error:
         files(media=dataclasses.replace(MEDIA, **{field: value}))
     assert error.value.fields == {f"media.{field}": "format"}
+
+
+@pytest.mark.parametrize("is_local, address", [(True, "127.0.0.1"), (False, "10.0.0.5")])
+def test_the_http_port_listens_where_it_is_asked(is_local: bool, address: str) -> None:
+    told = files(bind_address="10.0.0.5", is_websocket_local=is_local, http_port=8088)
+    (general,) = sections(told["http.conf"], "general")
+    assert f"bindaddr={address}\n" in general
+    (transport,) = sections(told["pjsip.conf"], "transport-ws")
+    assert f"bind={address}:8088\n" in transport
+    (sip,) = sections(told["pjsip.conf"], "transport-udp")
+    assert "bind=10.0.0.5:" in sip

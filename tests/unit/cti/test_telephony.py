@@ -15,6 +15,7 @@ from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.interactions import ports
 from contactcenter.interactions.ports import AlertFailure, LegMode
 from cti import telephony
+from cti.acts import TRIES
 from cti.alerts import State
 from cti.ami import AmiClient, LinkState
 from cti.cel import CelNews
@@ -51,7 +52,18 @@ class Line:
         self.asked_since: list[datetime | None] = []
         self.tasks = TaskSupervisor()
         self.pbx = PbxTelephony(SERVER, self.clock, self.tasks, self.facts.append, self.read_cel, lambda: "nailed-leg")
-        self.pbx.bind(self.client)  # type: ignore[arg-type]
+        self.later: list[Any] = []
+        self.pbx.bind(self.client, lambda seconds, act: self.later.append(act))  # type: ignore[arg-type]
+
+    async def no_such_channel(self, sent: Sent) -> None:
+        """The PBX does not know the channel, however often it is asked."""
+        sent.refuse()
+        await settle()
+        for _ in range(TRIES):
+            self.later.pop()()
+            self.client.take(sent.action).refuse()
+            await settle()
+        assert self.later == []
 
     async def read_cel(self, since: datetime | None) -> CelNews:
         self.asked_since.append(since)
@@ -260,9 +272,8 @@ async def test_picked_up_but_the_caller_had_gone(line: Line) -> None:
 
 async def test_caller_gone_before_the_guard_was_set(line: Line) -> None:
     guard, originate = line.alert()
-    guard.refuse()
     originate.succeed()
-    await settle()
+    await line.no_such_channel(guard)
     line.pbx.on_message(e.new_channel(AGENT))
     line.pbx.on_message(e.hangup(AGENT, "16"))
     line.originate_response("Failure", "5")
@@ -308,6 +319,10 @@ async def test_revoke_disarms_then_asks_then_hangs_up(line: Line) -> None:
     assert ask.fields == {"Channel": CALLER["Uniqueid"], "Variable": "SHARED(CC_BRIDGED)"}
     ask.succeed(Variable="SHARED(CC_BRIDGED)", Value="")
     await settle()
+    again = line.client.take("Getvar")
+    assert again.fields == ask.fields, "a no may be what a channel that moved left behind"
+    again.succeed(Variable="SHARED(CC_BRIDGED)", Value="")
+    await settle()
     end = line.client.take("Hangup")
     assert end.fields["Channel"] == RES
     end.succeed()
@@ -337,6 +352,9 @@ async def test_only_its_own_claim_counts(line: Line, value: str, passed: bool) -
     await settle()
     line.client.take("Getvar").succeed(Value=value)
     await settle()
+    if not passed:
+        line.client.take("Getvar").succeed(Value=value)
+        await settle()
     assert (line.pbx.alerts[LegId(RES)].state is State.PASSED) is passed
     assert (line.client.names()[-1] == "Hangup") is not passed
 
@@ -379,8 +397,9 @@ async def test_revoke_while_the_caller_is_gone(line: Line) -> None:
     line.pbx.revoke(RES)
     line.client.take("Setvar").refuse()
     await settle()
-    line.client.take("Getvar").refuse()
-    await settle()
+    for _ in range(2):
+        line.client.take("Getvar").refuse()
+        await settle()
     line.client.take("Hangup").succeed()
     line.pbx.on_message(e.hangup(AGENT))
     assert line.failure() is AlertFailure.REVOKED
@@ -392,8 +411,9 @@ async def revoked_without_a_channel(line: Line) -> None:
     line.pbx.revoke(RES)
     line.client.take("Setvar", Value="revoked").succeed()
     await settle()
-    line.client.take("Getvar").succeed(Value="")
-    await settle()
+    for _ in range(2):
+        line.client.take("Getvar").succeed(Value="")
+        await settle()
     line.client.take("Hangup").refuse()
     await settle()
 
@@ -423,8 +443,9 @@ async def test_a_channel_that_was_seen_is_waited_for(line: Line) -> None:
     line.pbx.revoke(RES)
     line.client.take("Setvar").succeed()
     await settle()
-    line.client.take("Getvar").succeed(Value="")
-    await settle()
+    for _ in range(2):
+        line.client.take("Getvar").succeed(Value="")
+        await settle()
     for _ in range(5):
         line.client.take("Hangup").refuse()
         await settle()
@@ -457,8 +478,16 @@ async def test_the_picture_comes_before_up(line: Line) -> None:
     assert not picture.pbx_restarted
     began = line.pbx._started
     assert up == ports.LinkChanged(SERVER, up=True, reason="", at=line.clock.now(), pbx_started=began)
+    assert not picture.is_cut
     assert line.asked_since == [None]
     assert line.pbx.version == "22.10.0"
+
+
+async def test_a_picture_without_all_records_says_so(line: Line) -> None:
+    line.news = CelNews(is_cut=True)
+    await line.come_up()
+    (picture,) = [fact for fact in line.facts if isinstance(fact, ports.Resynced)]
+    assert picture.is_cut
 
 
 @pytest.mark.parametrize(
@@ -719,10 +748,66 @@ async def test_a_caller_the_pbx_does_not_know_is_gone(line: Line) -> None:
     """Should the news of his hang-up have been lost, the next agent must not ring for nobody."""
     await line.come_up()
     guard, originate = line.alert()
-    guard.refuse()
     originate.succeed()
-    await settle()
+    await line.no_such_channel(guard)
     assert [fact.leg_id for fact in line.told(ports.LegEnded)] == [CALLER["Uniqueid"]]
+
+
+async def test_a_caller_on_his_way_into_the_bridge_is_not_taken_for_gone(line: Line) -> None:
+    """Asterisk refuses an act on a channel it is moving; believed, that hung up a conversation as it began."""
+    await line.ringing()
+    line.pbx.revoke(RES)
+    line.client.take("Setvar").succeed()
+    await settle()
+    line.client.take("Getvar").refuse()
+    await settle()
+    assert "Hangup" not in line.client.names()
+    (again,) = line.later
+    again()
+    line.client.take("Getvar").succeed(Value=RES)
+    await settle()
+    line.connect()
+    assert len(line.told(ports.LegsConnected)) == 1
+    assert "Hangup" not in line.client.names()
+
+
+async def test_what_a_caller_left_behind_as_he_moved_is_not_believed(line: Line) -> None:
+    """Found before the move and read after it, the claim is empty though the conversation begins."""
+    await line.ringing()
+    line.pbx.revoke(RES)
+    line.client.take("Setvar").succeed()
+    await settle()
+    line.client.take("Getvar").succeed(Value="")
+    await settle()
+    line.client.take("Getvar").succeed(Value=RES)
+    await settle()
+    line.connect()
+    assert len(line.told(ports.LegsConnected)) == 1
+    assert "Hangup" not in line.client.names()
+
+
+async def test_the_guard_of_a_caller_on_the_move_is_set_again(line: Line) -> None:
+    await line.come_up()
+    guard, originate = line.alert()
+    originate.succeed()
+    guard.refuse()
+    await settle()
+    (again,) = line.later
+    again()
+    sent = line.client.take("Setvar")
+    assert sent.fields == guard.fields
+    sent.succeed()
+    await settle()
+    assert line.told(ports.LegEnded) == []
+
+
+async def test_another_refusal_is_believed_at_once(line: Line) -> None:
+    await line.ringing()
+    line.pbx.revoke(RES)
+    line.client.take("Setvar").refuse("Permission denied")
+    await settle()
+    assert line.later == []
+    assert line.client.take("Getvar")
 
 
 async def test_an_alert_nobody_knows_is_over_when_it_is_revoked(line: Line) -> None:

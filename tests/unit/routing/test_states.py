@@ -18,7 +18,7 @@ DRAWN = {
         "wrap-up": {"end-wrap-up": "idle", "extend-wrap-up": "wrap-up"},
     },
     "item": {
-        "gone": {"enqueue": "waiting", "adopt": "handling"},
+        "gone": {"enqueue": "waiting", "adopt": "handling", "customer-left": "gone"},
         "waiting": {
             "enqueue": "waiting",
             "adopt": "handling",

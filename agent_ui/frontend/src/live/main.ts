@@ -54,6 +54,7 @@ const DEGRADED: Record<string, () => string> = {
   "pbx-simulated": () => t("The phone system is simulated; there is no sound."),
   "trunk-down": () => t("Callers of one phone system cannot be connected with agents of another: the trunk between them does not answer."),
   "flow-invalid": () => t("A call flow has an error; its last good version stays in force."),
+  "certificate-not-valid": () => t("The certificate of these pages is not valid today: browsers warn of it."),
   "certificate-ends": () => t("The certificate of these pages ends soon, or its renewed files cannot be used."),
   "store-refuses": () => t("The database refuses to write; calls go on, nothing acknowledged is lost."),
 };

@@ -10,11 +10,12 @@ import contactcenter.queues.store
 import contactcenter.tickets.store
 import contactcenter.users.store  # noqa: F401 - every room's tables are in the metadata now
 from contactcenter.core.clock import ManualClock
-from contactcenter.core.database import SqliteDatabase
 from contactcenter.core.errors import Unavailable
 from contactcenter.core.events import metadata
 from contactcenter.core.ids import SiteId
-from contactcenter.core.migrations import is_current, migrate, require_current
+from contactcenter.core.migrations import is_current, require_current
+from contactcenter.core.sqlite_database import SqliteDatabase
+from tests.rig.tables import make_tables
 
 
 @pytest.fixture
@@ -31,12 +32,12 @@ def differences(engine, wanted):
 
 
 def test_the_steps_lead_to_exactly_the_tables_the_program_knows(engine):
-    migrate(engine)
+    make_tables(engine)
     assert differences(engine, metadata) == []
 
 
 def test_a_column_without_a_step_is_found(engine):
-    migrate(engine)
+    make_tables(engine)
     changed = type(metadata)()
     for table in metadata.tables.values():
         table.to_metadata(changed)
@@ -46,17 +47,19 @@ def test_a_column_without_a_step_is_found(engine):
 
 
 def test_migrating_twice_changes_nothing(engine):
-    migrate(engine)
-    migrate(engine)
-    assert is_current(engine)
+    make_tables(engine)
+    make_tables(engine)
+    with engine.connect() as connection:
+        assert is_current(connection)
 
 
 def test_a_database_behind_is_named(engine):
-    with pytest.raises(Unavailable) as caught:
-        require_current(engine)
+    with engine.connect() as connection, pytest.raises(Unavailable) as caught:
+        require_current(connection)
     assert caught.value.code == "migration-missing"
-    migrate(engine)
-    require_current(engine)
+    make_tables(engine)
+    with engine.connect() as connection:
+        require_current(connection)
 
 
 def test_a_step_that_fails_leaves_nothing(engine, monkeypatch):
@@ -65,6 +68,6 @@ def test_a_step_that_fails_leaves_nothing(engine, monkeypatch):
 
     monkeypatch.setattr("alembic.operations.Operations.create_index", break_off)
     with pytest.raises(RuntimeError, match="the machine stops"):
-        migrate(engine)
+        make_tables(engine)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT name FROM sqlite_master")).all() == []

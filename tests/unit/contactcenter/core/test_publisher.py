@@ -4,10 +4,10 @@ import pytest
 from sqlalchemy import insert
 
 from contactcenter.core.clock import ManualClock
-from contactcenter.core.database import SqliteDatabase
 from contactcenter.core.events import Event, event, events_table, journal_table, metadata
 from contactcenter.core.ids import SiteId
 from contactcenter.core.publisher import Publisher, events_after
+from contactcenter.core.sqlite_database import SqliteDatabase
 
 
 @event("test-bell-rang", subject="bell_id")

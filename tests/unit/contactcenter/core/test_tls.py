@@ -3,11 +3,13 @@ import os
 import shutil
 import ssl
 import subprocess
+from datetime import timedelta
 
 import pytest
 from aiohttp import ClientSession, TCPConnector, web
+from structlog.testing import capture_logs
 
-from contactcenter.core.clock import SystemClock
+from contactcenter.core.clock import ManualClock, SystemClock
 from contactcenter.core.errors import Unavailable
 from contactcenter.core.web.tls import Certificate, CertificateFiles, prove
 from tests.rig.certificates import make_certificate, make_key
@@ -47,7 +49,6 @@ def test_a_good_pair_tells_its_names_and_end(made):
         ("good", "text", "good", "PEM"),
         ("good", "other", "good", "key does not belong"),
         ("good", "locked", "locked", "encrypted"),
-        ("over", "key", "over", "expired"),
         ("client", "key", "client", "purpose"),
     ],
 )
@@ -128,3 +129,37 @@ def test_files_that_vanish_are_told_and_the_old_ones_serve_on(made, files):
 def test_a_near_end_is_told(made):
     certificate = Certificate(CertificateFiles(made / "ending.pem", made / "key.pem"), SystemClock())
     assert certificate.degraded()[0]["fields"]["days"] == 4
+
+
+@pytest.mark.parametrize("days, words", [(-365, "valid from"), (365, "ended at")])
+def test_a_date_keeps_nobody_from_serving_and_is_told(made, days, words):
+    clock = ManualClock(SystemClock().now() + timedelta(days=days))
+    with capture_logs() as logs:
+        certificate = Certificate(CertificateFiles(made / "good.pem", made / "key.pem"), clock)
+    assert [(one["event"], one["log_level"]) for one in logs] == [("certificate-not-valid", "error")]
+    (told,) = certificate.degraded()
+    assert told["code"] == "certificate-not-valid"
+    assert words in told["fields"]["reason"]
+    assert told["fields"]["file"] == str(made / "good.pem")
+
+
+def test_a_pair_whose_date_is_past_is_proven_all_the_same(made):
+    proven = prove(CertificateFiles(made / "over.pem", made / "key.pem"))
+    assert "ended at" in proven.invalid(SystemClock().timestamp())
+
+
+def test_a_valid_certificate_never_gives_way_to_one_that_is_over(made, files):
+    certificate = Certificate(files, SystemClock())
+    shutil.copy(made / "over.pem", files.certificate)
+    assert not certificate.renew()
+    (told,) = certificate.degraded()
+    assert (told["code"], "ended at" in told["fields"]["reason"]) == ("certificate-ends", True)
+
+
+def test_one_that_is_over_gives_way_to_a_valid_one(made, files):
+    shutil.copy(made / "over.pem", files.certificate)
+    certificate = Certificate(files, SystemClock())
+    assert certificate.degraded()[0]["code"] == "certificate-not-valid"
+    shutil.copy(made / "good.pem", files.certificate)
+    assert certificate.renew()
+    assert certificate.degraded() == []

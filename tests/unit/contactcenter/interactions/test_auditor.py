@@ -248,8 +248,27 @@ async def test_so_many_pairs_and_no_more(desk: Any, monkeypatch: pytest.MonkeyPa
     for number in range(30):
         desk.room.call(f"1780000000.{number}", skills={"de": 1})
     monkeypatch.setattr(audit, "PAIRS", 20)
-    assert audit.of_router(desk.room.picture, desk.room.engine, desk.time.now()) == set()
+    idle = audit.IdleRound()
+    assert audit.of_router(desk.room.picture, desk.room.engine, desk.time.now(), idle) == set()
     assert len(looked) == 20
+    audit.of_router(desk.room.picture, desk.room.engine, desk.time.now(), idle)
+    assert {item.interaction_id for _, item, _ in looked} == set(desk.room.engine.items), "all have their turn"
+
+
+async def test_an_agent_left_idle_is_found_wherever_he_stands(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pair that does not agree is the last of many more than are looked at in one audit."""
+    monkeypatch.setattr(audit, "PAIRS", 20)
+    desk.take(record("bob", 2, skills={"fr": 1}))
+    for number in range(100):
+        desk.room.call(f"1780000000.{number}", skills={"de": 1})
+    desk.take(record("ann", 1, skills={"en": 1}))
+    desk.room.router.submit(routing.SetPresence(ANN, routing.Presence.NOT_READY, "lunch"))
+    item = desk.room.call("1780000000.900", skills={"en": 1})
+    desk.room.engine.agents[ANN].presence = routing.Presence.READY  # a fault: nobody looked for work for her
+    for _ in range(2 * 101 // 20 + 2):
+        await desk.auditor.audit()
+    assert await told(desk) == [("agent-left-idle", item.interaction_id)]
+    assert item.phase is Phase.ALERTING
 
 
 # ------------------------------------------------------------------ states that stick
@@ -343,3 +362,46 @@ async def test_a_store_that_refuses_is_not_asked(desk: Any) -> None:
     async with asyncio.timeout(1):
         await desk.auditor.audit()
     desk.rooms.database.degraded = ""
+
+
+# ------------------------------------------------------------------ healing that fails
+
+
+async def test_one_that_cannot_be_healed_keeps_no_other_from_it(desk: Any) -> None:
+    """Of a server that is none any more, for example."""
+    link(desk)
+    first, second = desk.room.call(), desk.room.call("1780000000.2")
+    for item in (first, second):
+        desk.room.router.submit(routing.Withdraw(item.interaction_id))
+    submit = desk.room.assignments.submit_visit
+
+    def fails_for_the_first(item: Interaction) -> None:
+        if item is first:
+            raise KeyError("no such server")
+        submit(item)
+
+    desk.room.assignments.submit_visit = fails_for_the_first
+    await twice(desk)
+    assert second.interaction_id in desk.room.engine.items
+    assert (desk.auditor.failures, desk.auditor.confirmed) == (1, 2)
+
+
+async def test_a_picture_that_cannot_be_asked_for_keeps_no_other_from_it(desk: Any) -> None:
+    resync, asked = desk.room.telephony.resync, []
+
+    def fails_for_one(server_id: ServerId) -> None:
+        asked.append(server_id)
+        if server_id == SERVER:
+            raise KeyError(server_id)
+        resync(server_id)
+
+    desk.room.telephony.resync = fails_for_one
+    item = desk.room.call()
+    desk.room.picture.drop(item)
+    desk.room.router.submit(routing.Withdraw(item.interaction_id))
+    await twice(desk)
+    assert (desk.auditor.failures, asked) == (1, [SERVER])
+    assert item.interaction_id in desk.room.picture.interactions
+    before = desk.auditor.audited_at
+    await desk.auditor.audit()
+    assert desk.auditor.audited_at > before, "the round goes on"

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from contactcenter.core.errors import Unavailable
 from contactcenter.core.permissions import SYSTEM
+from contactcenter.interactions import callers as callers_module
 from contactcenter.interactions.model import Interaction
 from tests.fakes.room import record
 
@@ -107,6 +109,43 @@ async def test_the_look_up_starts_with_the_call_and_holds_nothing_up(desk: Any) 
     while item.card is None:
         await asyncio.sleep(0.001)
     assert item.card["person"]["name"] == "Ada"
+
+
+async def test_while_the_store_is_away_the_card_goes_on_loading(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(callers_module, "LOOK_AGAIN", 0.001)
+    await person(desk, "Ada", "+4930901820")
+    read, tries = desk.rooms.database.look_up, []
+
+    async def away_twice(work: Any) -> Any:
+        tries.append(1)
+        if len(tries) < 3:
+            raise Unavailable("store-unavailable", {"reason": "no route"})
+        return await read(work)
+
+    monkeypatch.setattr(desk.rooms.database, "look_up", away_twice)
+    desk.room.assignments.lookup = desk.callers.look_up
+    item = desk.room.arrive()
+    while item.card is None:
+        await asyncio.sleep(0.001)
+    assert (len(tries), item.card["person"]["name"]) == (3, "Ada")
+    assert desk.tasks.failures == {}
+
+
+async def test_for_a_caller_who_left_nobody_looks_any_more(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(callers_module, "LOOK_AGAIN", 0.001)
+
+    async def away(work: Any) -> Any:
+        raise Unavailable("store-unavailable", {"reason": "no route"})
+
+    monkeypatch.setattr(desk.rooms.database, "look_up", away)
+    desk.room.assignments.lookup = desk.callers.look_up
+    item = desk.room.arrive()
+    await asyncio.sleep(0.005)
+    assert desk.tasks.under_way
+    desk.room.leg_ends(item.leg_id)
+    async with asyncio.timeout(5):
+        while desk.tasks.under_way:
+            await asyncio.sleep(0.001)
 
 
 @pytest.mark.parametrize("number", ["<script>", "'; DROP TABLE people;--", "x" * 500, "\u202e123"])

@@ -13,7 +13,7 @@ Q, OTHER = QueueId("q"), QueueId("other")
 def test_service_level_leaves_short_abandons_out() -> None:
     figures = DayFigures(DAY)
     for _ in range(6):
-        figures.offered(Q)
+        figures.offered(Q, NOON)
     figures.answered(Q, 5.0, 20.0, NOON)
     figures.answered(Q, 20.0, 20.0, NOON)
     figures.answered(Q, 20.1, 20.0, NOON)
@@ -46,7 +46,7 @@ def test_the_recent_level_forgets_after_a_quarter_of_an_hour() -> None:
 
 def test_a_new_day_begins_at_zero_but_the_last_minutes_stay() -> None:
     figures = DayFigures(DAY)
-    figures.offered(Q)
+    figures.offered(Q, NOON)
     figures.answered(Q, 1.0, 20.0, NOON)
     figures.roll(DAY + timedelta(days=1))
     assert (figures.of(Q).offered, figures.of(Q).answered, figures.of(Q).service_level()) == (0, 0, None)
@@ -55,8 +55,8 @@ def test_a_new_day_begins_at_zero_but_the_last_minutes_stay() -> None:
 
 def test_totals_sum_the_queues_asked_for() -> None:
     figures = DayFigures(DAY)
-    figures.offered(Q)
-    figures.offered(OTHER)
+    figures.offered(Q, NOON)
+    figures.offered(OTHER, NOON)
     figures.answered(Q, 1.0, 20.0, NOON)
     figures.answered(OTHER, 100.0, 20.0, NOON - timedelta(minutes=1))
     figures.abandoned(OTHER, 90.0, 5.0, NOON)
@@ -65,3 +65,28 @@ def test_totals_sum_the_queues_asked_for() -> None:
     assert both.service_level() == 33.3
     assert both.service_level_recent(NOON) == 33.3
     assert figures.totals({Q: None}).answered == 1
+
+
+def test_what_is_told_late_counts_when_it_happened() -> None:
+    """Calls that came and went while nobody of ours was there, of yesterday evening and of an hour ago."""
+    figures = DayFigures(DAY)
+    figures.answered(Q, 1.0, 20.0, NOON)
+    evening, hour_ago = DAY - timedelta(hours=3), NOON - timedelta(hours=1)
+    for at in (evening, hour_ago):
+        figures.offered(Q, at)
+        figures.offered(Q, at)
+        figures.answered(Q, 60.0, 20.0, at)
+        figures.abandoned(Q, 30.0, 5.0, at)
+    today = figures.of(Q)
+    assert (today.offered, today.answered, today.abandoned) == (2, 2, 1)
+    assert today.service_level_recent(NOON) == 100.0
+
+
+def test_a_visit_counts_for_the_day_it_began() -> None:
+    """As when the figures are read from rows: answered and abandoned are of those offered today."""
+    figures = DayFigures(DAY)
+    figures.answered(Q, 30.0, 20.0, DAY + timedelta(seconds=10))
+    figures.abandoned(Q, 3.0, 5.0, DAY + timedelta(seconds=1))
+    today = figures.of(Q)
+    assert (today.answered, today.abandoned, today.short_abandoned) == (0, 0, 0)
+    assert today.service_level_recent(DAY + timedelta(seconds=10)) == 0.0

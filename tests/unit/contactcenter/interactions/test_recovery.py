@@ -1,6 +1,7 @@
 """After a restart of ours, or a gap on the link: what goes on, what has ended, who is where."""
 
 import asyncio
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -503,6 +504,20 @@ async def test_a_call_we_saw_is_not_written_again(desk: Any) -> None:
     assert desk.recovery.missed == 0
 
 
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_who_waited_when_the_pbx_ended_leaves_a_router_that_never_had_him(desk: Any, is_known: bool) -> None:
+    """As after the orderly end of a simulated PBX, which goes with its server: that is no fault to be told."""
+    if is_known:
+        leg = past_call(desk, desk.room.call().leg_id)
+        await desk.restart()
+    else:
+        leg = past_call(desk)
+        leg = replace(leg, in_line=ports.PlaceInLine(VisitId("01lostvisit"), QUEUE), in_line_at=leg.at)
+    desk.resync(ended=[leg])
+    assert [row["is_over"] for row in await written(desk)] == [True]
+    desk.room.check_clean()
+
+
 async def test_a_call_nobody_saw_waited_in_a_queue(desk: Any) -> None:
     leg = past_call(desk)
     line = ports.PlaceInLine(VisitId("01lostvisit"), QUEUE, 2)
@@ -514,22 +529,100 @@ async def test_a_call_nobody_saw_waited_in_a_queue(desk: Any) -> None:
     assert desk.room.engine.items == {}
 
 
-async def test_a_call_nobody_saw_was_answered(desk: Any) -> None:
-    desk.take(record("ann", 1))
+def answered_past_call(desk: Any, since_end: float) -> tuple[ports.EndedLeg, ports.EndedLeg]:
+    """A customer's leg and that of agent 1001 who talked 10 seconds to him, both over for ``since_end`` seconds."""
+    ended_at = desk.time.now() - timedelta(seconds=since_end)
     leg = past_call(desk)
+    assert leg.arrival is not None
+    leg = replace(leg, arrival=replace(leg.arrival, at=ended_at - timedelta(seconds=20)), at=ended_at)
     line = ports.PlaceInLine(VisitId("01lostvisit"), QUEUE)
     leg = replace(leg, in_line=line, in_line_at=leg.at - timedelta(seconds=15), place=CallerPlace.HOLD)
-    bridged_at = leg.at - timedelta(seconds=10)
-    his = ports.EndedLeg(LegId(STRAY), 16, leg.at, "agent-1001", leg.leg_id, bridged_at)
+    return leg, ports.EndedLeg(LegId(STRAY), 16, leg.at, "agent-1001", leg.leg_id, ended_at - timedelta(seconds=10))
+
+
+async def test_a_call_nobody_saw_was_answered(desk: Any) -> None:
+    desk.take(record("ann", 1))
+    leg, his = answered_past_call(desk, 5)
     desk.resync(ended=[leg, his])
     (row,) = await written(desk)
     assert (row["outcome"], row["ended_at"]) == ("answered", leg.at)
     segment = await desk.one(store.segments)
-    assert (segment["agent_id"], segment["answered_at"], segment["talk_time"]) == ("a-ann", bridged_at, 10.0)
-    desk.time.advance(60)
+    assert (segment["agent_id"], segment["answered_at"], segment["talk_time"]) == ("a-ann", his.bridged_at, 10.0)
+    assert (segment["ended_by"], segment["wrap_up_until"]) == ("customer", leg.at + timedelta(seconds=30))
+    assert desk.room.work_of("ann") == "wrap-up", "what is left of it"
+    (connected,) = [row for row in await desk.rows(events_table) if row["kind"] == "agent-connected"]
+    assert json.loads(connected["data"])["answered_at"].startswith(his.bridged_at.strftime("%Y-%m-%dT%H:%M:%S"))
+    desk.time.advance(25)
     assert desk.room.work_of("ann") == "idle"
     assert desk.room.picture.interactions == {}
     desk.room.check_clean()
+
+
+async def test_a_talk_that_ended_long_ago_has_no_wrap_up(desk: Any) -> None:
+    live = desk.take(record("ann", 1))
+    leg, his = answered_past_call(desk, 31)
+    desk.resync(ended=[leg, his])
+    assert [row["outcome"] for row in await written(desk)] == ["answered"]
+    segment = await desk.one(store.segments)
+    assert (segment["ended_at"], segment["wrap_up_until"], segment["wrap_up_ended_at"]) == (leg.at, None, leg.at)
+    assert (live.work, desk.room.work_of("ann"), desk.room.picture.interactions) == ("idle", "idle", {})
+    desk.room.check_clean()
+
+
+@pytest.mark.parametrize("busy", ["talking", "ringing", "wrapping-up", "unknown-talk"])
+async def test_a_past_talk_starts_no_wrap_up_while_the_agent_has_anything_else(desk: Any, busy: str) -> None:
+    desk.take(record("ann", 1))
+    legs: list[ports.LiveLeg] = []
+    if busy == "unknown-talk":  # a colleague, or a caller whose queue is not known
+        legs = [
+            agent_leg("1780000000.88", "agent-1001", peer="1780000000.89"),
+            agent_leg("1780000000.89", "agent-1002"),
+        ]
+    else:
+        item = desk.room.call()
+        legs = [customer(item, CallerPlace.HOLD)]
+    if busy in ("talking", "wrapping-up"):
+        rung = desk.room.connect(item)
+        legs = [customer(item, CallerPlace.BRIDGED, rung), agent_leg(rung, "agent-1001", peer=CALLER)]
+    if busy == "wrapping-up":
+        desk.room.part(item, rung, first=CALLER)
+        desk.room.leg_ends(CALLER)
+        legs = []
+    before = desk.room.work_of("ann")
+    leg, his = answered_past_call(desk, 5)
+    desk.resync(*legs, ended=[leg, his])
+    rows = await written(desk)
+    assert [row["is_over"] for row in rows if row["leg_id"] == leg.leg_id] == [True]
+    assert desk.room.work_of("ann") == before
+    desk.room.check_clean()
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_who_talks_to_the_next_by_now_has_no_wrap_up_of_the_one_before(desk: Any, told: bool) -> None:
+    """The PBX's own queue gave him the next caller while we were away."""
+    item, leg = talking(desk)
+    following = desk.room.call("1780000000.2")
+    left_at = desk.time.now() + timedelta(seconds=10)
+    desk.time.advance(20)
+    found = await again(desk, item)
+    other = desk.room.picture.find_by_leg(SERVER, following.leg_id)
+    native = "1780000000.88"
+    ended = [ports.EndedLeg(LegId(leg), 16, left_at), ports.EndedLeg(LegId(CALLER), 16, left_at)] if told else []
+    desk.resync(
+        customer(other, CallerPlace.BRIDGED, native), agent_leg(native, "agent-1001", peer=other.leg_id), ended=ended
+    )
+    assert (found.phase, found.outcome, found.is_over) == (Phase.ENDED, Outcome.ANSWERED, True)
+    assert found.segment.ended_at == (left_at if told else desk.time.now())
+    assert (other.phase, desk.room.work_of("ann")) == (Phase.TALKING, "handling")
+    assert desk.room.picture.agents[AgentId("a-ann")].interaction_id == other.interaction_id
+    await desk.check_rows(found)
+    desk.room.check_clean()
+
+
+async def test_records_that_were_not_read_whole_are_counted(desk: Any) -> None:
+    for is_cut in (False, True):
+        desk.room.fact(ports.Resynced(SERVER, [], {}, [], False, desk.time.now(), is_cut=is_cut))
+        assert desk.recovery.cut == int(is_cut)
 
 
 async def test_hundreds_of_calls_nobody_saw_are_not_one_turn_of_the_loop(desk: Any) -> None:
@@ -566,6 +659,47 @@ async def test_a_number_nobody_serves_is_told_by_the_cause_when_the_flows_word_w
         desk.room.assignments.flow_left(SERVER, item.leg_id, ports.FlowExit.NO_SERVICE)
     desk.room.leg_ends(item.leg_id, 1)
     assert (item.outcome, item.end_reason) == (Outcome.NO_SERVICE, "no-service")
+
+
+# ------------------------------------------------------------------ a PBX that is no longer configured
+
+
+@pytest.mark.parametrize("prepare", ["flow", "waiting", "alerting", "talking", "leaving"])
+async def test_what_goes_on_at_a_pbx_that_is_configured_no_more_is_ended(desk: Any, prepare: str) -> None:
+    if prepare in ("alerting", "talking", "leaving"):
+        desk.take(record("ann", 1))
+    item = desk.room.arrive()
+    desk.time.advance(5)
+    if prepare != "flow":
+        desk.room.enqueue(item)
+    if prepare in ("talking", "leaving"):
+        leg = desk.room.connect(item)
+    if prepare == "leaving":
+        desk.room.part(item, leg, first=leg)
+    last = desk.time.now()
+    desk.time.advance(86400)
+    found = await again(desk, item)
+    desk.recovery.close_unconfigured([SERVER])
+    assert found.phase is not Phase.ENDED, "this one is"
+    desk.recovery.close_unconfigured([ServerId("pbx-2")])
+    is_answered = prepare in ("talking", "leaving")
+    assert (found.phase, found.ended_at, found.end_reason) == (
+        Phase.ENDED,
+        last if prepare != "flow" else found.arrived_at,
+        "end-unknown",
+    )
+    assert found.outcome is (Outcome.ANSWERED if is_answered else Outcome.LOST)
+    desk.time.advance(0.1)
+    assert desk.room.picture.interactions == {}
+    assert desk.recovery.unconfigured == 1
+    await desk.check_rows(found)
+    kinds = [row["kind"] for row in await desk.rows(events_table)]
+    assert kinds.count("interaction-ended") == 1
+    assert ("conversation-ended" in kinds, "visit-abandoned" in kinds) == (
+        is_answered,
+        prepare in ("waiting", "alerting"),
+    )
+    assert await desk.restart() == [], "and stays so"
 
 
 # ------------------------------------------------------------------ a gap on the link, our process alive

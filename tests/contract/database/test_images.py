@@ -1,5 +1,4 @@
 import asyncio
-import threading
 from datetime import timedelta
 
 import pytest
@@ -18,20 +17,16 @@ from sqlalchemy import (
     update,
 )
 
-from contactcenter.core import database as database_module
 from contactcenter.core.clock import ManualClock
-from contactcenter.core.database import SqliteDatabase
-from contactcenter.core.events import Instant, events_table, journal_table
-from contactcenter.core.events import metadata as core_metadata
-from contactcenter.core.ids import SiteId
+from contactcenter.core.events import Instant
 from contactcenter.core.images import FIXED, Change
 
 NOW = ManualClock().now()
 
-metadata = MetaData()
+TABLES = MetaData()
 cats = Table(
     "cats",
-    metadata,
+    TABLES,
     Column("site", String(10), primary_key=True),
     Column("id", Integer, primary_key=True),
     Column("name", String(20), nullable=False, default="unnamed"),
@@ -42,25 +37,6 @@ cats = Table(
     Column("born_at", Instant, info=FIXED),
     UniqueConstraint("chip"),
 )
-
-
-@pytest.fixture
-async def database(tmp_path):
-    made = SqliteDatabase(tmp_path / "test.db", ManualClock(), SiteId("main"))
-    core_metadata.create_all(made.engine, tables=[events_table, journal_table])
-    metadata.create_all(made.engine)
-    await made.open()
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-def busy(database):
-    """Keeps the writer inside a unit until it is released: what is queued meanwhile is one batch."""
-    release = threading.Event()
-    database._queue.put(database_module._Unit(lambda tx: release.wait(5) and None, (), None))
-    yield release
-    release.set()
 
 
 def cat(number, **values):
@@ -91,7 +67,7 @@ async def test_an_image_is_written_as_its_columns_types_say(database):
 async def test_the_last_image_of_a_row_counts_and_what_it_does_not_name_stays(database, busy):
     database.write_behind((), images=[cat(1, name="Tom", is_fed=False, chip=1), cat(2, name="Kitty")])
     database.write_behind((), images=[cat(1, is_fed=True, chip=2)])
-    busy.set()
+    busy()
     first, second = await rows(database)
     assert (first["name"], first["is_fed"], first["chip"]) == ("Tom", True, 2)
     assert second["name"] == "Kitty"
@@ -121,7 +97,7 @@ async def test_a_fixed_column_keeps_what_the_rows_first_image_said(database):
 async def test_any_number_of_rows_goes_in_in_order(database, busy, count):
     for number in range(count):
         database.write_behind((), images=[cat(number, name=f"cat {number}", chip=number)])
-    busy.set()
+    busy()
     assert [(row["id"], row["name"], row["chip"]) for row in await rows(database)] == [
         (number, f"cat {number}", number) for number in range(count)
     ]
@@ -137,7 +113,7 @@ async def test_a_unit_sees_the_images_queued_before_it_and_not_those_after(datab
     seen = asyncio.ensure_future(database.write(lambda tx: tx.execute(select(cats.c.name)).scalars().all()))
     await asyncio.sleep(0)
     database.write_behind((), images=[cat(2, name="Kitty")])
-    busy.set()
+    busy()
     assert await seen == ["Tom"]
 
 
@@ -146,7 +122,7 @@ async def test_an_image_that_cannot_be_written_costs_its_own_unit_only(database,
     database.write_behind((), images=[cat(2, chip=7)])
     database.write_behind((), images=[cat(3, fed_at="not an instant")])
     database.write_behind((), images=[cat(4, chip=8)])
-    busy.set()
+    busy()
     assert [row["id"] for row in await rows(database)] == [1, 4]
     assert database.failed_units == 2
 
@@ -166,7 +142,7 @@ async def test_a_change_is_made_after_the_images_before_it_and_counts_each_time(
         database.write(lambda tx: tx.execute(select(cats.c.chip).order_by(cats.c.id)).scalars().first())
     )
     await asyncio.sleep(0)
-    busy.set()
+    busy()
     first, second = await rows(database)
     assert (first["chip"], first["is_fed"], first["fed_at"]) == (7, True, NOW + timedelta(minutes=1))
     assert (second["name"], second["is_fed"]) == ("Kitty", None)
@@ -177,7 +153,7 @@ async def test_a_change_that_cannot_be_made_costs_its_own_unit_only(database, bu
     database.write_behind((), images=[cat(1, name="Tom", chip=5), cat(2, name="Kitty", chip=6)])
     database.write_behind((), images=[cat(3, name="Mimi"), (FED, {"who": "Tom", "at": NOW})])  # chip 6 is Kitty's
     database.write_behind((), images=[cat(4, name="Minou")])
-    busy.set()
+    busy()
     assert [(row["id"], row["chip"]) for row in await rows(database)] == [(1, 5), (2, 6), (4, None)]
     assert database.failed_units == 1
 
@@ -185,4 +161,4 @@ async def test_a_change_that_cannot_be_made_costs_its_own_unit_only(database, bu
 def test_a_parameter_that_is_missing_is_named():
     engine = create_engine("sqlite://")
     with engine.begin() as connection, pytest.raises(KeyError, match="who"):
-        FED.run(connection.connection.cursor(), {"at": NOW})
+        FED.run(connection.connection.cursor(), "sqlite", {"at": NOW})

@@ -1,14 +1,13 @@
-"""Durable events a second into the journal of an SQLite file, with ordinary commits beside.
+"""Durable events a second into the journal, on SQLite or Postgres, with ordinary commits beside.
 
 Events go the way the router's do (``write_behind``), as fast as they are committed, a bounded number on the way; 20
 times a second somebody's use case writes a row and waits for its commit (``write``), as pages do. Every commit is
-synchronous (FULL), the events table has its indexes. An event's latency is from handing it over to the answer of its
-commit. At the end the file must hold every event once, without a gap in the numbers.
+synchronous, the events table has its indexes. An event's latency is from handing it over to the answer of its
+commit. At the end the table must hold every event once, without a gap in the numbers.
 """
 
 import asyncio
 import contextlib
-import sqlite3
 import tempfile
 import time
 from argparse import ArgumentParser, Namespace
@@ -17,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import uvloop
-from sqlalchemy import update
+from sqlalchemy import Connection, text, update
 
 import contactcenter.agents.store
 import contactcenter.customers.store
@@ -26,61 +25,72 @@ import contactcenter.queues.store
 import contactcenter.tickets.store
 import contactcenter.users.store  # noqa: F401 - the whole schema
 from contactcenter.core.clock import Clock, SystemClock
-from contactcenter.core.database import SqliteDatabase
+from contactcenter.core.database import Database
 from contactcenter.core.events import Envelope, Event, journal_table
-from contactcenter.core.ids import AgentId, InteractionId, QueueId, ReservationId, SiteId, TimeOrderedIds
-from contactcenter.core.migrations import migrate
+from contactcenter.core.ids import AgentId, InteractionId, QueueId, ReservationId, TimeOrderedIds
 from contactcenter.interactions.model import ReservationMade
 from tests.benchmarks.report import Report
+from tests.benchmarks.stores import KINDS, Store, store
 
-ROWS_PER_SECOND, MILLISECONDS = 30_000, 20.0
+ROWS_PER_SECOND = {"sqlite": 30_000, "postgres": 20_000}
+MILLISECONDS = 20.0
 ROWS_PER_UNIT = 3
 ORDINARY = 20.0
 
 
 def options(parser: ArgumentParser) -> None:
     """What may be set."""
+    parser.add_argument("--on", choices=KINDS, default="sqlite")
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--on-the-way", type=int, default=400, help="events handed over and not yet committed")
 
 
 def run(given: Namespace) -> Report:
     """Measure."""
-    report = Report("journal", vars(given))
-    with tempfile.TemporaryDirectory(prefix="cc-journal-") as folder:
-        uvloop.run(_measure(given, report, Path(folder) / "journal.db"))
+    report = Report("events", vars(given))
+    with tempfile.TemporaryDirectory(prefix="cc-events-") as folder:
+        uvloop.run(_measure(given, report, Path(folder)))
     return report
 
 
-async def _measure(given: Namespace, report: Report, path: Path) -> None:
-    clock = SystemClock()
-    database = SqliteDatabase(path, clock, SiteId("main"))
-    migrate(database.engine)
-    await database.open()
+async def _measure(given: Namespace, report: Report, folder: Path) -> None:
+    async with store(given.on, folder) as one:
+        report.settings["durability"] = one.settings
+        report.notes.append(", ".join(f"{name}={value}" for name, value in one.settings.items()))
+        await one.database.open()
+        await _load(given, report, one)
+
+
+async def _load(given: Namespace, report: Report, one: Store) -> None:
+    database = one.database
     load = Load(database, given.on_the_way)
     beside = asyncio.get_running_loop().create_task(ordinary(database, report))
+    syncs = await one.syncs()
     began, cpu = time.perf_counter(), time.process_time()
     await load.run(given.seconds)
     took, cpu = time.perf_counter() - began, time.process_time() - cpu
     beside.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await beside
+    syncs = await one.syncs() - syncs
+    holes = await database.read(lambda connection: missing(connection, load.committed))
     await database.close()
     for at, rows, latency in load.commits:
         report.sample(kind="commit", at=round(at - began, 5), rows=rows, oldest_ms=round(1000 * latency, 3))
-    report.figure("rows_per_second", load.committed / took, "1/s", at_least=ROWS_PER_SECOND)
+    report.figure("rows_per_second", load.committed / took, "1/s", at_least=ROWS_PER_SECOND[given.on])
     report.percentiles("acknowledged", load.latencies, "ms", {99: MILLISECONDS})
-    waits = [one["ms"] for one in report.samples if one["kind"] == "ordinary"]
+    waits = [sample["ms"] for sample in report.samples if sample["kind"] == "ordinary"]
     report.percentiles("ordinary_commit", waits, "ms", {99: MILLISECONDS})
     report.figure("ordinary_commits_per_second", len(waits) / took, "1/s", at_least=0.9 * ORDINARY)
     report.figure("cpu_us_per_row", 1e6 * cpu / load.committed, "us")
-    report.figure("rows_missing", missing(path, load.committed), "rows", at_most=0)
+    report.figure("syncs", syncs, "")
+    report.figure("rows_missing", holes, "rows", at_most=0)
 
 
 class Load:
     """Hands events over and notes when they are durable."""
 
-    def __init__(self, database: SqliteDatabase, on_the_way: int) -> None:
+    def __init__(self, database: Database, on_the_way: int) -> None:
         self.committed = 0
         self.latencies: list[float] = []  # milliseconds, one per unit
         self.commits: list[tuple[float, int, float]] = []
@@ -139,7 +149,7 @@ def made(clock: Clock) -> list[Event]:
     ]
 
 
-async def ordinary(database: SqliteDatabase, report: Report) -> None:
+async def ordinary(database: Database, report: Report) -> None:
     """For ever: a row written and waited for, as often as ``ORDINARY`` says."""
     while True:
         begin = time.perf_counter()
@@ -149,8 +159,7 @@ async def ordinary(database: SqliteDatabase, report: Report) -> None:
         await asyncio.sleep(max(0.0, 1 / ORDINARY - took))
 
 
-def missing(path: Path, expected: int) -> int:
+def missing(connection: Connection, expected: int) -> int:
     """Return how many events are not there, or whose number is not the next."""
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        count, first, last = connection.execute("SELECT count(*), min(seq), max(seq) FROM events").fetchone()
-    return abs(expected - count) + abs(last - first + 1 - count)
+    count, first, last = connection.execute(text("SELECT count(*), min(seq), max(seq) FROM events")).one()
+    return int(abs(expected - count) + abs(last - first + 1 - count))

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 
 import pytest
 from sqlalchemy import event as sqlalchemy_event
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import OperationalError
 
-from contactcenter.core import database as database_module
+from contactcenter.core import database as core
+from contactcenter.core import sqlite_database as module
 from contactcenter.core.clock import ManualClock
-from contactcenter.core.database import SqliteDatabase
-from contactcenter.core.errors import Conflict, Unavailable
+from contactcenter.core.errors import Unavailable
 from contactcenter.core.events import Envelope, Event, event, events_table, journal_table, metadata
 from contactcenter.core.ids import SiteId
 from contactcenter.core.publisher import events_after
+from contactcenter.core.sqlite_database import SqliteDatabase
 from tests.source import ROOT
 
 NOW = ManualClock().now()
@@ -85,7 +86,7 @@ def count_commits(database, delay=0.0):
 def busy_writer(database):
     """Keep the writer inside a unit, so that what is queued meanwhile becomes one batch."""
     release = threading.Event()
-    database._queue.put(database_module._Unit(lambda tx: release.wait(5) and None, (), None))
+    database._queue.put(core.Unit(lambda tx: release.wait(5) and None, (), None))
     try:
         yield
     finally:
@@ -93,13 +94,6 @@ def busy_writer(database):
 
 
 # ------------------------------------------------------------------ one commit
-
-
-async def test_rows_and_events_are_one_commit(database):
-    assert await database.write(add("a", "e1", "e2")) == "a"
-    assert await things(database) == ["a"]
-    assert await journal(database) == [(1, "e1"), (2, "e2")]
-    assert database.seq == 2
 
 
 async def test_the_answer_comes_after_the_commit(database):
@@ -119,29 +113,6 @@ async def test_units_queued_together_share_a_commit(database):
     assert await journal(database) == [(n + 1, f"e{n:02}") for n in range(50)]
 
 
-async def test_a_unit_that_fails_leaves_no_trace_and_harms_no_other_of_its_batch(database):
-    def bad(tx):
-        add("half", "half")(tx)
-        raise Conflict("not-now")
-
-    with busy_writer(database):
-        writes = [asyncio.ensure_future(database.write(work)) for work in (add("a", "e1"), bad, add("b", "e2"))]
-        await asyncio.sleep(0.05)
-    first, second, third = await asyncio.gather(*writes, return_exceptions=True)
-    assert (first, third) == ("a", "b")
-    assert isinstance(second, Conflict)
-    assert await things(database) == ["a", "b"]
-    assert await journal(database) == [(1, "e1"), (2, "e2")]
-
-
-async def test_a_broken_constraint_is_the_units_own_error(database):
-    await database.write(add("a"))
-    with pytest.raises(IntegrityError):
-        await database.write(add("a", "never"))
-    assert await database.write(add("b")) == "b"
-    assert await journal(database) == []
-
-
 async def test_each_read_sees_what_is_committed_by_then_also_after_one_that_failed(database):
     """Reading connections stay open; a read half done must not leave its snapshot to the next."""
 
@@ -150,7 +121,7 @@ async def test_each_read_sees_what_is_committed_by_then_also_after_one_that_fail
         raise LookupError(rows.fetchone()[0])
 
     count, kept = "SELECT count(*) FROM things", []
-    for number in range(1, 3 * database_module.READERS + 1):
+    for number in range(1, 3 * module.READERS + 1):
         await database.write(add(f"thing {number}"))
         assert await database.read(lambda c: c.exec_driver_sql(count).scalar()) == number
         with pytest.raises(LookupError, match="thing 1") as caught:
@@ -194,11 +165,11 @@ async def test_after_a_look_up_that_took_long_the_next_ones_leave_the_loop(
         now, spent = now + took, (read, worked)
         return thread_of(connection)
 
-    monkeypatch.setattr(database_module, "thread_spent", lambda: spent)
+    monkeypatch.setattr(module, "thread_spent", lambda: spent)
     monkeypatch.setattr(loop, "time", lambda: now)
     assert (await database.look_up(slow)).startswith("Main")
     assert (await database.look_up(thread_of)).startswith(place)
-    now += database_module.SLOW_FOR
+    now += module.SLOW_FOR
     assert (await database.look_up(thread_of)).startswith("Main")
 
 
@@ -229,7 +200,7 @@ async def test_a_file_that_cannot_be_opened_at_once_is_the_threads_business(data
     def refused(*given, **named):
         raise busy_error()
 
-    monkeypatch.setattr(database_module, "open_engine", refused)
+    monkeypatch.setattr(module, "open_engine", refused)
     assert (await database.look_up(thread_of)).startswith("reader")
 
 
@@ -252,24 +223,11 @@ async def test_a_look_up_that_cannot_work_says_so(database):
     assert await database.look_up(thread_of) == threading.current_thread().name
 
 
-async def test_readers_cannot_write(database):
-    with pytest.raises(Exception, match="readonly"):
-        await database.read(lambda c: c.exec_driver_sql("INSERT INTO things VALUES ('x')"))
-
-
 # ------------------------------------------------------------------ the tail
 
 
-async def test_what_was_told_is_written_behind_in_order_with_its_rows(database):
-    for n in range(5):
-        database.write_behind(told(f"e{n}"), lambda tx, n=n: add(f"t{n}")(tx) and None)
-    await database.flush()
-    assert await journal(database) == [(n + 1, f"e{n}") for n in range(5)]
-    assert await things(database) == [f"t{n}" for n in range(5)]
-
-
 async def test_the_tail_waits_for_company_and_a_caller_does_not(database, monkeypatch):
-    monkeypatch.setattr(database_module, "LINGER", 30.0)
+    monkeypatch.setattr(module, "LINGER", 30.0)
     commits = count_commits(database)
     for n in range(3):
         database.write_behind(told(f"e{n}"))
@@ -277,26 +235,6 @@ async def test_the_tail_waits_for_company_and_a_caller_does_not(database, monkey
         await database.write(add("a", "e3"))
     assert len(commits) == 1
     assert [name for _, name in await journal(database)] == ["e0", "e1", "e2", "e3"]
-
-
-async def test_rows_of_the_tail_that_fail_are_counted_and_the_told_event_stands(database):
-    def bad(tx):
-        raise ValueError("a fault of ours")
-
-    database.write_behind(told("e1"), bad)
-    await database.flush()
-    assert await journal(database) == [(1, "e1")]
-    assert database.failed_units == 1
-
-
-async def test_everybody_hears_numbers_once_and_in_order(database):
-    heard = []
-    database.on_committed = lambda envelopes, was_told: heard.extend((one.seq, was_told) for one in envelopes)
-    database.write_behind(told("e1", "e2"))
-    await database.write(add("a", "e3"))
-    database.write_behind(told("e4"))
-    await database.flush()
-    assert heard == [(1, True), (2, True), (3, False), (4, True)]
 
 
 # ------------------------------------------------------------------ a disk that refuses
@@ -316,7 +254,7 @@ def locked(database):
 
 @pytest.fixture
 async def impatient(database, monkeypatch):
-    monkeypatch.setattr(database_module, "RETRY_PAUSE", 0.02)
+    monkeypatch.setattr(module, "RETRY_PAUSE", 0.02)
     await database.write(lambda tx: tx.connection.exec_driver_sql("PRAGMA busy_timeout=1") and None)
     return database
 
@@ -337,7 +275,7 @@ async def test_a_refused_caller_is_told_and_the_tail_is_kept_and_tried_again(imp
 
 
 async def test_the_backlog_is_bounded_and_what_falls_out_is_counted(impatient, monkeypatch):
-    monkeypatch.setattr(database_module, "MAX_BACKLOG", 3)
+    monkeypatch.setattr(core, "MAX_BACKLOG", 3)
     with locked(impatient):
         for n in range(5):
             impatient.write_behind(told(f"e{n}"))
@@ -368,25 +306,11 @@ async def test_a_full_disk_refuses_and_harms_nothing(database):
 # ------------------------------------------------------------------ after an end
 
 
-async def test_numbers_go_on_after_a_restart_and_the_epoch_stays(tmp_path):
-    first = opened(tmp_path)
-    await first.open()
-    await first.write(add("a", "e1", "e2"))
-    first.write_behind(told("e3"))
-    await first.close()  # commits what is queued
-    second = opened(tmp_path)
-    await second.open()
-    await second.write(add("b", "e4"))
-    assert await journal(second) == [(1, "e1"), (2, "e2"), (3, "e3"), (4, "e4")]
-    assert second.epoch == first.epoch != ""
-    await second.close()
-
-
 KILLED = """
 import asyncio, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from tests.unit.contactcenter.core.test_database import add, opened
+from tests.unit.contactcenter.core.test_sqlite_database import add, opened
 
 async def main():
     database = opened(Path(sys.argv[1]))
@@ -420,33 +344,3 @@ async def test_what_was_answered_survives_kill_9(tmp_path):
     assert [seq for seq, _ in found] == list(range(1, len(found) + 1))
     assert {name for _, name in found} == kept  # never a row without its event, nor an event without its row
     await survivor.close()
-
-
-async def test_another_process_may_write_beside_us(database, tmp_path):
-    """``user add`` opens the same file: numbers go on without a gap, and neither writer dies."""
-    beside = opened(tmp_path)
-    await beside.open()
-    for number in range(3):
-        await database.write(add(f"ours {number}", "a"))
-        await beside.write(add(f"theirs {number}", "b"))
-    found = await database.read(lambda connection: events_after(connection, 0, 100))
-    assert [envelope.seq for envelope in found] == list(range(1, 7))
-    await beside.close()
-
-
-async def test_the_writer_outlives_whatever_a_commit_raises(database, monkeypatch):
-    def broken(*_):
-        raise RuntimeError("not a fault of the store")
-
-    monkeypatch.setattr(database, "_number", broken)
-    with pytest.raises(Unavailable):
-        await database.write(add("first"))
-    monkeypatch.undo()
-    assert await database.write(add("second")) == "second"
-
-
-async def test_a_statement_of_the_tail_that_can_never_work_is_set_aside(database):
-    """A lasting fault of one unit is its own: it is not taken for a full disk and tried for ever."""
-    database.write_behind((), lambda tx: tx.connection.exec_driver_sql("INSERT INTO nowhere VALUES (1)"))
-    assert await asyncio.wait_for(database.write(add("later")), 5) == "later"
-    assert database.degraded == ""

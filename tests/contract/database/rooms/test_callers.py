@@ -1,0 +1,3 @@
+"""The tests of interactions/callers, on Postgres (conftest.py)."""
+
+from tests.unit.contactcenter.interactions.test_callers import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""The tests of reloading, on Postgres (conftest.py)."""
+
+from tests.unit.contactcenter.test_reloading import *  # noqa: F403

@@ -1,0 +1,1 @@
+from tests.contract.database.conftest import postgres, tables  # noqa: F401

@@ -1,0 +1,180 @@
+"""A backup of one kind of database is restored on the other, and back, without a row changed."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import MetaData, select, text
+
+from contactcenter import backups
+from contactcenter.core.clock import ManualClock, SystemClock
+from contactcenter.core.errors import Conflict, Invalid
+from contactcenter.core.ids import SiteId
+from contactcenter.core.migrations import is_current
+from contactcenter.core.postgres_database import PostgresDatabase
+from contactcenter.core.sqlite_database import SqliteDatabase
+from contactcenter.databases import database_of
+from contactcenter.interactions import store
+from contactcenter.settings import Settings
+from tests.rig.server import AgentSeed, Plan, seed
+
+
+def said(line):
+    pass
+
+
+def contents(settings):
+    """Every row of every table, by table."""
+
+    def look(connection):
+        found = MetaData()
+        found.reflect(connection)
+        rows = {}
+        for table in found.sorted_tables:
+            ordered = select(table).order_by(*table.primary_key.columns)
+            rows[table.name] = [tuple(row) for row in connection.execute(ordered)]
+        return rows
+
+    async def run():
+        database = database_of(settings, SystemClock())
+        try:
+            return await database.prepare(look)
+        finally:
+            await database.close()
+
+    return asyncio.run(run())
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """Settings of a desk on SQLite: people, queues, agents, and calls with every kind of value."""
+    data = tmp_path_factory.mktemp("source")
+    seed(data, Plan(agents=[AgentSeed("ann", "1001", {"german": 3}), AgentSeed("bob", "1002")]))
+    settings = Settings(data=data)
+
+    async def calls():
+        database = database_of(settings, SystemClock())
+        await database.open()
+        for number in range(1200):  # more than a batch
+            at = SystemClock().now()
+            row = {
+                "id": f"i{number:025}",
+                "medium": "voice",
+                "direction": "inbound",
+                "server_id": "pbx1",
+                "leg_id": f"{number}.1",
+                "linked_id": f"{number}.1",
+                "caller_number": "+49",
+                "dialed": "2000",
+                "caller_name": "na\x00me",
+                "phase": "ended",
+                "choices": ["a", "\u20ac"],
+                "vip": bool(number % 2),
+                "person_id": None,
+                "queue_id": None,
+                "arrived_at": at,
+                "ended_at": at,
+                "outcome": "answered",
+                "end_reason": "",
+                "is_over": True,
+            }
+            database.write_behind((), images=[(store.interactions, row)])
+        await database.close()
+
+    asyncio.run(calls())
+    return settings
+
+
+@pytest.fixture
+def server(postgres, tmp_path):
+    """Settings of a server on an empty Postgres."""
+    (tmp_path / "server").mkdir()
+    url = postgres.database()
+    yield Settings(data=tmp_path / "server", database_url=url)
+    postgres.drop(url)
+
+
+def kept(rows):
+    """What comes along: all but two tables, and no NUL, which Postgres has not."""
+    return {
+        name: [tuple(one.replace("\x00", "") if isinstance(one, str) else one for one in row) for row in found]
+        for name, found in rows.items()
+        if name not in ("sessions", "journal")
+    }
+
+
+def test_to_postgres_and_back(source, server, tmp_path):
+    first = backups.back_up(source, tmp_path / "first.zip", said)
+    assert backups.restore(server, tmp_path / "first.zip", said, replace=False) == (first, "")
+    before, there = contents(source), contents(server)
+    assert len(before["interactions"]) == 1200
+    assert all(before[name] for name in ("users", "agents", "devices", "queues", "events"))
+    assert kept(there) == kept(before)
+    assert there["sessions"] == there["journal"] == []
+    second = backups.back_up(server, tmp_path / "second.zip", said)
+    assert [(one.name, one.rows) for one in second.tables] == [(one.name, one.rows) for one in first.tables]
+    (tmp_path / "back").mkdir()
+    back = Settings(data=tmp_path / "back")
+    backups.restore(back, tmp_path / "second.zip", said, replace=False)
+    assert kept(contents(back)) == kept(before)
+
+
+def test_what_was_there_is_kept_in_a_schema(source, server, tmp_path):
+    backups.back_up(source, tmp_path / "first.zip", said)
+    backups.restore(server, tmp_path / "first.zip", said, replace=False)
+    with pytest.raises(Conflict, match="data-not-empty"):
+        backups.restore(server, tmp_path / "first.zip", said, replace=False)
+    _, aside = backups.restore(server, tmp_path / "first.zip", said, replace=True)
+    name = aside.removeprefix("schema ")
+
+    async def count():
+        database = database_of(server, SystemClock())
+        try:
+            return await database.prepare(
+                lambda c: (
+                    c.execute(text(f"SELECT count(*) FROM {name}.users")).scalar_one(),
+                    c.execute(text("SELECT count(*) FROM users")).scalar_one(),
+                    is_current(c),
+                )
+            )
+        finally:
+            await database.close()
+
+    former, now, current = asyncio.run(count())
+    assert former == now > 0
+    assert current
+
+
+def test_a_damaged_file_changes_nothing(source, server, tmp_path):
+    file = tmp_path / "first.zip"
+    backups.back_up(source, file, said)
+    backups.restore(server, file, said, replace=False)
+    before = contents(server)
+    whole = file.read_bytes()
+    middle = len(whole) // 2
+    file.write_bytes(whole[:middle] + bytes([whole[middle] ^ 0xFF]) + whole[middle + 1 :])
+    with pytest.raises(Invalid, match="backup-damaged"):
+        backups.restore(server, file, said, replace=True)
+    assert contents(server) == before
+
+
+def test_a_running_server_is_not_restored_over(source, server, tmp_path):
+    backups.back_up(source, tmp_path / "first.zip", said)
+
+    async def hold(then):
+        database = PostgresDatabase(server.database_url.get_secret_value(), ManualClock(), SiteId("main"))
+        await database.hold()
+        try:
+            await asyncio.to_thread(then)
+        finally:
+            await database.close()
+
+    def restore():
+        with pytest.raises(Conflict, match="data-in-use"):
+            backups.restore(server, tmp_path / "first.zip", said, replace=True)
+
+    asyncio.run(hold(restore))
+
+
+def test_both_kinds_are_what_they_say(source, server):
+    assert isinstance(database_of(source, SystemClock()), SqliteDatabase)
+    assert isinstance(database_of(server, SystemClock()), PostgresDatabase)
