@@ -113,7 +113,7 @@ def decode(frame: str | bytes) -> ClientMessage:
     """Read one frame of a page. Raises msgspec.DecodeError (ValidationError included) for anything else."""
     try:
         return _decoder.decode(frame)
-    except (UnicodeDecodeError, RecursionError) as error:
+    except (UnicodeError, RecursionError) as error:
         raise msgspec.DecodeError(type(error).__name__) from None
 
 

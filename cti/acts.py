@@ -3,6 +3,9 @@
 While Bridge() takes a channel out of its own dialplan, Asterisk moves it from one structure to another, and in between
 (measured: below 1 ms) an action that names it is refused like one for a channel that is gone. So a refusal is believed
 only of a leg whose end was told, or that stays unknown for ``TRIES`` times ``PAUSE``.
+
+Meanwhile the call may have gone on: an act is sent again only while it is still wanted. One sent too late would undo
+what came after it, a guard that of the next agent, a hang-up a conversation.
 """
 
 import asyncio
@@ -23,6 +26,7 @@ TRIES: Final = 5
 _UNKNOWN: Final = ("No such channel", "Channel does not exist", "Channel not found")
 Fields = Mapping[str, str | Sequence[str]]
 Answered = Callable[["asyncio.Future[Message]"], None]
+StillWanted = Callable[[], bool]
 Later = Callable[[float, Callable[[], Any]], None]
 
 
@@ -52,24 +56,44 @@ class Acts:
         self._calls = calls
         self._later = later
 
-    def send(self, action: str, fields: Fields, answered: Answered, tries: int = TRIES) -> bool:
-        """Send one act; False when there is no link, and ``answered`` is not called then."""
+    def send(
+        self,
+        action: str,
+        fields: Fields,
+        answered: Answered,
+        still_wanted: StillWanted | None = None,
+        tries: int = TRIES,
+    ) -> bool:
+        """Send one act; False when there is no link, and ``answered`` is not called then.
+
+        Without ``still_wanted`` it is sent once.
+        """
         try:
             sent = self._link.send(action, fields)
         except Unavailable as error:
             log.info("act-not-sent", action=action, server=self._server_id, error=error.code)
             return False
-        self.follow(action, fields, sent, answered, tries)
+        self.follow(action, fields, sent, answered, still_wanted, tries)
         return True
 
     def follow(
-        self, action: str, fields: Fields, sent: "asyncio.Future[Message]", answered: Answered, tries: int = TRIES
+        self,
+        action: str,
+        fields: Fields,
+        sent: "asyncio.Future[Message]",
+        answered: Answered,
+        still_wanted: StillWanted | None = None,
+        tries: int = TRIES,
     ) -> None:
-        """Take the answer of an act that was sent, or send it again."""
+        """Take the answer of an act that was sent, or send it again; one no longer wanted is not answered."""
+
+        def again() -> None:
+            if still_wanted is not None and still_wanted():
+                self.send(action, fields, answered, still_wanted, tries - 1)
 
         def take(future: "asyncio.Future[Message]") -> None:
-            if tries and self._may_be_moving(future, str(fields.get("Channel", ""))):
-                self._later(PAUSE, lambda: self.send(action, fields, answered, tries - 1))
+            if still_wanted is not None and tries and self._may_be_moving(future, str(fields.get("Channel", ""))):
+                self._later(PAUSE, again)
             else:
                 answered(future)
 

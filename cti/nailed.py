@@ -191,10 +191,16 @@ class NailedLegs:
         ]
         actions.append(("Redirect", {"Channel": leg, "Context": names.BRIDGE, "Exten": "s", "Priority": "1"}))
         try:
-            for act, future in zip(actions, self._link.send_many(actions), strict=True):
-                self._acts.follow(*act, future, _ignore)
+            *guards, moved = zip(actions, self._link.send_many(actions), strict=True)
         except Unavailable:
             self._over(reservation_id, ports.AlertFailure.FAILED)
+            return
+        for act, future in guards:
+            self._acts.follow(*act, future, _ignore, lambda: self._is_connecting(reservation_id, alert))
+        self._acts.follow(*moved[0], moved[1], _ignore)
+
+    def _is_connecting(self, reservation_id: ReservationId, alert: ToneAlert) -> bool:
+        return self.alerts.get(reservation_id) is alert and alert.state is State.CONNECTING
 
     def revoke(self, reservation_id: ReservationId) -> None:
         """Take an alert back. A tone is just over; a leg on its way is disarmed first, as any other (cti.alerts)."""
@@ -206,7 +212,12 @@ class NailedLegs:
             return
         alert.state = State.REVOKING
         fields = {"Channel": alert.order.caller_leg, "Variable": names.VAR_RESERVATION, "Value": "revoked"}
-        self._acts.send("Setvar", fields, lambda future: self._disarmed(reservation_id, future))
+        self._acts.send(
+            "Setvar",
+            fields,
+            lambda future: self._disarmed(reservation_id, future),
+            lambda: self.alerts.get(reservation_id) is alert,
+        )
 
     def _disarmed(self, reservation_id: ReservationId, future: "asyncio.Future[Message]") -> None:
         alert = self.alerts.get(reservation_id)
@@ -215,7 +226,12 @@ class NailedLegs:
 
     def _ask(self, reservation_id: ReservationId, alert: ToneAlert, *, again: bool) -> None:
         fields = {"Channel": alert.order.caller_leg, "Variable": f"SHARED({names.SHARED_CLAIM})"}
-        self._acts.send("Getvar", fields, lambda future: self._asked(reservation_id, future, again=again))
+        self._acts.send(
+            "Getvar",
+            fields,
+            lambda future: self._asked(reservation_id, future, again=again),
+            lambda: self.alerts.get(reservation_id) is alert,
+        )
 
     def _asked(self, reservation_id: ReservationId, future: "asyncio.Future[Message]", *, again: bool) -> None:
         """A leg that has passed the guard connects; a lost answer is asked for again by the next revoke.

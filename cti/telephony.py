@@ -327,7 +327,12 @@ class PbxTelephony:
                 self._link_fails(error.code)
             self._signal(alert, Signal.GONE)
             return
-        self._acts.follow(*guard, set_guard, lambda future: self._guard_set(alert, future))
+        self._acts.follow(
+            *guard,
+            set_guard,
+            lambda future: self._guard_set(alert, future),
+            lambda: alert.state is State.RINGING,
+        )
         originate.add_done_callback(lambda future: self._originate_queued(alert, future))
 
     def _link_fails(self, reason: str) -> None:
@@ -377,15 +382,20 @@ class PbxTelephony:
         self._do(alert, alert.signal(signal))
 
     def _do(self, alert: AlertLeg, act: Act) -> None:
+        state = alert.state
+
+        def still_wanted() -> bool:
+            return alert.state is state
+
         if act is Act.DISARM:
             fields = _variable(alert.caller_leg, names.VAR_RESERVATION, "revoked")
-            self._acts.send("Setvar", fields, lambda future: self._disarmed(alert, future))
+            self._acts.send("Setvar", fields, lambda future: self._disarmed(alert, future), still_wanted)
         elif act is Act.ASK:
             fields = {"Channel": alert.caller_leg, "Variable": f"SHARED({names.SHARED_CLAIM})"}
-            self._acts.send("Getvar", fields, lambda future: self._asked(alert, future))
+            self._acts.send("Getvar", fields, lambda future: self._asked(alert, future), still_wanted)
         elif act is Act.HANG_UP:
             fields = {"Channel": alert.reservation_id, "Cause": "16"}
-            self._acts.send("Hangup", fields, lambda future: self._hung_up(alert, future))
+            self._acts.send("Hangup", fields, lambda future: self._hung_up(alert, future), still_wanted)
         elif act is Act.REPORT:
             self.alerts.pop(LegId(alert.reservation_id), None)
             failure = alert.failure()

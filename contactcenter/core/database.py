@@ -87,6 +87,7 @@ class Database(ABC):
         """Called once, when another process has taken the site over: nothing of ours is committed any more."""
         self._clock = clock
         self._backlog: deque[Unit] = deque()
+        self._taken = 0  # units in the commit under way
         self._seq = 0
 
     @property
@@ -259,6 +260,7 @@ class Database(ABC):
         log.error("commit-refused", units=len(batch), error=self.degraded)
         waiting = [unit for unit in batch if unit.future is not None]
         self._backlog.extend(unit for unit in batch if unit.future is None)
+        self._taken = 0
         while len(self._backlog) > MAX_BACKLOG:
             self._backlog.popleft()
             self.failed_units += 1

@@ -78,7 +78,6 @@ class PostgresDatabase(Database):
         self._hurry = asyncio.Event()
         self._connection: AsyncConnection | None = None
         self._doubt: tuple[str, list[Unit], int] | None = None
-        self._taken = 0
         self._closing = False
         self._token = ""
         self._session: AsyncConnection | None = None  # holds the site's lock
@@ -294,7 +293,7 @@ class PostgresDatabase(Database):
         self._committed(batch, seq)
 
     def _committed(self, batch: list[Unit], seq: int) -> None:
-        self._seq = max(self._seq, seq)
+        self._seq, self._taken = max(self._seq, seq), 0
         self.degraded = ""
         self._tell(batch)
 

@@ -49,7 +49,6 @@ class SqliteDatabase(Database):
         self.path = path
         self._queue: SimpleQueue[Unit | None] = SimpleQueue()
         self._hurry = threading.Event()
-        self._taken = 0
         self._closing = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -194,7 +193,6 @@ class SqliteDatabase(Database):
                 seq = self._run_batch(connection, batch)
         except Exception as error:  # noqa: BLE001 - the writer must outlive whatever a commit raises
             self._refused(batch, error)
-            self._taken = 0
             return
         self._seq, self._taken = seq, 0
         self.degraded = ""

@@ -72,6 +72,20 @@ async def store(kind: str, folder: Path) -> AsyncIterator[Store]:
         await asyncio.to_thread(server.remove)
 
 
+@contextlib.asynccontextmanager
+async def database(kind: str) -> AsyncIterator[str]:
+    """Yield the URL of an empty Postgres, or nothing for a file."""
+    if kind == "sqlite":
+        yield ""
+        return
+    server = Postgres(durable=True)
+    try:
+        await asyncio.to_thread(server.start)
+        yield await asyncio.to_thread(server.database)
+    finally:
+        await asyncio.to_thread(server.remove)
+
+
 def memory() -> float:
     """Return this process's resident memory in MiB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])

@@ -17,6 +17,7 @@ CALLS = (
 MEASURING = frozenset(
     {
         "test_200_calls.py",
+        "test_chaos.py",
         "test_frozen_asterisk.py",
         "test_kill_server.py",
         "test_no_stolen_call.py",

@@ -56,7 +56,7 @@ class Desktop:
         return [slot for key, slot in self.slots.items() if key.startswith(f"{kind}:")]
 
     async def command(self, name: str, **data: Any) -> dict[str, Any]:
-        """Give a command; its reply's data. Raises Refused."""
+        """Give a command; its reply's data. Raises Refused; EOFError, TimeoutError: nobody knows what became of it."""
         number = str(next(self._numbers))
         answer = self._replies[number] = asyncio.get_running_loop().create_future()
         await self.send({"type": "command", "id": number, "name": name, "data": data})
@@ -117,6 +117,9 @@ class Desktop:
         finally:
             self.close_code = self._wire.close_code
             self._news.set()
+            for waiting in self._replies.values():
+                if not waiting.done():
+                    waiting.set_exception(EOFError(f"socket closed: {self.goodbye or self.close_code}"))
 
     def _take(self, message: dict[str, Any]) -> None:
         match message["type"]:

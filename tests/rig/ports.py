@@ -8,7 +8,7 @@ import os
 import random
 import socket
 
-_WORKERS, _EACH = 4, 1_900
+_WORKERS, _EACH = 2, 3_800
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
 _FIRST = 25_000 + _WORKER * _EACH
 _BEYOND = _FIRST + _EACH

@@ -222,7 +222,7 @@ def _options(port: int, media_port: int) -> list[str]:
     return ["-sf", "scenario.xml", "-nostdin", "-skip_rlimit", "-timer_resol", "1", *addresses, *traces]
 
 
-async def _listening(sipp: Sipp, media_port: int, limit: float = 5) -> None:
+async def _listening(sipp: Sipp, media_port: int, limit: float = 20) -> None:
     """Return when SIPp owns its ports (or is already done). Raises SippError when it could not start."""
     async with asyncio.timeout(limit):
         while not {sipp.port, media_port, media_port + 2} <= _owned_ports(sipp.pid):

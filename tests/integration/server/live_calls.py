@@ -60,7 +60,7 @@ async def live_calls(
         async with server.customers(folder / "customers", callers, rate=20) as customers:
             numbers = [caller.number for caller in callers]
             calls = LiveCalls(server, customers, desk, numbers[:talking], numbers[talking:])
-            await until_phases(server, talking=talking, waiting=waiting)
+            await until_phases(server, 30 + (talking + waiting) / 4, talking=talking, waiting=waiting)
             calls.talking = numbers_in(server, "talking")
             calls.waiting = numbers_in(server, "waiting")
             yield calls

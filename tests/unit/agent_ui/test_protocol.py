@@ -54,6 +54,7 @@ BAD: list[Any] = [
     {"type": "ping"},
     {"type": "ping", "sent": "now"},
     '{"type":"ping","sent":NaN}',
+    '{"type":"ping","sent":"\ud800"}',
     "[" * 20_000,
     '{"type":"command","id":"1","name":"x","data":{"a":' + "[" * 20_000 + "]" * 20_000 + "}}",
 ]

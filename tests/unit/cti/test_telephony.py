@@ -801,6 +801,46 @@ async def test_the_guard_of_a_caller_on_the_move_is_set_again(line: Line) -> Non
     assert line.told(ports.LegEnded) == []
 
 
+async def test_a_guard_that_is_no_longer_wanted_is_not_set_late(line: Line) -> None:
+    """Else it would undo the guard of whoever is rung next."""
+    await line.come_up()
+    guard, originate = line.alert()
+    originate.succeed()
+    guard.refuse()
+    await settle()
+    line.pbx.revoke(RES)
+    before = line.client.names()
+    (again,) = line.later
+    again()
+    assert line.client.names() == before
+
+
+async def test_a_leg_that_connected_meanwhile_is_not_hung_up_late(line: Line) -> None:
+    await line.ringing()
+    line.pbx.revoke(RES)
+    line.client.take("Setvar").succeed()
+    await settle()
+    for _ in range(2):
+        line.client.take("Getvar").succeed(Value="")
+        await settle()
+    line.client.take("Hangup").refuse()
+    await settle()
+    line.connect()
+    (again,) = line.later
+    again()
+    assert line.client.names().count("Hangup") == 1
+
+
+async def test_an_agents_own_hang_up_is_sent_once(line: Line) -> None:
+    """The conversation it was meant for may be another one 20 ms later."""
+    await line.come_up()
+    line.pbx.on_message(e.new_channel(AGENT))
+    line.pbx.hang_up(LegId(RES))
+    line.client.take("Hangup").refuse()
+    await settle()
+    assert line.later == []
+
+
 async def test_another_refusal_is_believed_at_once(line: Line) -> None:
     await line.ringing()
     line.pbx.revoke(RES)

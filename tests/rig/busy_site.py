@@ -1,0 +1,231 @@
+"""A site at work, with customers, agents at their desks and the list of what was acknowledged; and what befalls it.
+
+``busy_site`` calls at a steady rate and lets agents write; each fault of ``FAULTS`` is one act, after which the site
+must be ready again. ``BusySite.verdict`` waits until all calls are over and compares with Asterisk's own record and
+with the list: one right interaction a call, nobody dropped, nothing acknowledged lost, nothing doubled.
+"""
+
+import asyncio
+import contextlib
+import os
+import random
+import resource
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.integration.server.live_calls import until_over
+from tests.oracle.calls import Call, Outcome, judge_file
+from tests.rig.compare import TOLERANCE, compare
+from tests.rig.desks import Ledger, staffed
+from tests.rig.lateness import Lateness, watched_lateness
+from tests.rig.ports import free_ports
+from tests.rig.scenarios import Answers
+from tests.rig.server import AgentSeed, QueueSeed, Server, desk_agents, running_server
+from tests.rig.sipp import Caller, Sipp, desk_phones
+
+GROUP_TIME = 4.0  # seconds of customers that one SIPp carries
+READY_LIMIT = 90.0
+STALLED, FROZEN, FULL, STEPPED = 30.0, 20.0, 10.0, 8.0  # seconds a fault lasts
+COUNTED = ("interactions", "without a call", "outcome", "agent", "talked", "number", "dialed")
+INSTANTS = ("answered", "ended")
+CLOCK_FILE = "CONTACTCENTER_TEST_CLOCK"
+"""Names the file with the seconds by which the server's clock is off: see tests.rig.stepped_server."""
+
+
+@dataclass
+class BusySite:
+    """Made by ``busy_site``. ``is_pbx_cut``: Asterisk died, so calls of that moment ended with it."""
+
+    server: Server
+    folder: Path
+    agents: list[AgentSeed]
+    rate: float
+    dice: random.Random
+    lateness: Lateness
+    ledger: Ledger = field(default_factory=Ledger)
+    happened: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    groups: list[Sipp] = field(default_factory=list)
+    calls: int = 0
+    is_pbx_cut: bool = False
+    is_clock_off: bool = False
+    _calling: "asyncio.Task[None] | None" = None
+    _stop: asyncio.Event = field(default_factory=asyncio.Event)
+    _under_way: list["asyncio.Task[None]"] = field(default_factory=list)
+
+    # ------------------------------------------------------------ customers
+
+    def open_the_lines(self) -> None:
+        self._calling = asyncio.create_task(self._call_on())
+
+    async def _call_on(self) -> None:
+        count = round(GROUP_TIME * self.rate)
+        while not self._stop.is_set():
+            callers = [Caller(f"+4930{self.calls + index:07}", "2000") for index in range(count)]
+            self.calls += count
+            self._under_way.append(asyncio.create_task(self._one_group(self.folder / f"g{self.calls}", callers)))
+            await asyncio.sleep(GROUP_TIME)
+
+    async def _one_group(self, folder: Path, callers: list[Caller]) -> None:
+        async with self.server.customers(folder, callers, rate=self.rate, media_port=free_ports(8)) as customers:
+            self.groups.append(customers)
+            code = await customers.wait_ended(400)
+            if code != 0 and not self.is_pbx_cut:
+                self.faults.append(f"customers of {folder.name} ended with {code}: {customers.errors()[-300:]}")
+
+    # ------------------------------------------------------------ faults and what must hold after each
+
+    async def befall(self, name: str) -> None:
+        """Let a fault happen, wait until the site is ready again, and look whether all that was kept is there."""
+        began = time.monotonic()
+        await FAULTS[name](self)
+        await self.server.until_ready(READY_LIMIT)
+        seconds = round(time.monotonic() - began, 2)
+        missing = await asyncio.to_thread(self.ledger.missing, self.server)
+        self.happened.append(f"{name}: ready after {seconds} s, {self.calls} calls, kept {dict(self.ledger.counts)}")
+        self.faults += [f"after {name}: {one}" for one in missing]
+
+    async def work(self, shortest: float, longest: float) -> None:
+        await asyncio.sleep(self.dice.uniform(shortest, longest))
+
+    # ------------------------------------------------------------ the end
+
+    async def close_the_lines(self) -> None:
+        """No more customers; returns when nobody talks or waits any more."""
+        self._stop.set()
+        assert self._calling is not None
+        await self._calling
+        if not self.is_pbx_cut:
+            await asyncio.gather(*self._under_way)
+        await until_over(self.server, 120)
+        for one in self._under_way:  # customers whose call Asterisk took with it wait for ever
+            one.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    async def verdict(self) -> list[str]:
+        """Return what is wrong; [] when every promise was kept."""
+        judged, interactions = judge_file(self.server.cel_file).calls, await self.server.interactions()
+        endpoints = {self.server.agent_ids[one.login]: f"agent-{one.extension}" for one in self.agents}
+        tolerance = TOLERANCE + self.lateness.forgiven
+        told = compare(interactions, judged, endpoints, tolerance=tolerance, cut_calls=self.is_pbx_cut)
+        names = (*COUNTED, *(() if self.is_clock_off else INSTANTS))
+        wrong = [one for one in told.differences if any(f": {name}" in one or f" {name}," in one for name in names)]
+        if not len(judged) == len(interactions) <= self.calls or (len(judged) != self.calls and not self.is_pbx_cut):
+            wrong.append(f"{self.calls} calls, {len(judged)} in Asterisk's record, {len(interactions)} interactions")
+        wrong += [] if self.is_pbx_cut else [_told(one) for one in judged if one.outcome is not Outcome.ANSWERED]
+        wrong += [f"at the end: {one}" for one in await asyncio.to_thread(self.ledger.missing, self.server)]
+        numbers = [row["seq"] for row in self.server.rows("select seq from events order by seq")]
+        if numbers != list(range(1, len(numbers) + 1)):
+            wrong.append("the journal's numbers have a hole")
+        return [*self.faults, *self.ledger.faults, *wrong]
+
+    def figures(self) -> dict[str, Any]:
+        return {"calls": self.calls, "lateness": round(self.lateness.worst, 3), **self.ledger.figures()}
+
+
+def _told(call: Call) -> str:
+    return f"{call.uniqueid} ({call.caller_number}): dropped, {call.outcome}"
+
+
+@contextlib.asynccontextmanager
+async def busy_site(
+    folder: Path, *, agents: int, rate: float, seed: int, database: str = "", program: str = "contactcenter"
+) -> AsyncIterator[BusySite]:
+    """Start everything and open the lines; end everything."""
+    port, dice = free_ports(1), random.Random(seed)
+    phones = {f"p{n}": Answers(after=0.2 + 0.1 * (n % 4), talk=0.8 + 0.3 * (n % 4)) for n in range(1, agents + 1)}
+    seeded = desk_agents(agents, port)
+    queue = QueueSeed(wrap_up_time=2.0)
+    env = {CLOCK_FILE: str(folder / "clock")}
+    async with (
+        watched_lateness() as lateness,
+        running_server(agents=seeded, queues=[queue], database=database, env=env, program=program) as server,
+        desk_phones(folder / "phones", phones, port=port, media_port=free_ports(200)),
+    ):
+        site = BusySite(server, folder, seeded, rate, dice, lateness)
+        async with staffed(server, site.ledger, seed):
+            site.open_the_lines()
+            yield site
+
+
+# ------------------------------------------------------------------ what befalls it
+
+
+async def kill_server(site: BusySite) -> None:
+    await site.server.kill()
+    await site.server.start()
+
+
+async def kill_asterisk(site: BusySite) -> None:
+    site.is_pbx_cut = True
+    pbx = site.server.pbx_pid
+    assert pbx is not None
+    os.kill(pbx, signal.SIGKILL)
+    await _until(lambda: site.server.pbx_pid not in (None, pbx))
+
+
+async def cut_ami(site: BusySite) -> None:
+    """Asterisk ends our manager session, as a line that breaks does."""
+    shown = await site.server.console("manager show connected")
+    lines = [line.split() for line in shown.splitlines() if "127.0.0.1" in line]
+    assert lines, shown
+    for words in lines:
+        await site.server.console(f"manager kick session {words[4]}")
+
+
+async def stall_reader(site: BusySite) -> None:
+    """Our process stands still: nobody reads what Asterisk writes, nobody answers FastAGI or a page."""
+    await _stand_still(site.server.pid, STALLED)
+
+
+async def freeze_asterisk(site: BusySite) -> None:
+    pbx = site.server.pbx_pid
+    assert pbx is not None
+    await _stand_still(pbx, FROZEN)
+
+
+async def fill_disk(site: BusySite) -> None:
+    """No file of our process may grow: what a full disk looks like from inside. Its sockets go on."""
+    pid = site.server.pid
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+    try:
+        await asyncio.sleep(FULL)
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+async def step_clock(site: BusySite) -> None:
+    """The machine's clock jumps an hour ahead, then to half an hour ago, then is right again."""
+    site.is_clock_off = True
+    for offset in (3600.0, -1800.0, 0.0):
+        (site.folder / "clock").write_text(str(offset))
+        await asyncio.sleep(STEPPED)
+
+
+FAULTS: Mapping[str, Callable[[BusySite], Awaitable[None]]] = {
+    "server killed": kill_server,
+    "asterisk killed": kill_asterisk,
+    "ami cut": cut_ami,
+    "reader stalled": stall_reader,
+    "asterisk frozen": freeze_asterisk,
+    "disk full": fill_disk,
+    "clock stepped": step_clock,
+}
+
+
+async def _stand_still(pid: int, seconds: float) -> None:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+async def _until(condition: Callable[[], bool], limit: float = 60) -> None:
+    async with asyncio.timeout(limit):
+        while not condition():
+            await asyncio.sleep(0.1)
