@@ -20,7 +20,7 @@ from aiohttp import ClientWebSocketResponse, WSCloseCode, WSMsgType, web
 from contactcenter.agents.model import DeviceKind
 from contactcenter.agents.service import AgentService
 from contactcenter.core.errors import Forbidden, NotFound, RateLimited, Unauthenticated, Unavailable
-from contactcenter.core.ids import AgentId
+from contactcenter.core.ids import AgentId, ServerId
 from contactcenter.core.permissions import Right, require
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.core.web.access import identify_anew
@@ -59,8 +59,8 @@ class _Line:
 class PhoneLines:
     """The open lines. One too many ends the one of the same agent that was silent longest: a page that is gone."""
 
-    def __init__(self, target: Callable[[], str], tasks: TaskSupervisor) -> None:
-        """``target`` tells the PBX's WebSocket address, '' while there is none."""
+    def __init__(self, target: Callable[[ServerId], str], tasks: TaskSupervisor) -> None:
+        """``target`` tells a PBX's WebSocket address, '' while there is none."""
         self._target = target
         self._tasks = tasks
         self._lines: set[_Line] = set()
@@ -101,23 +101,29 @@ class PhoneLines:
             raise RateLimited("rate-limited", {"retry_after": CLOSE_TIME})
         self._end(silent, TOO_MANY, b"too-many-lines")
 
-    async def serve(self, request: web.Request, agent_id: AgentId, credential: str) -> web.WebSocketResponse:
+    async def serve(
+        self, request: web.Request, agent_id: AgentId, server_id: ServerId, credential: str
+    ) -> web.WebSocketResponse:
         """Run one line to its end. Raises Unavailable when the PBX does not answer, RateLimited for too many."""
         self._make_room(agent_id)
         self._of_agent[agent_id] += 1
         try:
             async with aiohttp.ClientSession() as session:
-                return await self._join(request, await self._reach(session), agent_id, credential)
+                return await self._join(request, await self._reach(session, server_id), agent_id, credential)
         finally:
             self._of_agent[agent_id] -= 1
             if not self._of_agent[agent_id]:
                 del self._of_agent[agent_id]
 
-    async def _reach(self, session: aiohttp.ClientSession) -> ClientWebSocketResponse:
+    async def _reach(self, session: aiohttp.ClientSession, server_id: ServerId) -> ClientWebSocketResponse:
         try:
             async with asyncio.timeout(CONNECT_TIME):
                 return await session.ws_connect(
-                    self._target(), protocols=(SUBPROTOCOL,), max_msg_size=MAX_FRAME, heartbeat=HEARTBEAT, compress=0
+                    self._target(server_id),
+                    protocols=(SUBPROTOCOL,),
+                    max_msg_size=MAX_FRAME,
+                    heartbeat=HEARTBEAT,
+                    compress=0,
                 )
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             log.info("phone-line-not-reached", error=type(error).__name__)
@@ -195,4 +201,5 @@ async def phone(call: Call[None]) -> web.WebSocketResponse:
     if agent.device.kind is not DeviceKind.BROWSER or not agent.is_active:
         raise NotFound("not-found")
     credential = call.identity.session_id or call.identity.token_id
-    return await call.services[PhoneLines].serve(call.request, agent.agent_id, credential)
+    lines = call.services[PhoneLines]
+    return await lines.serve(call.request, agent.agent_id, agent.device.server_id, credential)

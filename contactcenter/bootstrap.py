@@ -5,11 +5,9 @@ the reverse order. Tests pass another clock, settings, or a telephony of their o
 """
 
 import asyncio
-import random
 import secrets
 import sys
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -26,11 +24,10 @@ from agent_ui.projections.live import checks_slot
 from agent_ui.socket import SocketServer
 from contactcenter.agents import store as agents_store
 from contactcenter.agents.api import routes as agent_routes
-from contactcenter.agents.model import Device, DeviceKind, PresenceState
+from contactcenter.agents.model import PresenceState
 from contactcenter.agents.service import AgentService
 from contactcenter.core.clock import Clock, SystemClock
-from contactcenter.core.database import Database
-from contactcenter.core.errors import Conflict, TelephonyError, Unavailable
+from contactcenter.core.errors import Conflict, Unavailable
 from contactcenter.core.events import Envelope, Event
 from contactcenter.core.ids import AgentId, InteractionId, PersonId, ServerId, TimeOrderedIds, UserId
 from contactcenter.core.migrations import require_current
@@ -47,6 +44,7 @@ from contactcenter.customers.model import PersonChanged
 from contactcenter.customers.service import CustomerService
 from contactcenter.databases import database_of
 from contactcenter.flow_files import FlowFiles
+from contactcenter.foundation import Foundation
 from contactcenter.interactions import store as interactions_store
 from contactcenter.interactions.api import routes as interaction_routes
 from contactcenter.interactions.assignments import Assignments
@@ -63,17 +61,13 @@ from contactcenter.interactions.ports import LegMode
 from contactcenter.interactions.recovery import Recovery
 from contactcenter.interactions.service import InteractionService
 from contactcenter.operation import Operation, operation_routes
-from contactcenter.phone_addresses import (
-    connect_sources,
-    media_settings,
-    phone_settings,
-    uses_line,
-    websocket_from_here,
-)
+from contactcenter.pbx_servers import PbxServers
+from contactcenter.phone_addresses import connect_sources, phones_of, websocket_of
 from contactcenter.queues.api import routes as queue_routes
 from contactcenter.queues.service import QueueService
 from contactcenter.reloading import Reloading
 from contactcenter.settings import Settings
+from contactcenter.site_servers import server_ids
 from contactcenter.tickets.api import routes as ticket_routes
 from contactcenter.tickets.model import Ticket
 from contactcenter.tickets.service import TicketService
@@ -83,16 +77,10 @@ from contactcenter.users.model import SessionEnded, TokenChanged
 from contactcenter.users.passwords import Passwords
 from contactcenter.users.principals import Principals
 from contactcenter.users.service import UserService
-from cti.agi.server import AgiServer
-from cti.ami import AmiClient
-from cti.ami.client import AmiSettings
-from cti.cel import CelFile
-from cti.dialplan_names import AMI_EVENTS
-from cti.managed_pbx import ManagedPbx, Numbers, keep_numbers
+from cti.managed_pbx import ManagedPbx
 from cti.pbx_simulator.server import SimulatedPbx
-from cti.provision import EndpointKind, EndpointSettings, TrunkSettings
-from cti.telephony import AsteriskTelephony, PbxTelephony
-from ivr.prompts import PromptFiles, find_speaker, sounds_in
+from cti.telephony import AsteriskTelephony
+from ivr.prompts import PromptFiles, find_speaker
 from ivr.runner import FlowRunner
 from routing import commands as routing
 from routing.engine import Engine
@@ -111,18 +99,6 @@ RECOVERED = {
     "missed": "come and gone while nobody of ours was there",
     "unconfigured": "found open at a PBX that is no longer configured",
 }
-
-
-@dataclass(slots=True)
-class Foundation:
-    """What every room stands on, made first."""
-
-    settings: Settings
-    clock: Clock
-    ids: TimeOrderedIds
-    tasks: TaskSupervisor
-    database: Database
-    publisher: Publisher
 
 
 class RouterPresence:
@@ -147,10 +123,10 @@ class Rooms:
     """The rooms' services, bound to each other."""
 
     def __init__(self, base: Foundation) -> None:
-        settings, server_id = base.settings, ServerId(base.settings.pbx.server_id)
+        settings, servers = base.settings, server_ids(base.settings)
         parts = (base.database, base.clock, base.ids)
         self.presence = RouterPresence()
-        self.agents = AgentService(*parts, self.presence, server_id, new_secret=lambda: secrets.token_hex(16))
+        self.agents = AgentService(*parts, self.presence, servers, new_secret=lambda: secrets.token_hex(16))
         self.queues = QueueService(*parts)
         self.customers = CustomerService(*parts, settings.region)
         self.passwords = Passwords()
@@ -173,15 +149,8 @@ class ContactCenter:
         self.figures = DayFigures(clock.now())
         self.server_id = ServerId(settings.pbx.server_id)
         self.telephony = AsteriskTelephony()
-        self._provisioned: list[EndpointSettings] = []
-        self.pbx: ManagedPbx | None = None
-        self.simulated: SimulatedPbx | None = None
-        self.simulated_because = ""
-        self.client: AmiClient | None = None
-        self.agi: AgiServer | None = None
-        self.cel_file: Path | None = None
         self.certificate: Certificate | None = None
-        self.phone_lines = PhoneLines(lambda: websocket_from_here(settings, self._websocket_port), tasks)
+        self.phone_lines = PhoneLines(lambda one: websocket_of(settings, one, self._websocket_port), tasks)
         self._runner: web.AppRunner | None = None
         self._is_built = False
 
@@ -197,7 +166,7 @@ class ContactCenter:
         self._build()
         self.certificate = self._certificate()
         await self._load()
-        await self._start_pbx()
+        await self.pbxs.start()
         await self._serve()
 
     def _build(self) -> None:
@@ -218,6 +187,7 @@ class ContactCenter:
         self.operation = Operation(base.database, base.publisher, base.clock, self.picture, self.router, base.tasks)
         self.hub = Hub(self.picture, self.figures, base.clock, base.ids, self.operation.degraded)
         self._build_reloading()
+        self._build_pbxs()
         base.publisher.subscribe(self._on_event)
         self.auditor = Auditor(
             self.assignments, self.recovery, self.router.engine, base.database, base.publisher, base.clock
@@ -241,6 +211,12 @@ class ContactCenter:
             self.base.database, services, self.picture, self.router, self.telephony, self.flow_files
         )
         self.operation.sources.append(lambda: self.flow_files.degraded(self.picture.flows))
+
+    def _build_pbxs(self) -> None:
+        runner = FlowRunner(self.assignments, self.flow_files.find, self.flow_files.prompts, self.base.clock)
+        handlers = {"/ivr": runner.run_flow, "/next": runner.run_next}
+        parts = (self.telephony, self.operation, self.reloading, handlers)
+        self.pbxs = PbxServers(self.base, self.picture, self.assignments.on_fact, *parts)
 
     def _on_decision(self, decision: routing.Decision) -> None:
         self.assignments.on_decision(decision)
@@ -266,7 +242,7 @@ class ContactCenter:
         await self._load_figures()
         items = await base.database.read(lambda c: self.recovery.load(c))
         self.recovery.take_up(items)
-        self.recovery.close_unconfigured([self.server_id])
+        self.recovery.close_unconfigured(server_ids(base.settings))
 
     async def _load_figures(self) -> None:
         began = self._day_began()
@@ -284,121 +260,22 @@ class ContactCenter:
         local = self.base.clock.now().astimezone(ZoneInfo(self.base.settings.timezone))
         return local.replace(hour=0, minute=0, second=0, microsecond=0)
 
-    # ------------------------------------------------------------ the exchange
+    # ------------------------------------------------------------ the PBXs
 
-    async def _start_pbx(self) -> None:
-        settings, base = self.base.settings, self.base
-        mode = settings.pbx.mode
-        if mode in ("auto", "asterisk", "simulated"):
-            numbers = keep_numbers(settings.data, settings.http.port)
-            pbx = managed_pbx(settings, numbers)
-            await self._start_agi("127.0.0.1", numbers.agi_port)
-            self._provisioned = self._endpoints()
-            await self._start_own_pbx(mode, pbx)
-            ami = AmiSettings("127.0.0.1", numbers.ami_port, pbx.settings.ami_user, pbx.settings.ami_secret)
-        else:
-            host, _, port = mode.rpartition(":")
-            await self._start_agi(settings.pbx.agi_host, settings.pbx.agi_port)
-            ami = AmiSettings(host, int(port), settings.pbx.ami_user, settings.pbx.ami_secret.get_secret_value())
-            self.cel_file = settings.pbx.cel_file
-        cel = CelFile(self.cel_file, self.server_id)
-        server = PbxTelephony(self.server_id, base.clock, base.tasks, self.assignments.on_fact, cel.news, base.ids.new)
-        heard = await base.database.read(lambda c: interactions_store.heard_until(c, self.server_id))
-        if heard is not None:
-            server.resume(*heard)
-        self.telephony.add(server)
-        server.pick_up = self.simulated.pick_up if self.simulated is not None else None
-        self.client = AmiClient(
-            ami,
-            on_message=server.on_message,
-            on_state=server.on_state,
-            tasks=base.tasks,
-            rng=random.Random(),
-            wanted=AMI_EVENTS,
-        )
-        server.bind(self.client)
-        for agent in self.picture.agents.values():
-            move = self.telephony.release if agent.presence == "offline" else self.telephony.prepare
-            move(agent.device)
-        self.client.start()
-        self.reloading.provision = self._provision
+    @property
+    def pbx(self) -> ManagedPbx | None:
+        """The Asterisk that is ours, if there is one."""
+        return self.pbxs.pbx if self._is_built else None
 
-    async def _start_own_pbx(self, mode: str, pbx: ManagedPbx) -> None:
-        """Start our Asterisk; where it is not wanted, or ``auto`` cannot have it, the simulated PBX in its place."""
-        if mode == "simulated":
-            await self._start_simulated_pbx(pbx, "")
-            return
-        try:
-            await pbx.start(self._provisioned)
-        except Unavailable as error:
-            if mode != "auto" or error.code != "asterisk-not-installable":
-                raise
-            await self._start_simulated_pbx(pbx, str(error.fields.get("reason", error.code)))
-            return
-        self.pbx = pbx
-        pbx.keep_running(self.base.tasks)
-        self._check_sounds(pbx)
-        self.operation.sources.append(self._pbx_degraded)
-        self.cel_file = pbx.run_folder.cel_file
+    @property
+    def simulated(self) -> SimulatedPbx | None:
+        """The simulated PBX, if it stands in for an Asterisk."""
+        return self.pbxs.simulated if self._is_built else None
 
-    async def _start_simulated_pbx(self, pbx: ManagedPbx, reason: str) -> None:
-        """``reason``: why it is not Asterisk; '' when it was asked for."""
-        base = self.base
-        self.cel_file = simulated_cel_file(base.settings)
-        wanted = replace(pbx.settings, endpoints=tuple(self._provisioned))
-        self.simulated = SimulatedPbx(wanted, self.cel_file, base.clock, base.tasks)
-        await self.simulated.start()
-        self.simulated_because = reason
-        self.operation.is_stand_in = bool(reason)
-        self.picture.is_simulated = True
-        log.warning("pbx-simulated", reason=reason or "asked for")
-        degraded = {"code": "pbx-simulated", "since": None, "fields": {"reason": reason}}
-        self.operation.sources.append(lambda: [degraded])
-
-    async def _start_agi(self, host: str, port: int) -> None:
-        runner = FlowRunner(self.assignments, self.flow_files.find, self.flow_files.prompts, self.base.clock)
-        handlers = {"/ivr": runner.run_flow, "/next": runner.run_next}
-        self.agi = AgiServer(self.server_id, handlers, self.base.tasks)
-        await self.agi.start(host, port)
-        counts, active = self.agi.counts, self.agi
-        self.operation.show("agi_active", "FastAGI sessions now", lambda: active.active)
-        for name in ("sessions", "refused", "malformed", "failed"):
-            self.operation.show(f"agi_{name}", f"FastAGI since the start: {name}", partial(getattr, counts, name))
-
-    def _check_sounds(self, pbx: ManagedPbx) -> None:
-        """From now on flows are looked at for sounds that the PBX has not."""
-        if pbx.installation is not None:
-            self.reloading.has_sound = sounds_in(pbx.installation.data_dir / "sounds")
-            self.reloading.ask()
-
-    def _pbx_degraded(self) -> list[dict[str, Any]]:
-        reason = self.pbx.not_running if self.pbx is not None else ""
-        return [{"code": "pbx-not-running", "since": None, "fields": {"reason": reason}}] if reason else []
-
-    def _endpoints(self) -> list[EndpointSettings]:
-        devices = [agent.record.device for agent in self.picture.agents.values()]
-        return endpoint_settings([one for one in devices if one.server_id == self.server_id])
-
-    async def _provision(self, moved: Collection[str]) -> None:
-        """Make the PBX know the present endpoints; ask for the state of ``moved`` ones, as no event need come."""
-        endpoints = self._endpoints()
-        if self.pbx is not None and endpoints != self._provisioned:
-            await self.pbx.provision(endpoints)
-            self._provisioned = endpoints
-        elif self.simulated is not None:
-            self.simulated.provide(one.name for one in endpoints)
-        server = self.telephony.servers.get(self.server_id)
-        if server is None or self.client is None or not moved:
-            return
-        try:
-            rows = await self.client.collect("PJSIPShowEndpoints", {}, "EndpointListComplete")
-        except TelephonyError as error:  # no endpoint at all, or no link: then the resync tells
-            log.info("devices-not-told", error=error.code)
-            return
-        for row in rows:
-            if row.get("ObjectName") in moved:
-                fact = server.calls.device(row.get("ObjectName"), row.get("DeviceState"), self.base.clock.now())
-                self.assignments.on_fact(server.nailed.device_news(fact))
+    @property
+    def cel_file(self) -> Path | None:
+        """The first server's records."""
+        return self.pbxs.own.cel_file if self.pbxs.own is not None else None
 
     # ------------------------------------------------------------ pages and API
 
@@ -408,7 +285,7 @@ class ContactCenter:
         settings, base = self.base.settings, self.base
         services = Services()
         rooms, texts = self.rooms, Texts.load(LOCALES)
-        phones = phone_settings(settings, self._websocket_port)
+        phones = phones_of(settings, self._websocket_port)
         desk = Desk(rooms.agents, rooms.users, settings.site_id)
         sockets = SocketServer(self.hub, services, desk.settings, base.clock, base.tasks)
         for service in (
@@ -519,47 +396,12 @@ class ContactCenter:
                 page.close("restart")
             await self.phone_lines.close()  # or the clean-up would wait for them until its patience ends
             await self._runner.cleanup()
-        if self.client is not None:
-            await self.client.close()
-        if self.agi is not None:
-            await self.agi.close()
-        if self.pbx is not None and not keep_pbx:
-            await self.pbx.stop()
-        if self.simulated is not None:
-            await self.simulated.stop()
         if self._is_built:
+            await self.pbxs.stop(keep_pbx=keep_pbx)
             self.router.close()
         await self.base.tasks.close()
         await self.base.database.close()
         self.rooms.passwords.close()
-
-
-def managed_pbx(settings: Settings, numbers: Numbers) -> ManagedPbx:
-    """Return the Asterisk of the data folder as the settings want it; nothing is started."""
-    pbx = settings.pbx
-    trunks = [TrunkSettings(one.name, one.host, one.port, one.any_port) for one in pbx.trunks]
-    numbers = replace(numbers, sip_port=pbx.sip_port or numbers.sip_port, http_port=pbx.http_port or numbers.http_port)
-    rtp = (pbx.rtp.first, pbx.rtp.last) if pbx.rtp else None
-    addresses = (pbx.bind_address, pbx.external_address, media_settings(pbx), rtp, uses_line(settings))
-    return ManagedPbx(settings.data, pbx.server_id, pbx.prefix, numbers, trunks, *addresses)
-
-
-def simulated_cel_file(settings: Settings) -> Path:
-    """Return where the simulated PBX of this data folder keeps its records."""
-    return settings.data.resolve() / "pbx" / "simulated" / "cel.csv"
-
-
-def endpoint_settings(devices: Iterable[Device]) -> list[EndpointSettings]:
-    """Return what the PBX is told of agents' devices; one with a fixed contact needs no secret."""
-    return [
-        EndpointSettings(
-            one.endpoint,
-            EndpointKind.BROWSER if one.kind is DeviceKind.BROWSER else EndpointKind.DESK,
-            "" if one.contact_uri else one.secret,
-            one.contact_uri,
-        )
-        for one in devices
-    ]
 
 
 def _ticket_views(tickets: Iterable[Ticket]) -> list[dict[str, Any]]:

@@ -12,14 +12,24 @@ from sqlalchemy import Connection
 from agent_ui.pages import DIST
 from contactcenter.agents import store as agents_store
 from contactcenter.agents.model import Device
-from contactcenter.bootstrap import FLOWS, ContactCenter, endpoint_settings, managed_pbx, simulated_cel_file
+from contactcenter.bootstrap import FLOWS, ContactCenter
 from contactcenter.check_line import Line
-from contactcenter.core.errors import ContactCenterError
+from contactcenter.core.errors import ContactCenterError, Invalid
 from contactcenter.core.migrations import is_current
 from contactcenter.flow_files import known_names, problems_in_use
 from contactcenter.network_checks import network_lines
-from contactcenter.provisioning import foreign_pbx
+from contactcenter.pbx_servers import simulated_cel_file
+from contactcenter.provisioning import own_sip_port
 from contactcenter.settings import Settings
+from contactcenter.site_servers import (
+    ForeignServer,
+    endpoint_settings,
+    foreign_pbx,
+    foreign_servers,
+    is_own,
+    managed_pbx,
+    server_ids,
+)
 from cti import check as pbx_check
 from cti.ami import AmiClient, LinkState
 from cti.ami.client import AmiSettings
@@ -47,12 +57,14 @@ async def run_checks(settings: Settings) -> list[str]:
     """Return all lines."""
     center = ContactCenter(settings)
     stored = await _stored(center)
+    own = sum(one.server_id == center.server_id for one in stored.devices)
     lines = [
         _folder(settings),
         Line(stored.is_current, "database", center.base.database.place, "run `python -m contactcenter migrate`"),
         _flows(settings, stored),
         _pages(),
-        *network_lines(settings, len(stored.devices), center.base.clock.timestamp()),
+        *network_lines(settings, own, center.base.clock.timestamp()),
+        *_strangers(settings, stored),
     ]
     return [str(line) for line in [*lines, *await _pbx(center, stored)]]
 
@@ -65,7 +77,7 @@ async def _stored(center: ContactCenter) -> Stored:
             return Stored()
         agents = rooms.agents.load_all(connection)
         return Stored(
-            [one.device for one in agents if one.device.server_id == center.server_id],
+            [one.device for one in agents],
             [(one.queue_id, one.name) for one in rooms.queues.load_all(connection) if one.is_active],
             [one.name for one in agents_store.list_skills(connection)],
             {one.number: one.flow for one in rooms.queues.load_dialed(connection)},
@@ -77,15 +89,10 @@ async def _stored(center: ContactCenter) -> Stored:
 
 def _folder(settings: Settings) -> Line:
     path = settings.data.resolve()
-    is_private = is_own_pbx(settings) is False or not path.stat().st_mode & 0o077
+    is_private = is_own(settings) is False or not path.stat().st_mode & 0o077
     return Line(
         is_private, "data folder", str(path) if is_private else f"{path} is open to others", f"chmod 700 {path}"
     )
-
-
-def is_own_pbx(settings: Settings) -> bool:
-    """Whether the Asterisk is one of ours, run as the same user from the data folder."""
-    return settings.pbx.mode in ("auto", "asterisk", "simulated")
 
 
 def _flows(settings: Settings, stored: Stored) -> Line:
@@ -112,17 +119,37 @@ def _pages() -> Line:
 
 
 async def _pbx(center: ContactCenter, stored: Stored) -> list[Line]:
+    """Look at every server; with several, each line begins with the name of its own."""
     settings = center.base.settings
-    if is_own_pbx(settings):
-        return await _own_pbx(center, stored)
-    pbx, secret = settings.pbx, settings.pbx.ami_secret.get_secret_value()
-    if not secret:
+    try:
+        found = {center.server_id: await _own_pbx(center, stored)} if is_own(settings) else {}
+        for server in foreign_servers(settings):
+            found[server.server_id] = await _foreign(center, server, stored)
+    except Invalid as error:
+        return [Line(False, "servers", str(error), "set pbx.sip to where the other servers reach the first one")]
+    finally:
+        await center.base.tasks.close()
+    if len(found) == 1:
+        return next(iter(found.values()))
+    return [replace(line, name=f"{server_id}: {line.name}") for server_id, lines in found.items() for line in lines]
+
+
+def _strangers(settings: Settings, stored: Stored) -> list[Line]:
+    """Agents whose devices are on a server that is no longer one of the site's are never reached."""
+    known = set(server_ids(settings))
+    lost = sorted(one.endpoint for one in stored.devices if one.server_id not in known)
+    if not lost:
+        return []
+    remedy = "give these agents a server_id of the site, or set their server among servers"
+    return [Line(False, "agents' servers", f"on none of {', '.join(known)}: {', '.join(lost)}", remedy)]
+
+
+async def _foreign(center: ContactCenter, server: ForeignServer, stored: Stored) -> list[Line]:
+    if not server.ami.secret:
         return [Line(False, "AMI", "pbx.ami_secret is not set", "set CONTACTCENTER_PBX__AMI_SECRET")]
-    host, _, port = pbx.mode.rpartition(":")
-    lines = await _asterisk(
-        center, AmiSettings(host, int(port), pbx.ami_user, secret), foreign_pbx(settings, stored.devices)
-    )
-    return [*lines, _cel(pbx.cel_file), await _agi(pbx.agi_host, pbx.agi_port)]
+    wanted = foreign_pbx(center.base.settings, server, stored.devices, own_sip_port(center.base.settings))
+    lines = await _asterisk(center, server.ami, wanted)
+    return [*lines, _cel(server.cel_file), await _agi(server.agi_host, server.agi_port)]
 
 
 async def _own_pbx(center: ContactCenter, stored: Stored) -> list[Line]:
@@ -133,7 +160,8 @@ async def _own_pbx(center: ContactCenter, stored: Stored) -> list[Line]:
     is_asterisk = running_pid(own.run_folder) is not None
     if not is_asterisk and not await _listens("127.0.0.1", numbers.ami_port):
         return [_NOT_RUNNING]
-    wanted = replace(own.settings, endpoints=tuple(endpoint_settings(stored.devices)))
+    devices = [one for one in stored.devices if one.server_id == center.server_id]
+    wanted = replace(own.settings, endpoints=tuple(endpoint_settings(devices)))
     ami = AmiSettings("127.0.0.1", wanted.ami_port, wanted.ami_user, wanted.ami_secret)
     lines = await _asterisk(center, ami, wanted)
     cel_file = own.run_folder.cel_file if is_asterisk else simulated_cel_file(settings)
@@ -203,4 +231,3 @@ async def _asterisk(center: ContactCenter, ami: AmiSettings, settings: PbxSettin
         return [Line(False, "AMI", str(error), "see the PBX's log")]
     finally:
         await client.close()
-        await center.base.tasks.close()

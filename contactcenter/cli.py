@@ -47,6 +47,8 @@ REMEDIES = {
     "asterisk-not-started": "Asterisk did not start: see the reason and pbx/run/log in the data folder",
     "front-end-missing": "the pages are not built: run scripts/build-frontend (scripts/run does)",
     "ami-secret-missing": "choose a secret (16 to 64 letters and digits) and set CONTACTCENTER_PBX__AMI_SECRET",
+    "server-address-missing": "the other servers must reach the first one: set pbx.sip to its HOST:PORT for SIP",
+    "server-unknown": "name one of the settings: pbx.server_id, or the server_id of one of servers",
     "data-in-use": "a server runs on this data folder: stop it first, or choose another folder with --data",
     "data-not-writable": "choose a folder that you may write to with --data",
     "data-not-empty": "choose another folder with --data, or --replace: the present database is then kept beside it",
@@ -275,11 +277,12 @@ def provision(
     etc: Annotated[Path, typer.Argument(help="The Asterisk's configuration folder, for example /etc/asterisk.")],
     data: Data = None,
     database: Database = None,
+    server: Annotated[str, typer.Option(help="Which of several: its server_id; else pbx.server_id.")] = "",
 ) -> None:
     """Write our include files for an Asterisk you run; yours are never edited."""
     from contactcenter.provisioning import provision as write
 
-    for line in _run(write(_settings(data, database), etc)):
+    for line in _run(write(_settings(data, database), etc, server)):
         print(line)
 
 

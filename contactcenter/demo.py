@@ -85,7 +85,8 @@ def simulation_told(center: ContactCenter) -> list[str]:
     """Return the lines that tell that the phone system is simulated, and why; none when it is an Asterisk."""
     if center.simulated is None:
         return []
-    why = f" because no Asterisk could be had ({center.simulated_because})" if center.simulated_because else ""
+    reason = center.pbxs.simulated_because
+    why = f" because no Asterisk could be had ({reason})" if reason else ""
     return [f"the phone system is simulated{why}: no sound, agents answer on their page"]
 
 

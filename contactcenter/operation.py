@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from itertools import permutations
 from typing import Annotated, Any
 
 from aiohttp import web
@@ -78,6 +79,11 @@ class Operation:
             for link in self._picture.links.values()
             if not link.up
         ]
+        found += [
+            {"code": "trunk-down", "since": None, "fields": {"server": one, "to": other}}
+            for one, other in permutations([link.server_id for link in self._picture.links.values() if link.up], 2)
+            if not self._picture.reaches(one, other)
+        ]
         if not self._picture.links:
             found.append({"code": "pbx-connecting", "since": None, "fields": {}})
         if self.database.degraded:
@@ -86,9 +92,12 @@ class Operation:
 
     @property
     def is_ready(self) -> bool:
-        """Whether calls can be served and kept: every PBX is linked and the one asked for, the store takes writes."""
+        """Whether calls can be served and kept: a PBX is linked and the one asked for, the store takes what is written.
+
+        Of several PBXs one is enough: what another one's loss means is told by ``degraded``.
+        """
         links = self._picture.links.values()
-        return bool(links) and all(link.up for link in links) and not self.database.degraded and not self.is_stand_in
+        return any(link.up for link in links) and not self.database.degraded and not self.is_stand_in
 
     def show(self, name: str, text: str, value: Callable[[], float]) -> None:
         """Add a figure to the metrics, asked for each time they are read."""

@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from contactcenter.agents.api import IceServer, PhoneSettings
-from contactcenter.settings import PbxSettings, Settings, TurnOptions
+from contactcenter.agents.api import IceServer, Phones, PhoneSettings
+from contactcenter.core.ids import ServerId
+from contactcenter.settings import PbxSettings, ServerOptions, Settings, TurnOptions
 from cti.provision import MediaSettings
 
 LINE: Final = "/phone"
@@ -29,13 +30,34 @@ def uses_line(settings: Settings) -> bool:
     return websocket == LINE or (not websocket and settings.http.scheme == "https")
 
 
-def connect_sources(phones: PhoneSettings) -> tuple[str, ...]:
+def phones_of(settings: Settings, own_port: int | None) -> Phones:
+    """Return the same for every server of the site."""
+    further = {ServerId(one.server_id): _further(settings, one) for one in settings.servers}
+    return Phones({ServerId(settings.pbx.server_id): phone_settings(settings, own_port), **further})
+
+
+def _further(settings: Settings, server: ServerOptions) -> PhoneSettings:
+    host = server.sip.rpartition(":")[0]
+    websocket = server.websocket or (LINE if settings.http.scheme == "https" else f"ws://{host}:{WEBSOCKET_PORT}/ws")
+    return PhoneSettings(host, websocket, ice_servers(settings.pbx))
+
+
+def connect_sources(phones: Phones) -> tuple[str, ...]:
     """Return what a page must be allowed to connect to besides ourselves."""
-    return () if phones.websocket.startswith("/") else (phones.websocket,)
+    addresses = [one.websocket for one in phones.servers.values()]
+    return tuple(dict.fromkeys(one for one in addresses if not one.startswith("/")))
+
+
+def websocket_of(settings: Settings, server_id: ServerId, own_port: int | None) -> str:
+    """Return the WebSocket of one server of the site as this machine reaches it."""
+    for one in settings.servers:
+        if one.server_id == server_id:
+            return f"ws://{one.sip.rpartition(':')[0]}:{WEBSOCKET_PORT}/ws"
+    return websocket_from_here(settings, own_port)
 
 
 def websocket_from_here(settings: Settings, own_port: int | None) -> str:
-    """Return the PBX's WebSocket as this machine reaches it."""
+    """Return the first PBX's WebSocket as this machine reaches it."""
     pbx = settings.pbx
     if own_port is None:
         return f"ws://{pbx.mode.rpartition(':')[0]}:{pbx.http_port or WEBSOCKET_PORT}/ws"

@@ -1,24 +1,25 @@
-"""``contactcenter provision``: our include files for an Asterisk that somebody else runs (pbx.mode HOST:PORT)."""
+"""``contactcenter provision``: our include files for an Asterisk that somebody else runs."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from contactcenter.agents.model import Device
-from contactcenter.bootstrap import ContactCenter, endpoint_settings
+from contactcenter.bootstrap import ContactCenter
 from contactcenter.core.errors import Invalid
 from contactcenter.settings import Settings
-from cti.provision import PACKAGED, PbxSettings, TrunkSettings, write_include_files
+from contactcenter.site_servers import find_foreign, foreign_pbx, is_own
+from cti.managed_pbx import keep_numbers
+from cti.provision import PACKAGED, write_include_files
 
-AMI_PORT, SIP_PORT, HTTP_PORT = 5038, 5060, 8088
 
+async def provision(settings: Settings, etc: Path, server_id: str = "") -> Sequence[str]:
+    """Write the files of one server ('': the first) into ``etc``; never touch the user's own.
 
-async def provision(settings: Settings, etc: Path) -> Sequence[str]:
-    """Write the files into ``etc``; never touch the user's own. Returns what is left to do there, a line each.
-
-    Raises Invalid when the AMI secret is not set or ``etc`` is no folder.
+    Returns what is left to do there, a line each. Raises Invalid when the AMI secret is not set or ``etc`` is no
+    folder, NotFound for a server that the settings do not name.
     """
-    if not settings.pbx.ami_secret.get_secret_value():
+    server = find_foreign(settings, server_id or settings.pbx.server_id)
+    if not server.ami.secret:
         raise Invalid("ami-secret-missing", {"pbx.ami_secret": "missing"})
     if not await asyncio.to_thread(etc.is_dir):
         raise Invalid("not-a-folder", {"etc": str(etc)})
@@ -29,24 +30,12 @@ async def provision(settings: Settings, etc: Path) -> Sequence[str]:
     finally:
         await center.base.database.close()
         center.rooms.passwords.close()
-    pbx = foreign_pbx(settings, [agent.device for agent in agents])
+    pbx = foreign_pbx(settings, server, [agent.device for agent in agents], own_sip_port(settings))
     return write_include_files(pbx, PACKAGED, etc)
 
 
-def foreign_pbx(settings: Settings, devices: Iterable[Device]) -> PbxSettings:
-    """Return what an Asterisk that somebody else runs is told: the agents' endpoints on it and the trunks."""
-    endpoints = endpoint_settings(one for one in devices if one.server_id == settings.pbx.server_id)
-    return PbxSettings(
-        server_id=settings.pbx.server_id,
-        ami_port=AMI_PORT,
-        ami_user=settings.pbx.ami_user,
-        ami_secret=settings.pbx.ami_secret.get_secret_value(),
-        sip_port=SIP_PORT,
-        http_port=HTTP_PORT,
-        agi_host=settings.pbx.agi_host,
-        agi_port=settings.pbx.agi_port,
-        recordings_dir=Path("/var/spool/asterisk/contactcenter"),
-        trunks=tuple(TrunkSettings(one.name, one.host, one.port, one.any_port) for one in settings.pbx.trunks),
-        endpoints=tuple(endpoints),
-        external_address=settings.pbx.external_address,
-    )
+def own_sip_port(settings: Settings) -> int:
+    """Return where our own Asterisk hears SIP, chosen now if need be; 0 when there is none or nobody asks for it."""
+    if not is_own(settings) or not settings.servers or settings.pbx.sip:
+        return 0
+    return settings.pbx.sip_port or keep_numbers(settings.data, settings.http.port).sip_port

@@ -22,6 +22,7 @@ from contactcenter.flow_files import FlowFiles, known_names
 from contactcenter.interactions import ports
 from contactcenter.interactions.assignments import RouterPort, requirement_of
 from contactcenter.interactions.live import LiveAgent, Picture
+from contactcenter.interactions.servers import skills_of
 from contactcenter.queues.model import DialedNumber, DialedNumberChanged, Queue, QueueChanged
 from contactcenter.queues.service import QueueService
 from contactcenter.users.model import UserChanged
@@ -155,7 +156,7 @@ class Reloading:
         self._router.submit(
             routing.AddAgent(
                 agent.agent_id,
-                record.skills,
+                skills_of(agent, self._picture),
                 {routing.VOICE: record.voice_capacity},
                 routing.Presence(agent.presence),
                 agent.reason,
@@ -170,7 +171,7 @@ class Reloading:
         if before != record.device:
             self._move(agent, old)
         capacity = {routing.VOICE: record.voice_capacity}
-        self._router.submit(routing.UpdateAgent(record.agent_id, record.skills, capacity))
+        self._router.submit(routing.UpdateAgent(record.agent_id, skills_of(agent, self._picture), capacity))
         self._picture.touch(f"agent:{record.agent_id}")
 
     def _move(self, agent: LiveAgent, old: ports.Device) -> None:

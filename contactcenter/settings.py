@@ -1,6 +1,8 @@
 """Typed settings: environment (``CONTACTCENTER_PBX__SERVER_ID``) > .env > config/contactcenter.toml > defaults."""
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
@@ -45,6 +47,7 @@ def _local_network(text: str) -> str:
 
 Place = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?:[0-9]{1,5}$")]
 """A host and a port."""
+Websocket = Annotated[str, Field(pattern=r"^(/phone|wss?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?)?$")]
 _CREDENTIAL = r"^[A-Za-z0-9+/=_.:@-]{0,128}$"
 
 
@@ -52,6 +55,12 @@ def _credential(secret: SecretStr) -> SecretStr:
     """Asterisk's files know no quoting: what could end a value there is refused here, without being told."""
     if not re.fullmatch(_CREDENTIAL, secret.get_secret_value()):
         raise ValueError("up to 128 letters, digits and + / = _ . : @ -")
+    return secret
+
+
+def _trunk_secret(secret: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"([A-Za-z0-9]{16,64})?", secret.get_secret_value()):
+        raise ValueError("16 to 64 letters and digits")
     return secret
 
 
@@ -134,6 +143,7 @@ class PbxSettings(_Part):
     ``prefix`` is where ours is unpacked.
     ``bind_address`` is where ours hears phones and trunks (0.0.0.0: everywhere), its AMI stays on 127.0.0.1;
     ``external_address`` is what it tells phones and trunks beyond an address translation.
+    ``sip`` is where ``servers`` reach it ('': ours is where it is bound), ``trunk_secret`` what all of them know.
     ``websocket`` is the address browsers' phones use: ``wss://...`` of a proxy, ``/phone`` for a line through this
     server, and then ours opens its own to this machine only; '' is the PBX's own, or ``/phone`` when we serve HTTPS.
     ``sip_port`` and ``http_port`` (its WebSocket's) of ours: 0 chooses once for each data folder, and so does ``rtp``
@@ -148,9 +158,7 @@ class PbxSettings(_Part):
     ami_secret: SecretStr = SecretStr("")
     agi_host: str = "127.0.0.1"
     agi_port: Port = 4573
-    websocket: Annotated[
-        str, Field(pattern=r"^(/phone|wss?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?)?$")
-    ] = ""
+    websocket: Websocket = ""
     cel_file: Path | None = None
     sip_port: Port = 0
     http_port: Port = 0
@@ -162,6 +170,8 @@ class PbxSettings(_Part):
     bind_address: Address = "127.0.0.1"
     sip_host: str = "127.0.0.1"
     trunks: tuple[TrunkOptions, ...] = ()
+    sip: Place | Literal[""] = ""
+    trunk_secret: Annotated[SecretStr, AfterValidator(_trunk_secret)] = SecretStr("")
 
     @field_validator("mode")
     @classmethod
@@ -172,10 +182,37 @@ class PbxSettings(_Part):
         raise ValueError("auto, asterisk, simulated or HOST:PORT")
 
 
+class ServerOptions(_Part):
+    """A further Asterisk of the site, which somebody else runs. Its agents and the others' serve each other's callers.
+
+    ``ami`` and ``sip`` are its addresses as this machine and the other servers reach them; ``agi_host``:``agi_port``
+    (of its own) is where it reaches us. ``websocket`` for browsers' phones: '' is its own, which a page served by HTTPS
+    reaches through us (``/phone``). ``cel_file`` when it is on this machine.
+    """
+
+    server_id: ServerName
+    ami: Place
+    ami_user: str = "contactcenter"
+    ami_secret: SecretStr
+    agi_host: str = "127.0.0.1"
+    agi_port: Annotated[int, Field(ge=1, le=65535)]
+    sip: Place
+    websocket: Websocket = ""
+    cel_file: Path | None = None
+    external_address: Address | None = None
+    trunks: tuple[TrunkOptions, ...] = ()
+
+
+def _twice(values: Iterable[object]) -> str:
+    """Return what occurs more than once, '' when nothing does."""
+    return ", ".join(str(value) for value, count in Counter(values).items() if count > 1)
+
+
 class Settings(BaseSettings):
     """All of them; ``data`` holds the PBX's run folder and rendered prompts.
 
-    ``database_url`` names a Postgres; without one the database is a file in ``data``.
+    ``database_url`` names a Postgres; without one the database is a file in ``data``. ``servers`` are further Asterisks
+    beside ``pbx``.
     """
 
     model_config = SettingsConfigDict(
@@ -196,6 +233,32 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     http: HttpSettings = HttpSettings()
     pbx: PbxSettings = PbxSettings()
+    servers: tuple[ServerOptions, ...] = ()
+
+    @model_validator(mode="after")
+    def _servers_apart(self) -> "Settings":
+        """Two servers with one name, or one address for two things, would be taken for each other."""
+        if not self.servers:
+            return self
+        if not self.pbx.trunk_secret.get_secret_value():
+            raise ValueError("pbx.trunk_secret: several servers need one, 16 to 64 letters and digits")
+        values: dict[str, list[str]] = {
+            "server_id": [self.pbx.server_id, *(one.server_id for one in self.servers)],
+            "ami": [one.ami for one in self.servers],
+            "agi_port": [f"{one.agi_host}:{one.agi_port}" for one in self.servers],
+            "sip": [*filter(None, [self.pbx.sip]), *(one.sip for one in self.servers)],
+        }
+        if self.pbx.mode.rpartition(":")[2].isdigit():  # ours chooses by itself
+            values["ami"].append(self.pbx.mode)
+            values["agi_port"].append(f"{self.pbx.agi_host}:{self.pbx.agi_port}")
+        for name, given in values.items():
+            if twice := _twice(given):
+                raise ValueError(f"servers: {name} {twice} stands twice; every server has its own")
+        hosts = {one.rpartition(":")[0] for one in values["sip"]} | ({self.pbx.bind_address} - {"0.0.0.0"})
+        for trunk in (*self.pbx.trunks, *(trunk for one in self.servers for trunk in one.trunks)):
+            if trunk.any_port and trunk.host in hosts:
+                raise ValueError(f"trunk {trunk.name}: any port of {trunk.host} would be another server's, too")
+        return self
 
     @field_validator("timezone")
     @classmethod

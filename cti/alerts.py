@@ -100,6 +100,8 @@ _BY_REASON: Final[Mapping[int, AlertFailure]] = {
     5: AlertFailure.BUSY,
     8: AlertFailure.UNREACHABLE,
 }
+# SIP statuses (RFC 3261, 21) of a trunk between servers; the far dialplan sends none of them for a phone
+_NOT_THROUGH: Final = frozenset({400, 401, 407, 408, 488, 500, 502, 503, 504})
 _CLEAR_REASONS: Final = frozenset({3, 5})  # the others say no more than that it failed
 
 
@@ -120,6 +122,10 @@ class AlertLeg:
     revokes: int = 0
     cause: int = 0
     reason: int | None = None
+    is_unsent: bool = False
+    is_over_trunk: bool = False
+    has_rung: bool = False
+    sip_status: int = 0
 
     def signal(self, signal: Signal) -> Act:
         """Take one step of the table; what the table does not know changes nothing (late news of a past state)."""
@@ -146,6 +152,8 @@ class AlertLeg:
         """Say why an alert that is over did not become a conversation."""
         if self.was_revoked:
             return AlertFailure.REVOKED
+        if self.is_unsent or (self.is_over_trunk and self.sip_status in _NOT_THROUGH):
+            return AlertFailure.SERVER
         if self.is_refused:
             return AlertFailure.LOST
         if self.caller_gone or self.was_answered:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from contactcenter.core.clock import from_timestamp
-from contactcenter.core.ids import LegId, ServerId
+from contactcenter.core.ids import LegId, ReservationId, ServerId, is_id
 from contactcenter.interactions import ports
 from cti import dialplan_names as names
 from cti.ami import Message
@@ -21,7 +21,7 @@ from cti.caller_names import from_events
 
 AGENT_PREFIX: Final = "agent-"
 _RINGING, _UP = "5", "6"
-_UNUSABLE: Final = {"UNAVAILABLE", "INVALID", "Unavailable", "Invalid"}
+UNUSABLE: Final = {"UNAVAILABLE", "INVALID", "Unavailable", "Invalid"}
 _NOBODY: Final = {"", "<unknown>", "unknown", "anonymous", "Anonymous"}
 PLACES: Final = {
     names.INBOUND: ports.CallerPlace.FLOW,
@@ -50,8 +50,18 @@ class Channel:
 
     @property
     def is_agent(self) -> bool:
-        """True for a leg of one of our agents' devices."""
-        return self.endpoint.startswith(AGENT_PREFIX)
+        """True for a leg of one of our agents' devices, also for one over the trunk to another server."""
+        return self.endpoint.startswith(AGENT_PREFIX) or self.is_over_trunk
+
+    @property
+    def is_over_trunk(self) -> bool:
+        """True for a leg that we sent to another server; one that comes from there has the PBX's own id."""
+        return self.endpoint.startswith(names.TRUNK_PREFIX) and is_id(self.leg_id)
+
+    @property
+    def device(self) -> str:
+        """Return the endpoint of the phone at the leg's end, be it on another server."""
+        return device_of(self.name, self.leg_id, self.exten)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,14 @@ class LegRecord:
     bridged_at: datetime | None = None
     in_line: ports.PlaceInLine | None = None
     in_line_at: datetime | None = None
+
+
+def device_of(channel_name: str, leg_id: str, exten: str) -> str:
+    """Return the endpoint of the phone at a leg's end: over the trunk ``exten`` names it (see ``dialplan_names``)."""
+    endpoint = endpoint_of(channel_name)
+    if endpoint.startswith(names.TRUNK_PREFIX) and is_id(leg_id) and exten.isdigit():  # before the answer it is "s"
+        return AGENT_PREFIX + exten
+    return endpoint
 
 
 def endpoint_of(channel_name: str) -> str:
@@ -182,6 +200,8 @@ class Calls:
         if channel is not None:
             yield from self._left(channel, at)  # should its BridgeLeave have been lost
             del self.channels[leg_id]
+            if (served := _served(channel, message)) is not None:
+                yield ports.FarLegEnded(self.server_id, served, at)
         yield ports.LegEnded(self.server_id, leg_id, number(message.get("Cause")), at)
 
     def _device_state(self, message: Message, at: datetime) -> Iterator[ports.Fact]:
@@ -191,7 +211,7 @@ class Calls:
 
     def device(self, endpoint: str, state: str, at: datetime) -> ports.DeviceChanged:
         """Return the fact for a device in ``state``; a call of ours on it does not make it unusable."""
-        return ports.DeviceChanged(self.server_id, endpoint, state not in _UNUSABLE, state, at)
+        return ports.DeviceChanged(self.server_id, endpoint, state not in UNUSABLE, state, at)
 
     # ------------------------------------------------------------ the whole picture
 
@@ -239,7 +259,7 @@ class Calls:
         return ports.LiveLeg(
             leg_id=self.leg_alias(channel.leg_id),
             linked_id=channel.linked_id,
-            endpoint=channel.endpoint,
+            endpoint=channel.device,
             place=bridged if peer else PLACES.get(row.get("Context"), ports.CallerPlace.OTHER),
             is_customer=channel.is_customer,
             is_up=channel.is_up,
@@ -251,6 +271,7 @@ class Calls:
             bridged_at=record.bridged_at if channel.bridge_id else None,
             in_line=record.in_line,
             in_line_at=record.in_line_at,
+            serves=_served(channel, row),
         )
 
 
@@ -261,6 +282,13 @@ def _pairs(channel: Channel, peers: Iterable[Channel]) -> Iterator[tuple[Channel
             yield channel, peer
         elif channel.is_agent and peer.is_customer:
             yield peer, channel
+
+
+def _served(channel: Channel, message: Message) -> ReservationId | None:
+    """Return the reservation for which a channel came here over the trunk (cc-server sets it), if it did."""
+    account = message.get("AccountCode")
+    is_far = channel.endpoint.startswith(names.TRUNK_PREFIX) and not channel.is_over_trunk
+    return ReservationId(account) if is_far and is_id(account) else None
 
 
 def stamp(message: Message, now: datetime) -> datetime:

@@ -17,7 +17,7 @@ import structlog
 from contactcenter.core.clock import from_timestamp
 from contactcenter.core.ids import LegId, ServerId
 from contactcenter.interactions import ports
-from cti.calls import AGENT_PREFIX, PLACES, LegRecord, endpoint_of, known
+from cti.calls import AGENT_PREFIX, PLACES, LegRecord, device_of, endpoint_of, known
 from cti.dialplan_names import CEL_FIELDS, CEL_HOLD, INBOUND
 
 log = structlog.get_logger(__name__)
@@ -257,7 +257,7 @@ def _end(hangup: Line) -> ports.EndedLeg | None:
         LegId(hangup["uniqueid"]),
         cause,
         at,
-        hangup["channel"].removeprefix("PJSIP/").rpartition("-")[0],
+        device_of(hangup["channel"], hangup["uniqueid"], hangup["exten"]),
         LegId(hangup["account"]) if hangup["account"] else None,
         place=PLACES.get(hangup["context"], ports.CallerPlace.OTHER),
     )

@@ -13,7 +13,8 @@ from typing import Protocol
 from contactcenter.core.errors import ActionFailed
 from cti import dialplan_names as names
 from cti.ami.codec import Fields
-from cti.provision import PbxSettings
+from cti.calls import UNUSABLE
+from cti.provision import PbxSettings, ServerSettings
 
 PROBE_SECONDS = 8.0
 _PROBE_STEP = 0.2
@@ -54,7 +55,9 @@ async def check(ami: Ami, settings: PbxSettings) -> list[CheckLine]:
     """Return one line for each need; a few seconds, one Local channel, no call touched."""
     lines = [await _booted(ami)]
     lines += [await _module(ami, name) for name in names.MODULES]
-    lines += [await _context(ami, name) for name in names.CONTEXTS]
+    contexts = (*names.CONTEXTS, names.SERVER, names.SERVER_LEG) if settings.servers else names.CONTEXTS
+    lines += [await _context(ami, name) for name in contexts]
+    lines += await _trunks(ami, settings)
     lines += [await _endpoints(ami, settings)]
     lines += [await _right(ami, action, fields) for action, fields in _RIGHTS]
     return lines + await _inside(ami)
@@ -120,6 +123,25 @@ async def _endpoints(ami: Ami, settings: PbxSettings) -> CheckLine:
     missing = ", ".join(sorted(wanted - {one.get("ObjectName") for one in listed}))
     refusal = f"missing: {missing}" if missing else ""
     return _line("endpoints", refusal, f"{len(wanted)} there", _INCLUDE.format(file="pjsip.conf"))
+
+
+async def _trunks(ami: Ami, settings: PbxSettings) -> list[CheckLine]:
+    """A line for the trunk to each other server of the site: there, and answered at its far end."""
+    try:
+        listed = await ami.collect("PJSIPShowEndpoints", {}, "EndpointListComplete") if settings.servers else []
+    except ActionFailed:
+        listed = []
+    states = {one.get("ObjectName"): one.get("DeviceState") for one in listed}
+    return [_trunk(one, states.get(f"{names.TRUNK_PREFIX}{one.server_id}")) for one in settings.servers]
+
+
+def _trunk(other: ServerSettings, state: str | None) -> CheckLine:
+    name, where = f"trunk to {other.server_id}", f"{other.host}:{other.port}"
+    if state is None:
+        return CheckLine(name, False, "not there", _INCLUDE.format(file="pjsip.conf"))
+    if state in UNUSABLE:
+        return CheckLine(name, False, f"nobody answers at {where}", "is it running? do firewalls let SIP through?")
+    return CheckLine(name, True, where)
 
 
 async def _right(ami: Ami, action: str, fields: Mapping[str, str]) -> CheckLine:

@@ -22,6 +22,12 @@ Names for Asterisk: AMI actions, IMPORT and SHARED take a Uniqueid exactly in pl
 
 An agent's leg: Originate with Context cc-bridge, Exten s, Priority 1, ChannelId = reservation id, Variable
 CC_RES=<reservation id>, CALLER_CHAN=<caller's Uniqueid>; CC_NAILED=1 on a nailed leg makes it return to cc-park.
+
+Several servers: the leg of an agent whose phone is on another server is originated on the caller's server over the
+trunk, ``PJSIP/agent-1002@to-OTHER``, with Exten = the agent's extension: it tells whose leg it is, where an ``s`` could
+not. There it comes into cc-server, which knows agents' phones and nothing else; both its channels carry the reservation
+as account code. Headers of that INVITE: X-CC-Reservation, X-CC-Auto (1: the phone picks up by itself), X-CC-Leg (the
+nailed leg to be bridged in place of a new one).
 """
 
 INBOUND = "cc-inbound"
@@ -34,11 +40,16 @@ CONFERENCE = "cc-conference"
 FALLBACK = "cc-fallback"
 INTERNAL = "cc-internal"
 CHECK = "cc-check"
+SERVER = "cc-server"
+SERVER_LEG = "cc-server-leg"
 CONTEXTS = (INBOUND, IVR, HOLD, PARK, ALERT_TONE, BRIDGE, CONFERENCE, FALLBACK, INTERNAL, CHECK)
 
 REFUSED = "cc-refused"
 """The endpoint of requests with escaped control characters, and its context, which does not exist."""
 IDENTIFIER_ORDER = ("header", "request_uri", "username", "auth_username", "ip", "anonymous")
+
+TRUNK_PREFIX = "to-"
+"""The endpoint of the trunk to another server is this and the server's id."""
 
 MUSIC_CLASS = "cc-hold"
 FALLBACK_QUEUE = "cc-fallback"
@@ -51,6 +62,12 @@ VAR_NEXT = "CC_NEXT"
 VAR_DIALED = "CC_DIALED"
 VAR_NAILED = "CC_NAILED"
 VAR_CHECK = "CC_CHECK"
+VAR_SERVES = "CC_SERVES"  # on the agent's server: the reservation a leg over the trunk is for
+VAR_AUTO = "CC_AUTO"
+VAR_LEG = "CC_LEG"
+HEADER_RESERVATION = "X-CC-Reservation"
+HEADER_AUTO = "X-CC-Auto"
+HEADER_LEG = "X-CC-Leg"
 VAR_SERVED = "CC_SERVED"  # the claim (SHARED_CLAIM) the caller was last asked about after it
 SHARED_CLAIM = "CC_BRIDGED"
 """SHARED(CC_BRIDGED) on the caller: the reservation whose leg passed the guard and bridges, or bridged, him."""
@@ -72,6 +89,7 @@ AGI_IVR = "ivr"
 AGI_NEXT = "next"
 AGI_SECONDS = 3
 MUSIC_SECONDS = 30
+SERVER_RING_SECONDS = 120  # the caller's server gives up long before
 
 SOUND_NO_SERVICE = "ss-noservice"
 SOUND_BEEP = "beep"

@@ -64,6 +64,8 @@ class NailedLegs:
         self.legs: dict[str, NailedLeg] = {}
         self.alerts: dict[ReservationId, ToneAlert] = {}
         self._wanted: dict[str, ports.Device] = {}
+        self.over_trunk: Callable[[ports.AlertOrder, LegId], None] = lambda order, leg: None
+        """Takes over an accepted alert whose caller is on another server."""
         self._known: set[str] = set()  # endpoints of nailed devices, wanted now or not
         self._server_id = server_id
         self._calls = calls
@@ -170,6 +172,10 @@ class NailedLegs:
         """Accepted on screen: send the leg to the guard, and through it to the caller."""
         alert = self.alerts.get(reservation_id)
         if alert is None or alert.state is not State.TONE:
+            return
+        if alert.order.server_id != self._server_id:
+            del self.alerts[reservation_id]
+            self.over_trunk(alert.order, alert.leg.leg_id)
             return
         alert.state = State.CONNECTING
         leg = alert.leg.leg_id

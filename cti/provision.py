@@ -9,6 +9,7 @@ pattern of its field before anything is rendered.
 """
 
 import hashlib
+import hmac
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,6 +30,8 @@ RELOADABLE = frozenset(
 )
 MAX_RUN_FOLDER = 90
 """Characters: with /run/asterisk.ctl it must fit the 107 of a Unix socket's address."""
+QUALIFY_SECONDS = 10
+"""How often a server asks whether another one answers on the trunk between them."""
 SOUND_FORMATS = ("gsm", "wav", "ulaw", "alaw", "g722", "sln16")
 
 _NAME = re.compile(r"[a-z0-9_-]{1,40}")
@@ -77,6 +80,28 @@ class TrunkSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Another server of the site, reached by SIP at ``host``:``port``; what it shows us, and what we show it."""
+
+    server_id: str
+    host: str
+    port: int
+    secret_in: str = field(repr=False)
+    secret_out: str = field(repr=False)
+
+
+def trunk_secret(site_secret: str, caller: str, called: str) -> str:
+    """Return what server ``caller`` shows to server ``called``: one server's files tell nothing of the others'."""
+    return hmac.new(site_secret.encode(), f"{caller} {called}".encode(), hashlib.sha256).hexdigest()[:40]
+
+
+def server_settings(site_secret: str, own: str, other: str, host: str, port: int) -> ServerSettings:
+    """Return what server ``own`` is told of server ``other``."""
+    secrets = trunk_secret(site_secret, other, own), trunk_secret(site_secret, own, other)
+    return ServerSettings(other, host, port, *secrets)
+
+
+@dataclass(frozen=True, slots=True)
 class MediaSettings:
     """How sound finds its way: ``local_networks`` are not told the external address; STUN and TURN as ``host:port``."""
 
@@ -112,6 +137,7 @@ class PbxSettings:
     rtp_end: int = 10999
     trunks: Sequence[TrunkSettings] = ()
     endpoints: Sequence[EndpointSettings] = ()
+    servers: Sequence[ServerSettings] = ()
     music_dir: Path | None = None
     external_address: str | None = None
     media: MediaSettings = MediaSettings()
@@ -192,7 +218,10 @@ def validate(settings: PbxSettings) -> None:
         _check_endpoint(endpoint, f"endpoints.{number}", wrong)
     for number, trunk in enumerate(settings.trunks):
         _check_trunk(trunk, f"trunks.{number}", wrong)
+    for number, server in enumerate(settings.servers):
+        _check_other_server(server, f"servers.{number}", wrong)
     names = [settings.ami_user, *(e.name for e in settings.endpoints), *(t.name for t in settings.trunks)]
+    names += [f"{dialplan_names.TRUNK_PREFIX}{server.server_id}" for server in settings.servers]
     if len(set(names)) != len(names):
         wrong["endpoints"] = "duplicate"
     if wrong:
@@ -278,6 +307,7 @@ def _values(settings: PbxSettings, installation: Installation) -> dict[str, obje
         "n": dialplan_names,
         "installation": installation,
         "music_dir": music_dir,
+        "qualify": QUALIFY_SECONDS,
         "sound_formats": SOUND_FORMATS,
     }
 
@@ -363,3 +393,11 @@ def _check_trunk(trunk: TrunkSettings, field: str, wrong: dict[str, str]) -> Non
     _match(_NAME, trunk.context, f"{field}.context", wrong)
     _match(_HOST, trunk.host, f"{field}.host", wrong)
     _range(trunk.port, 1, 65535, f"{field}.port", wrong)
+
+
+def _check_other_server(server: ServerSettings, field: str, wrong: dict[str, str]) -> None:
+    _match(_NAME, server.server_id, f"{field}.server_id", wrong)
+    _match(_HOST, server.host, f"{field}.host", wrong)
+    _range(server.port, 1, 65535, f"{field}.port", wrong)
+    _match(_SECRET, server.secret_in, f"{field}.secret_in", wrong)
+    _match(_SECRET, server.secret_out, f"{field}.secret_out", wrong)

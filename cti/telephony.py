@@ -30,6 +30,7 @@ from cti.ami import AmiClient, LinkState, Message
 from cti.calls import AGENT_PREFIX, Calls, number, stamp
 from cti.cel import CelNews
 from cti.nailed import NailedLegs
+from cti.trunks import Trunks
 
 log = structlog.get_logger(__name__)
 
@@ -59,10 +60,12 @@ class PbxTelephony:
         self.server_id = server_id
         self.calls = Calls(server_id)
         self.nailed = NailedLegs(server_id, self.calls, clock, on_fact, new_id)
+        self.trunks = Trunks(server_id, clock, tasks, self._trunk_changed)
         self.alerts: dict[LegId, AlertLeg] = {}
         self.version = ""
         self.pick_up: Callable[[LegId], None] | None = None
         """How a ringing phone is picked up for its agent, where the PBX can do that (a simulated one)."""
+        self.on_far_end: Callable[[ReservationId], None] = lambda reservation_id: None
         self._client: AmiClient
         self._acts: Acts
         self._clock = clock
@@ -79,7 +82,7 @@ class PbxTelephony:
 
     def bind(self, client: AmiClient, later: Later = call_later) -> None:
         """Give the link; its ``on_message`` and ``on_state`` are ours."""
-        self._client = client
+        self._client = self.trunks.client = client
         self._acts = Acts(self.server_id, client, self.calls, later)
         self.nailed.bind(client, self._acts)
 
@@ -96,10 +99,13 @@ class PbxTelephony:
         for fact in facts:
             self._report(fact)
         self.nailed.watch(message)
+        self.trunks.watch(message)
 
     def _report(self, fact: ports.Fact) -> None:
         if isinstance(fact, ports.LegsConnected):
             self._connected(fact.agent_leg)
+        elif isinstance(fact, ports.FarLegEnded):
+            self.on_far_end(fact.reservation_id)
         elif isinstance(fact, ports.DeviceChanged):
             fact = self.nailed.device_news(fact)
             if not self._is_live:
@@ -120,12 +126,14 @@ class PbxTelephony:
             alert.has_leg = True
             if alert.state is State.HANGING_UP:
                 self._do(alert, Act.HANG_UP)
-        elif message.kind == "Newstate" and message.get("ChannelState") == "6":
-            alert.was_answered = True
+        elif message.kind == "Newstate":
+            alert.has_rung = True
+            alert.was_answered = alert.was_answered or message.get("ChannelState") == "6"
         elif message.kind == "UserEvent" and message.get("UserEvent") == names.EVENT_LOST:
             alert.is_refused = True
         elif message.kind == "Hangup":
             alert.cause, alert.has_ended = number(message.get("Cause")), True
+            alert.sip_status = number(message.get("TechCause"))
             if alert.end_is_clear or alert.reason is not None:
                 self._signal(alert, Signal.GONE)
 
@@ -223,7 +231,15 @@ class PbxTelephony:
         self._on_fact(
             ports.Resynced(self.server_id, told, devices, news.ended, is_restarted, now, self._gap_began, news.is_cut)
         )
+        self.trunks.look(rows)
         self._tell_link(up=True, reason="")
+
+    def _trunk_changed(self, fact: ports.TrunkChanged) -> None:
+        """Who rings over a trunk that is gone rings nowhere: nobody is to wait for it until his ring time is over."""
+        self._on_fact(fact)
+        for alert in list(self.alerts.values()) if not fact.usable else ():
+            if alert.device.server_id == fact.to_server and not alert.has_rung:
+                self.revoke(alert.reservation_id)
 
     def look(self) -> None:
         """Have what is up told among the events; our own fold stays as it is."""
@@ -279,23 +295,34 @@ class PbxTelephony:
             elif alert.state in REVOKING:
                 self._signal(alert, Signal.REVOKE)
 
+    def far_ended(self, reservation_id: ReservationId) -> None:
+        """The agent's server has no leg for this alert any more, and we, who rang, are away: it reaches no caller."""
+        alert = self.alerts.get(LegId(reservation_id))
+        if alert is not None and not self._is_live:
+            self._signal(alert, Signal.GONE)
+
     # ------------------------------------------------------------ alerts
 
-    def alert(self, order: ports.AlertOrder) -> None:
-        """Set the guard on the caller, then ring the device; both leave in one write."""
-        if order.device.mode is ports.LegMode.NAILED:
+    def alert(self, order: ports.AlertOrder, nailed_leg: LegId | None = None) -> None:
+        """Set the guard on the caller, then ring the device; both leave in one write.
+
+        A device of another server is rung over the trunk, or its ``nailed_leg`` there bridged.
+        """
+        if order.device.mode is ports.LegMode.NAILED and nailed_leg is None:
             self.nailed.alert(order)
             return
         leg_id = LegId(order.reservation_id)
-        alert = AlertLeg(order.reservation_id, order.device, order.caller_leg)
+        is_over_trunk = order.device.server_id != self.server_id
+        alert = AlertLeg(order.reservation_id, order.device, order.caller_leg, is_over_trunk=is_over_trunk)
         self.alerts[leg_id] = alert
         guard = ("Setvar", _variable(order.caller_leg, names.VAR_RESERVATION, order.reservation_id))
         try:
             set_guard, originate = self._client.send_many(
-                [guard, ("Originate", _originate(order))], action_ids=[None, order.reservation_id]
+                [guard, ("Originate", originate_of(order, nailed_leg))], action_ids=[None, order.reservation_id]
             )
         except ContactCenterError as error:
             log.warning("alert-not-sent", server=self.server_id, error=error.code)
+            alert.is_unsent = True
             if isinstance(error, Unavailable):
                 self._link_fails(error.code)
             self._signal(alert, Signal.GONE)
@@ -371,7 +398,10 @@ class PbxTelephony:
             self._acts.send("Hangup", fields, lambda future: self._hung_up(alert, future), still_wanted)
         elif act is Act.REPORT:
             self.alerts.pop(LegId(alert.reservation_id), None)
-            self._on_fact(ports.AlertEnded(alert.reservation_id, alert.failure(), self._clock.now()))
+            failure = alert.failure()
+            if failure is ports.AlertFailure.SERVER and not alert.is_unsent:
+                self.trunks.fails(alert.device.server_id)
+            self._on_fact(ports.AlertEnded(alert.reservation_id, failure, self._clock.now()))
 
     def _disarmed(self, alert: AlertLeg, future: "asyncio.Future[Message]") -> None:
         error = _error(future)
@@ -418,10 +448,22 @@ class AsteriskTelephony:
     def add(self, server: PbxTelephony) -> None:
         """Take up one PBX."""
         self.servers[server.server_id] = server
+        server.nailed.over_trunk = self._over_trunk
+        server.on_far_end = self._far_ended
 
     def alert(self, order: ports.AlertOrder) -> None:
-        """See ports.Telephony."""
-        self.servers[order.device.server_id].alert(order)
+        """See ports.Telephony. The caller's server rings; a tone on a nailed leg is its own server's affair."""
+        is_nailed = order.device.mode is ports.LegMode.NAILED
+        server_id = order.device.server_id if is_nailed else order.server_id
+        self.servers[server_id].alert(order)
+
+    def _over_trunk(self, order: ports.AlertOrder, nailed_leg: LegId) -> None:
+        """A call on one server was accepted on a leg that is parked on another."""
+        self.servers[order.server_id].alert(order, nailed_leg)
+
+    def _far_ended(self, reservation_id: ReservationId) -> None:
+        for server in self.servers.values():
+            server.far_ended(reservation_id)
 
     def revoke(self, reservation_id: ReservationId) -> None:
         """See ports.Telephony. One that no PBX knows is over: its owner must not wait for it for ever."""
@@ -480,18 +522,25 @@ def _variable(leg_id: str, name: str, value: str) -> dict[str, str]:
     return {"Channel": leg_id, "Variable": name, "Value": value}
 
 
-def _originate(order: ports.AlertOrder) -> dict[str, str | Sequence[str]]:
+def originate_of(order: ports.AlertOrder, nailed_leg: LegId | None = None) -> dict[str, str | Sequence[str]]:
+    """Return the fields of the Originate that rings the agent's device (see ``dialplan_names``)."""
+    device = order.device
+    is_over_trunk = device.server_id != order.server_id
     variables = [
         f"{names.VAR_RESERVATION}={order.reservation_id}",
         f"{names.VAR_CALLER}={order.caller_leg}",
-        f"PJSIP_HEADER(add,X-CC-Reservation)={order.reservation_id}",
+        f"PJSIP_HEADER(add,{names.HEADER_RESERVATION})={order.reservation_id}",
     ]
-    if order.device.mode is ports.LegMode.AUTO:
-        variables.append("PJSIP_HEADER(add,Call-Info)=answer-after=0")
+    if nailed_leg is not None:
+        variables.append(f"PJSIP_HEADER(add,{names.HEADER_LEG})={nailed_leg}")
+    elif device.mode is ports.LegMode.AUTO:
+        header = f"{names.HEADER_AUTO})=1" if is_over_trunk else "Call-Info)=answer-after=0"
+        variables.append(f"PJSIP_HEADER(add,{header}")
+    trunk = f"@{names.TRUNK_PREFIX}{device.server_id}" if is_over_trunk else ""
     return {
-        "Channel": f"PJSIP/{order.device.endpoint}",
+        "Channel": f"PJSIP/{device.endpoint}{trunk}",
         "Context": names.BRIDGE,
-        "Exten": "s",
+        "Exten": device.endpoint.removeprefix(AGENT_PREFIX) if is_over_trunk else "s",
         "Priority": "1",
         "Timeout": str(int(order.ring_time * 1000)),
         "CallerID": caller_id(order.caller_name, order.caller_number),

@@ -145,7 +145,7 @@ class Engine:
         self._free(agent)
 
     def _update_agent(self, command: c.UpdateAgent) -> None:
-        agent = self._agent(command.agent_id, "change")
+        agent = self._agent(command.agent_id, "update")
         skills, queues, capacity = agent.profile.skills, agent.profile.queues, agent.profile.capacity
         key = profile_key(
             skills if command.skills is None else command.skills,

@@ -10,12 +10,19 @@ from math import lcm
 from typing import Any
 
 from contactcenter.core.errors import Invalid
-from contactcenter.core.ids import QueueId, SkillId
+from contactcenter.core.ids import QueueId, ServerId, SkillId
 from routing.commands import Requirement
 
 DEVICE_MEDIA = frozenset({"voice"})
 """Media that reach the agent on a device; the others reach him on the desktop."""
+SERVER_PREFIX = "server:"
+"""A skill of this name is no skill of the agent's: callers of that server can be connected with him."""
 ProfileKey = tuple[tuple[tuple[SkillId, int], ...], tuple[QueueId, ...] | None, tuple[tuple[str, int], ...]]
+
+
+def server_skill(server_id: ServerId) -> SkillId:
+    """Return the skill that stands for being reached from a server; only sites of several servers ask for it."""
+    return SkillId(SERVER_PREFIX + server_id)
 
 
 def join(first: Requirement, second: Requirement) -> Requirement:
@@ -93,9 +100,15 @@ def shortfall(
     """Return the first thing the profile lacks as (reason, name, least level), or None when it meets everything."""
     for skill, level in requirement.skills:
         if profile.skills.get(skill, 0) < level:
-            return ("skill", skill, level)
+            return _lack(skill, level)
     if profile.queues is not None and queue_id not in profile.queues:
         return ("queue", queue_id, 0)
     if medium not in profile.share:
         return ("medium", medium, 0)
     return None
+
+
+def _lack(skill: SkillId, level: int) -> tuple[str, str, int]:
+    if skill.startswith(SERVER_PREFIX):
+        return ("server", skill.removeprefix(SERVER_PREFIX), 0)
+    return ("skill", skill, level)

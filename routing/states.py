@@ -45,6 +45,8 @@ AGENT: Mapping[tuple[AgentState, str], AgentState] = {
     (AgentState.ABSENT, "add"): AgentState.PRESENT,
     (AgentState.LEAVING, "add"): AgentState.PRESENT,
     (AgentState.PRESENT, "change"): AgentState.PRESENT,
+    (AgentState.PRESENT, "update"): AgentState.PRESENT,
+    (AgentState.LEAVING, "update"): AgentState.LEAVING,  # what he can; he is given nothing more
     (AgentState.PRESENT, "adopt"): AgentState.PRESENT,
     (AgentState.PRESENT, "device"): AgentState.PRESENT,
     (AgentState.LEAVING, "device"): AgentState.LEAVING,

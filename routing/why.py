@@ -1,8 +1,9 @@
 """Makes the engine's choices readable: the kept trace of a decision, and the present look of a waiting interaction.
 
 Everything returned is JSON-able and made of codes and ids, never of sentences. Reasons, in the order in which they are
-looked at: ``skill queue medium`` (the profile lacks it), ``offline not-ready device reserved wrap-up busy`` (the
-agent's side), ``rank`` (could have had it, others came first).
+looked at: ``skill server queue medium`` (the profile lacks it; ``server``: there is no way from the caller's server to
+the agent's), ``offline not-ready device reserved wrap-up busy`` (the agent's side), ``rank`` (could have had it, others
+came first).
 """
 
 from collections.abc import Iterable
@@ -27,7 +28,7 @@ from routing.eligibility import (
 from routing.engine import Engine
 from routing.items import Item
 from routing.matching import BEST, count_of
-from routing.requirements import DEVICE_MEDIA, shortfall
+from routing.requirements import DEVICE_MEDIA, SERVER_PREFIX, shortfall
 from routing.states import ItemState
 
 NAMED = 10
@@ -152,6 +153,8 @@ def _passed(reason: Reason, count: int, agents: list[Agent] | None = None) -> di
     passed: dict[str, Any] = {"reason": code, "count": count}
     if code == "skill":
         passed |= {"skill": name, "need": level}
+    elif code == "server":
+        passed |= {"server": name}
     if agents is not None:
         passed["agents"] = _named(agents)
     return passed
@@ -162,4 +165,4 @@ def _named(agents: list[Agent]) -> list[AgentId]:
 
 
 def _skills(skills: tuple[tuple[Any, int], ...]) -> list[dict[str, Any]]:
-    return [{"skill": skill, "level": level} for skill, level in skills]
+    return [{"skill": skill, "level": level} for skill, level in skills if not skill.startswith(SERVER_PREFIX)]

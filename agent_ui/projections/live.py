@@ -23,7 +23,7 @@ def agent_state(agent: LiveAgent) -> tuple[str, str, datetime | None]:
     if agent.work in _WORK:
         return _WORK[agent.work], "", agent.work_since
     if agent.presence == "ready" and not agent.device_usable:
-        return "off", "phone", agent.presence_since
+        return "off", "pbx" if agent.device_reason == "pbx" else "phone", agent.presence_since
     since = max((at for at in (agent.presence_since, agent.work_since) if at), default=None)
     return _PRESENCE[agent.presence], agent.reason, since
 

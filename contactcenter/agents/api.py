@@ -1,5 +1,6 @@
 """REST resources of agents, skills, teams, presence, and the browser phone's account."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from contactcenter.agents.model import (
 )
 from contactcenter.agents.service import AgentService, NewAgent
 from contactcenter.core.errors import NotFound
-from contactcenter.core.ids import SkillId, TeamId, UserId
+from contactcenter.core.ids import ServerId, SkillId, TeamId, UserId
 from contactcenter.core.permissions import Right
 from contactcenter.core.web.routes import Call, Routes
 from contactcenter.core.web.schemas import (
@@ -54,7 +55,7 @@ class IceServer:
 
 @dataclass(frozen=True, slots=True)
 class PhoneSettings:
-    """Where browser phones connect; added to the services by bootstrap.
+    """Where browser phones connect; bootstrap adds all servers' to the services.
 
     ``host`` is the SIP domain, ``websocket`` the PBX's address (``ws://127.0.0.1:8088/ws``), or a path of ours.
     """
@@ -62,6 +63,20 @@ class PhoneSettings:
     host: str
     websocket: str
     ice_servers: tuple[IceServer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Phones:
+    """Where browser phones connect, by the server their devices are on."""
+
+    servers: Mapping[ServerId, PhoneSettings]
+
+    def of(self, server_id: ServerId) -> PhoneSettings:
+        """Return one server's. Raises NotFound for one that is no longer among the site's."""
+        found = self.servers.get(server_id)
+        if found is None:
+            raise NotFound("not-found")
+        return found
 
 
 class DeviceOut(Out):
@@ -139,6 +154,7 @@ class AgentIn(Body):
     kind: DeviceKind = DeviceKind.BROWSER
     mode: DeviceMode = DeviceMode.RING
     contact_uri: Line = ""
+    server_id: Annotated[str, Field(max_length=40, description="where his device is; '' is the first server")] = ""
     voice_capacity: Capacity = 1
 
 
@@ -152,6 +168,7 @@ class AgentPatch(Body):
     kind: DeviceKind = DeviceKind.BROWSER
     mode: DeviceMode = DeviceMode.RING
     contact_uri: Line = ""
+    server_id: Annotated[str, Field(max_length=40)] = ""
     voice_capacity: Capacity = 1
     is_active: bool = True
 
@@ -223,6 +240,7 @@ async def create_agent(call: Call[AgentIn]) -> AgentOut:
         kind=body.kind,
         mode=body.mode,
         contact_uri=body.contact_uri,
+        server_id=ServerId(body.server_id),
         voice_capacity=body.voice_capacity,
     )
     return agent_out(await call.services[AgentService].create_agent(call.principal, new))
@@ -254,7 +272,7 @@ async def get_phone(call: Call[None]) -> PhoneOut:
     agent = await call.services[AgentService].own_agent(call.principal)
     if agent.device.kind is not DeviceKind.BROWSER or not agent.is_active:
         raise NotFound("not-found")
-    settings = call.services[PhoneSettings]
+    settings = call.services[Phones].of(agent.device.server_id)
     return PhoneOut(
         uri=f"sip:{agent.device.endpoint}@{settings.host}",
         username=agent.device.endpoint,

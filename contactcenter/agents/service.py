@@ -2,7 +2,7 @@
 
 import contextlib
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -54,11 +54,15 @@ class NewAgent:
     kind: DeviceKind = DeviceKind.BROWSER
     mode: DeviceMode = DeviceMode.RING
     contact_uri: str = ""
+    server_id: ServerId | None = None
     voice_capacity: int = 1
 
 
 class AgentService:
-    """Agents of one site. Presence goes to its owner through the port; everything else is rows and events."""
+    """Agents of one site. Presence goes to its owner through the port; everything else is rows and events.
+
+    ``servers`` are those a device may be on; the first is the one nobody names.
+    """
 
     def __init__(
         self,
@@ -66,14 +70,14 @@ class AgentService:
         clock: Clock,
         ids: Ids,
         presence: PresencePort,
-        server_id: ServerId,
+        servers: Sequence[ServerId],
         new_secret: Callable[[], str] = lambda: secrets.token_urlsafe(24),
     ) -> None:
         self._database = database
         self._clock = clock
         self._ids = ids
         self._presence = presence
-        self._server_id = server_id
+        self._servers = tuple(servers)
         self._new_secret = new_secret
 
     # ------------------------------------------------------------------ for the program itself
@@ -129,7 +133,7 @@ class AgentService:
     def _fresh(self, new: NewAgent) -> AgentRecord:
         device = Device(
             DeviceId(self._ids.new()),
-            self._server_id,
+            self._server(new.server_id),
             endpoint_name(new.extension),
             new.kind,
             new.mode,
@@ -151,14 +155,22 @@ class AgentService:
             presence=Presence(PresenceState.OFFLINE, "", self._clock.now()),
         )
 
+    def _server(self, server_id: ServerId | None) -> ServerId:
+        if server_id and server_id not in self._servers:
+            raise Invalid("invalid", {"server_id": "unknown"})
+        return server_id or self._servers[0]
+
     async def update_agent(self, principal: Principal, agent_id: str, changes: Mapping[str, Any]) -> AgentRecord:
-        """Change an agent: any of name, extension, team_id, voice_capacity, is_active, skills, kind, mode, contact_uri.
+        """Change an agent: any of name, extension, team_id, voice_capacity, is_active, skills, kind, mode, contact_uri,
+        server_id.
 
         A new extension renames the endpoint. Raises NotFound out of reach, Conflict for a taken extension.
         """
         scope, site = require(principal, Right.AGENTS_WRITE), self._database.site_id
         if "team_id" in changes:
             _check_team(scope, principal, changes["team_id"])
+        if "server_id" in changes:
+            changes = {**changes, "server_id": self._server(changes["server_id"])}
 
         def work(tx: Transaction) -> AgentRecord:
             before = _found(store.find_agent(tx.connection, scope, principal, site, agent_id))
@@ -266,7 +278,7 @@ class AgentService:
         return await self._database.write(work)
 
 
-_DEVICE_FIELDS = {"kind", "mode", "contact_uri"}
+_DEVICE_FIELDS = {"kind", "mode", "contact_uri", "server_id"}
 _AGENT_FIELDS = {"name", "extension", "team_id", "voice_capacity", "is_active", "skills"}
 
 

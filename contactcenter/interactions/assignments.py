@@ -31,7 +31,7 @@ from contactcenter.core.ids import (
 from contactcenter.core.images import Image
 from contactcenter.core.publisher import Publisher
 from contactcenter.interactions import model, ports, store
-from contactcenter.interactions.live import Link, Picture
+from contactcenter.interactions.live import Picture
 from contactcenter.interactions.model import (
     Alert,
     EndedBy,
@@ -43,6 +43,7 @@ from contactcenter.interactions.model import (
     Visit,
     VisitEnd,
 )
+from contactcenter.interactions.servers import Servers, needs_of
 from routing import commands as routing
 from routing.why import render
 
@@ -50,7 +51,7 @@ log = structlog.get_logger(__name__)
 
 ENDED_KEPT = 4096  # legs remembered as ended: more than end within any FastAGI request's delay
 RING_MARGIN = 2.0  # seconds the PBX rings longer than the reservation lasts: the router's timer rules
-_NOT_THE_AGENT = {ports.AlertFailure.CALLER_GONE, ports.AlertFailure.LOST}
+_NOT_THE_AGENT = {ports.AlertFailure.CALLER_GONE, ports.AlertFailure.LOST, ports.AlertFailure.SERVER}
 
 
 class RouterPort(Protocol):
@@ -91,6 +92,7 @@ class Assignments:
         self.on_resync: Callable[[ports.Resynced], None] = lambda fact: None
         self.on_seen: Callable[[ports.Seen], None] = lambda fact: None
         self.illegal_steps = 0
+        self.servers = Servers(picture, publisher, lambda command: self.router.submit(command), self._one_side_gone)
         self._ended: dict[tuple[ServerId, LegId], None] = {}  # legs that ended lately, oldest first
         self.actor = ""  # the user whose choice the router is carrying out in this very call
         self._publisher = publisher
@@ -104,9 +106,11 @@ class Assignments:
             ports.LegsConnected: self._legs_connected,
             ports.LegsParted: self._legs_parted,
             ports.LegEnded: self._leg_ended,
+            ports.FarLegEnded: self.servers.far_leg_ended,
             ports.AlertEnded: self._alert_ended,
-            ports.DeviceChanged: self._device_changed,
-            ports.LinkChanged: self._link_changed,
+            ports.DeviceChanged: self.servers.device_changed,
+            ports.TrunkChanged: self.servers.trunk_changed,
+            ports.LinkChanged: self.servers.link_changed,
             ports.Resynced: lambda fact: self.on_resync(fact),
             ports.Seen: lambda fact: self.on_seen(fact),
         }
@@ -215,7 +219,7 @@ class Assignments:
                 visit.queue_id,
                 routing.VOICE,
                 visit.priority,
-                requirement_of(visit.skills),
+                needs_of(item, visit, self.picture),
                 visit.entered_at.timestamp(),
                 item.vip,
             )
@@ -260,6 +264,7 @@ class Assignments:
                 item.caller_number,
                 item.caller_name,
                 (expires_at - now).total_seconds() + RING_MARGIN,
+                item.server_id,
             )
         )
         item.alert.why = render(decision.why)
@@ -304,7 +309,7 @@ class Assignments:
     def _router_device_changed(self, decision: routing.DeviceChanged) -> None:
         agent = self.picture.agents.get(decision.agent_id)
         if agent is not None:
-            agent.device_usable = decision.usable
+            agent.device_usable, agent.device_reason = decision.usable, decision.reason
             self.picture.touch(f"agent:{agent.agent_id}")
 
     def _work_changed(self, decision: routing.WorkChanged) -> None:
@@ -470,6 +475,10 @@ class Assignments:
         rows = [(store.segments, store.segment_row(item, segment)), (store.legs, store.agent_leg_row(item, segment))]
         self._tell(item, over, rows=rows)
 
+    def _one_side_gone(self, item: Interaction, segment: Segment, at: datetime) -> None:
+        self.end_conversation(item, segment, at, EndedBy.SYSTEM)
+        self.telephony.hang_up(item.server_id, LegId(segment.segment_id))
+
     def _leg_ended(self, fact: ports.LegEnded) -> None:
         self._ended[fact.server_id, fact.leg_id] = None
         if len(self._ended) > ENDED_KEPT:
@@ -530,21 +539,6 @@ class Assignments:
         else:
             blame = fact.failure not in _NOT_THE_AGENT
             self.router.submit(routing.Reject(fact.reservation_id, fact.failure.value, penalise=blame))
-
-    def _device_changed(self, fact: ports.DeviceChanged) -> None:
-        agent = self.picture.find_by_endpoint(fact.server_id, fact.endpoint)
-        if agent is None:
-            return
-        self.router.submit(routing.SetDevice(agent.agent_id, fact.usable, "" if fact.usable else fact.state.lower()))
-
-    def _link_changed(self, fact: ports.LinkChanged) -> None:
-        self.picture.links[fact.server_id] = Link(fact.server_id, fact.up, fact.reason, fact.at)
-        if not fact.up:
-            for agent in list(self.picture.agents.values()):
-                if agent.device.server_id == fact.server_id:
-                    self.router.submit(routing.SetDevice(agent.agent_id, usable=False, reason="pbx"))
-        self._publisher.announce(model.PbxLinkChanged(fact.server_id, fact.up, fact.reason, fact.pbx_started))
-        self.picture.touch(f"link:{fact.server_id}")
 
     # ------------------------------------------------------------ the customer look-up's side
 

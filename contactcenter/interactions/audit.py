@@ -39,6 +39,7 @@ class Code(StrEnum):
     TALK_OVER = "talk-over"  # we say he is connected to an agent, and he is not
     CALLER_ASTRAY = "caller-astray"  # he waits, but stands neither in the hold loop nor on his way to it
     LEG_FOR_NOBODY = "leg-for-nobody"  # an agent's device rings for a reservation that is none
+    FAR_LEG_FOR_NOBODY = "far-leg-for-nobody"  # an agent's phone is held by a call from another server that is over
     NOT_IN_LINE = "not-in-line"  # he waits, and the router does not know it
     IN_LINE_FOR_NOBODY = "in-line-for-nobody"  # the router holds a place for somebody who does not wait
     WORK_FOR_NOBODY = "work-for-nobody"  # the router keeps an agent busy with work that is over
@@ -110,6 +111,8 @@ def _call_code(item: Interaction, up: Mapping[LegId, ports.LiveLeg]) -> Code | N
 
 
 def _leg_code(picture: Picture, server_id: ServerId, leg: ports.LiveLeg) -> Code | None:
+    if leg.serves is not None:
+        return None if picture.is_wanted(leg.serves) else Code.FAR_LEG_FOR_NOBODY
     if leg.is_customer:
         return None if picture.find_by_leg(server_id, leg.leg_id) else Code.CALL_UNKNOWN
     is_alert = is_id(leg.leg_id) and leg.peer is None and not leg.is_up

@@ -14,7 +14,7 @@ import structlog
 
 from contactcenter.core.clock import Clock
 from contactcenter.core.database import Database
-from contactcenter.core.ids import AgentId, InteractionId, ServerId
+from contactcenter.core.ids import AgentId, InteractionId, LegId, ServerId
 from contactcenter.core.permissions import Principal, Right, Scope, require
 from contactcenter.core.publisher import Publisher
 from contactcenter.interactions import audit, model, ports, store
@@ -65,6 +65,7 @@ class Auditor:
             Code.TALK_OVER: self._resync,
             Code.CALLER_ASTRAY: self._resync,
             Code.LEG_FOR_NOBODY: self._resync,
+            Code.FAR_LEG_FOR_NOBODY: self._hang_up_leg,
             Code.NOT_IN_LINE: self._put_in_line,
             Code.AGENT_LEFT_IDLE: self._look_for_work,
             Code.IN_LINE_FOR_NOBODY: self._withdraw,
@@ -150,6 +151,10 @@ class Auditor:
     def _resync(self, finding: Finding) -> None:
         if finding.server_id is not None:
             self._asked.add(finding.server_id)
+
+    def _hang_up_leg(self, finding: Finding) -> None:
+        if finding.server_id is not None:
+            self._assignments.telephony.hang_up(finding.server_id, LegId(finding.about))
 
     def _put_in_line(self, finding: Finding) -> None:
         item = self._picture.interactions.get(InteractionId(finding.about))

@@ -29,6 +29,7 @@ class LiveAgent:
     until: datetime | None = None
     work_since: datetime | None = None
     device_usable: bool = False
+    device_reason: str = ""  # why not: ``pbx`` when its server is away, else the PBX's word
     notice: str = ""  # why the router changed the presence by itself, until the agent chooses anew
 
     @classmethod
@@ -72,6 +73,7 @@ class Picture:
         self.skills: dict[str, SkillId] = {}  # name -> id, as flows name them
         self.skill_labels: dict[SkillId, str] = {}
         self.links: dict[ServerId, Link] = {}
+        self.trunks: dict[tuple[ServerId, ServerId], bool] = {}  # (from, to) -> whether calls get through
         self.flows: dict[str, str] = {}  # dialed number -> flow
         self.is_simulated = False  # the PBX has no sound and its phones no hands: agents answer on their page
         self._by_leg: dict[tuple[ServerId, LegId], Interaction] = {}
@@ -87,6 +89,26 @@ class Picture:
         """Tell the watchers."""
         for watcher in self._watchers:
             watcher(key)
+
+    def reaches(self, server_id: ServerId, other: ServerId) -> bool:
+        """Whether callers on one server can be connected with agents whose devices are on the other (or the same)."""
+        link = self.links.get(server_id)
+        is_near = server_id == other or self.trunks.get((server_id, other), False)
+        return link is not None and link.up and is_near
+
+    def find_by_device(self, endpoint: str) -> LiveAgent | None:
+        """Return the agent whose device this is, on whichever server: an extension names one of the site."""
+        return next((one for one in self.agents.values() if one.device.endpoint == endpoint), None)
+
+    def is_wanted(self, reservation_id: ReservationId) -> bool:
+        """Whether somebody may still be alerted, or talk, by this reservation, as far as the linked PBXs tell."""
+        item = self._by_reservation.get(reservation_id)
+        if item is None:
+            return not all(link.up for link in self.links.values())
+        link, segment = self.links.get(item.server_id), item.segment
+        is_alert = item.alert is not None and item.alert.reservation_id == reservation_id
+        is_talk = segment is not None and segment.segment_id == reservation_id and segment.ended_at is None
+        return is_alert or is_talk or link is None or not link.up
 
     def add(self, item: Interaction) -> None:
         """Take up an interaction."""

@@ -34,7 +34,7 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class AlertOrder:
-    """Ring one agent for one waiting caller.
+    """Ring one agent for one waiting caller. ``server_id`` holds the caller; the device may be on another server.
 
     ``ring_time`` seconds is the PBX's own limit, a little above the reservation's deadline: the router's timer rules.
     ``caller_number`` and ``caller_name`` are data from outside; the adapter makes them safe for the wire.
@@ -46,6 +46,7 @@ class AlertOrder:
     caller_number: str
     caller_name: str
     ring_time: float
+    server_id: ServerId
 
 
 class AlertFailure(StrEnum):
@@ -58,6 +59,7 @@ class AlertFailure(StrEnum):
     LOST = "lost"  # answered too late: the guard refused the bridge
     CALLER_GONE = "caller-gone"
     REVOKED = "revoked"
+    SERVER = "server"  # the caller's PBX, or its way to the agent's, could not be used
     FAILED = "failed"  # anything else the PBX said
 
 
@@ -131,6 +133,15 @@ class LegEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class FarLegEnded:
+    """A leg over the trunk ended on the agent's server; the caller's own server tells of it, too, if it can."""
+
+    server_id: ServerId
+    reservation_id: ReservationId
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class AlertEnded:
     """An alert is over without a conversation; reported exactly once per ``alert`` that did not connect."""
 
@@ -147,6 +158,16 @@ class DeviceChanged:
     endpoint: str
     usable: bool
     state: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkChanged:
+    """The trunk from one PBX to another became usable or not: its callers reach the other's agents by it."""
+
+    server_id: ServerId
+    to_server: ServerId
+    usable: bool
     at: datetime
 
 
@@ -205,7 +226,10 @@ class CallerPlace(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LiveLeg:
-    """One channel of the PBX's present picture; ``peer`` is the leg it shares a bridge with, if any."""
+    """One channel of the PBX's present picture; ``peer`` is the leg it shares a bridge with, if any.
+
+    ``serves``: it came over the trunk, for this reservation of a caller on another server.
+    """
 
     leg_id: LegId
     linked_id: str
@@ -221,6 +245,7 @@ class LiveLeg:
     bridged_at: datetime | None = None  # since when in its present bridge, where the PBX's records tell
     in_line: PlaceInLine | None = None  # the last line a customer was put into, where the PBX's records tell
     in_line_at: datetime | None = None
+    serves: ReservationId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,8 +303,10 @@ Fact = (
     | LegsConnected
     | LegsParted
     | LegEnded
+    | FarLegEnded
     | AlertEnded
     | DeviceChanged
+    | TrunkChanged
     | LinkChanged
     | Resynced
     | Seen

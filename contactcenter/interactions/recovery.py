@@ -177,7 +177,8 @@ class Recovery:
         """End legs of ours that ring for a reservation nobody holds. What others have on this PBX is theirs."""
         for leg in fact.legs:
             unknown = is_id(leg.leg_id) and self._picture.find_by_reservation(leg.leg_id) is None
-            if not leg.is_customer and leg.peer is None and not leg.is_up and unknown:
+            rings_far = leg.serves is not None and not leg.is_up and not self._picture.is_wanted(leg.serves)
+            if rings_far or (not leg.is_customer and leg.peer is None and not leg.is_up and unknown):
                 self._assignments.telephony.hang_up(fact.server_id, leg.leg_id)
 
     def _reconcile(
@@ -226,7 +227,7 @@ class Recovery:
         if visit is None or item.alert is not None or item.phase not in _IN_LINE:
             return
         leg = ended.met.get(item.leg_id)
-        agent = self._picture.find_by_endpoint(item.server_id, leg.endpoint) if leg else None
+        agent = self._picture.find_by_device(leg.endpoint) if leg else None
         if leg is None or agent is None or leg.bridged_at is None or leg.bridged_at < visit.entered_at:
             return
         self._assignments.adopt_talk(item, ReservationId(leg.leg_id), agent.agent_id, leg.bridged_at)
@@ -287,7 +288,7 @@ class Recovery:
         if segment is not None and segment.segment_id == ReservationId(peer) and segment.ended_at is None:
             self.adopted += 1
             return
-        agent = self._picture.find_by_endpoint(item.server_id, agent_leg.endpoint)
+        agent = self._picture.find_by_device(agent_leg.endpoint)
         if segment is not None and segment.ended_at is None and agent and agent.agent_id == segment.agent_id:
             self.adopted += 1  # his nailed leg goes by the reservation's id while it serves it
             self._assignments.telephony.serve(item.server_id, agent_leg.leg_id, segment.segment_id)

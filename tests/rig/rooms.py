@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 from sqlalchemy import select
 
 import contactcenter.interactions.store  # noqa: F401 - its tables belong to the schema
-from contactcenter.agents.api import PhoneSettings
+from contactcenter.agents.api import Phones, PhoneSettings
 from contactcenter.agents.api import routes as agent_routes
 from contactcenter.agents.model import PresenceState
 from contactcenter.agents.service import AgentService, NewAgent
@@ -74,7 +74,7 @@ class Rooms:
         self.presence = PresenceRecorder()
         self.passwords = Passwords(FAST)
         common = (self.database, self.clock, self.ids)
-        self.agents = AgentService(*common, self.presence, ServerId("pbx1"))
+        self.agents = AgentService(*common, self.presence, [ServerId("pbx1")])
         self.principals = Principals(self.database, self.clock, self.agents)
         self.users = UserService(*common, self.passwords, attempts or SignInAttempts(), self.principals)
         self.queues = QueueService(*common)
@@ -83,7 +83,7 @@ class Rooms:
         self.services = Services()
         for service in (self.agents, self.users, self.queues, self.customers, self.tickets):
             self.services.add(service)
-        self.services.add(PhoneSettings("127.0.0.1", "ws://127.0.0.1:8088/ws"))
+        self.services.add(Phones({ServerId("pbx1"): PhoneSettings("127.0.0.1", "ws://127.0.0.1:8088/ws")}))
 
     def _file(self, folder: Path) -> SqliteDatabase:
         path = folder / "rooms.db"

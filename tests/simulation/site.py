@@ -17,7 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
-from contactcenter import bootstrap
+from contactcenter import bootstrap, databases, pbx_servers
 from contactcenter.agents.model import PresenceState
 from contactcenter.bootstrap import ContactCenter
 from contactcenter.core.clock import ManualClock
@@ -179,12 +179,13 @@ class Site:
         center.router.close()
         for task in center.base.tasks.under_way:
             task.cancel()
-        if center.client is not None:  # nothing of it dials again
-            center.client._arm = lambda: None  # type: ignore[method-assign]
-            if center.client._timer is not None:
-                center.client._timer.cancel()
-        if center.agi is not None and center.agi._server is not None:
-            center.agi._server.close()
+        for server in center.pbxs.all.values():  # nothing of it dials again
+            server.client._arm = lambda: None  # type: ignore[method-assign]
+            if server.client._timer is not None:
+                server.client._timer.cancel()
+        for agi in center.pbxs._listening:
+            if agi._server is not None:
+                agi._server.close()
         self.loop.network.cut(AMI)
         self.loop.network.cut(AGI)
 
@@ -309,13 +310,13 @@ def in_here(number: int) -> Iterator[None]:
     """The program with what cannot be simulated replaced, and all its chance drawn from the seed."""
     chance = random.Random(number)
     with (
-        mock.patch.object(bootstrap, "SqliteDatabase", InlineDatabase),
+        mock.patch.object(databases, "SqliteDatabase", InlineDatabase),
         mock.patch.object(bootstrap, "find_speaker", return_value=None),
         mock.patch.object(bootstrap, "Passwords", return_value=Passwords(FAST)),
         mock.patch.object(
             bootstrap, "TimeOrderedIds", side_effect=lambda clock: seeded_ids(clock, chance.getrandbits(32))
         ),
-        mock.patch.object(bootstrap, "random", SimpleNamespace(Random=lambda: random.Random(chance.random()))),
+        mock.patch.object(pbx_servers, "random", SimpleNamespace(Random=lambda: random.Random(chance.random()))),
     ):
         yield
 

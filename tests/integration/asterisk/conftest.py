@@ -4,14 +4,22 @@ import asyncio
 import concurrent.futures
 import tempfile
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from cti.installation import Installation, find_or_install
 from cti.pbx_process import PbxProcess, free_ports
-from cti.provision import EndpointKind, EndpointSettings, PbxSettings, RunFolder, TrunkSettings, write_run_folder
+from cti.provision import (
+    EndpointKind,
+    EndpointSettings,
+    PbxSettings,
+    RunFolder,
+    TrunkSettings,
+    server_settings,
+    write_run_folder,
+)
 from tests.integration.asterisk.ami_line import AmiLine, ami_line
 from tests.rig.asterisk import PREFIX
 from tests.rig.simulated import Simulated, simulated_pbx
@@ -88,6 +96,28 @@ def asterisk(installation: Installation) -> Iterator[Pbx]:
         run_apart(process.start())
         yield Pbx(installation, settings, folder, process, peer)
         run_apart(process.stop())
+
+
+@pytest.fixture(scope="session")
+def two_servers(installation: Installation) -> Iterator[tuple[Pbx, Pbx]]:
+    """Two of them, joined by a trunk."""
+    with tempfile.TemporaryDirectory(prefix="cc-two-") as name:
+        made = [pbx_settings(Path(name) / one, one, low, low + 49) for one, low in (("it-a", 15300), ("it-b", 15350))]
+        pbxs = []
+        for (own, peer), (other, _), rtp in zip(made, made[::-1], (15400, 15500), strict=True):
+            joined = server_settings(SECRET, own.server_id, other.server_id, "127.0.0.1", other.sip_port)
+            absent = EndpointSettings("agent-2010", EndpointKind.DESK, DESK_SECRET)  # never registered
+            endpoints = [*own.endpoints, absent]
+            settings = replace(own, servers=[joined], endpoints=endpoints, rtp_start=rtp, rtp_end=rtp + 99)
+            folder = write_run_folder(settings, installation, Path(name) / own.server_id)
+            pbxs.append(Pbx(installation, settings, folder, PbxProcess(installation, settings, folder), peer))
+        for one in pbxs:
+            run_apart(one.process.start())
+        for one in pbxs:  # the first asked before the second was there; it asks again after 10 s
+            run_apart(one.process.console(f"pjsip qualify to-{one.settings.servers[0].server_id}"))
+        yield pbxs[0], pbxs[1]
+        for one in pbxs:
+            run_apart(one.process.stop())
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ class TelephonyLine:
     def alert(self, caller: str, endpoint: str, *, ring_time: float = 5.0, name: str = "Ada") -> ReservationId:
         reservation = ReservationId(self.ids.new())
         device = ports.Device(AgentId(f"a-{endpoint}"), self.server_id, endpoint)
-        order = ports.AlertOrder(reservation, device, LegId(caller), "+4930901820", name, ring_time)
+        order = ports.AlertOrder(reservation, device, LegId(caller), "+4930901820", name, ring_time, self.server_id)
         self.site.alert(order)
         return reservation
 

@@ -174,7 +174,7 @@ async def test_a_nailed_leg_alerted_connected_and_parked_again(line: TelephonyLi
     await line.find(ports.DeviceChanged, endpoint="agent-2001", state="NAILED", usable=True)
     (leg,) = [one["Uniqueid"] for one in await ami.channels() if "agent-2001" in one["Channel"]]
     reservation = ReservationId(line.ids.new())
-    line.site.alert(ports.AlertOrder(reservation, device, LegId(caller), "+4930901820", "Ada", 5.0))
+    line.site.alert(ports.AlertOrder(reservation, device, LegId(caller), "+4930901820", "Ada", 5.0, line.server_id))
     await ami.wait_place(leg, names.ALERT_TONE, "Playback")
     line.site.connect(reservation)
     await line.find(ports.LegsConnected, caller_leg=caller, agent_leg=reservation)

@@ -57,7 +57,7 @@ async def desk(rooms, pbx):
     await rooms.agent("chen", "1002", kind=DeviceKind.DESK)
     await rooms.user("sofia", "supervisor")
     tasks = TaskSupervisor()
-    rooms.lines = PhoneLines(lambda: pbx.url, tasks)
+    rooms.lines = PhoneLines(lambda server_id: pbx.url, tasks)
     rooms.services.add(rooms.lines)
     async with TestClient(TestServer(rooms.app(WebSettings(), extra=phone_routes))) as client:
         rooms.client = client

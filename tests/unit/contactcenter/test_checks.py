@@ -8,8 +8,8 @@ from pydantic import SecretStr
 from contactcenter import checks
 from contactcenter.agents.model import Device, DeviceKind, DeviceMode
 from contactcenter.core.ids import DeviceId, ServerId
-from contactcenter.provisioning import foreign_pbx
 from contactcenter.settings import PbxSettings, Settings, TrunkOptions
+from contactcenter.site_servers import find_foreign, foreign_pbx
 
 
 def settings(folder, **pbx):
@@ -25,7 +25,7 @@ def test_a_foreign_pbx_is_asked_for_its_own_agents_and_trunks(tmp_path):
     given = settings(
         tmp_path, mode="192.0.2.1:5038", ami_secret=SecretStr("x"), trunks=(TrunkOptions(name="t", host="h"),)
     )
-    wanted = foreign_pbx(given, [device("agent-1001"), device("agent-1002", "pbx2")])
+    wanted = foreign_pbx(given, find_foreign(given, "pbx1"), [device("agent-1001"), device("agent-1002", "pbx2")])
     assert [one.name for one in wanted.endpoints] == ["agent-1001"]
     assert [one.name for one in wanted.trunks] == ["t"], "no trunk of the demo"
 

@@ -77,3 +77,21 @@ def test_metrics_show_what_parts_count_and_who_is_in_fallback(operation):
     text = operation.metrics().decode()
     assert "contactcenter_agi_failed 4.0" in text
     assert "contactcenter_in_fallback 1.0" in text
+
+
+async def test_one_of_several_servers_lost_is_named_and_the_others_serve(operation):
+    links, trunks = operation.room.picture.links, operation.room.picture.trunks
+    near, far = ServerId("pbx1"), ServerId("pbx2")
+    links[far] = Link(far)
+    status, body = await asked(operation, SUPERVISOR)
+    lost = {"code": "pbx-link-down", "fields": {"server": far, "reason": "connecting"}}
+    assert (status, body["degraded"]) == (200, [lost]), "what nobody has reached yet counts as away"
+    links[far].up = True
+    trunks[far, near] = True
+    status, body = await asked(operation, SUPERVISOR)
+    down = {"code": "trunk-down", "fields": {"server": near, "to": far}}
+    assert (status, body["degraded"]) == (200, [down]), "also one that is not there at all"
+    trunks[near, far] = True
+    assert (await asked(operation))[1]["degraded"] == []
+    links[near].up = links[far].up = False
+    assert (await asked(operation))[0] == 503

@@ -3,9 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
-from contactcenter.bootstrap import managed_pbx
 from contactcenter.phone_addresses import ice_servers, phone_settings, websocket_from_here
 from contactcenter.settings import HttpSettings, PbxSettings, Settings
+from contactcenter.site_servers import managed_pbx
 from cti.managed_pbx import keep_numbers
 
 

@@ -32,7 +32,7 @@ Fact = TypeVar("Fact")
 
 def order(mode: LegMode = LegMode.RING, name: str = "Ada", number: str = "+4930901820") -> ports.AlertOrder:
     device = ports.Device(AgentId("a1"), SERVER, "agent-1001", mode)
-    return ports.AlertOrder(RES, device, LegId(CALLER["Uniqueid"]), number, name, 22.0)
+    return ports.AlertOrder(RES, device, LegId(CALLER["Uniqueid"]), number, name, 22.0, SERVER)
 
 
 async def settle() -> None:

@@ -51,8 +51,14 @@ DRAWN = {
     },
     "agent": {
         "absent": {"add": "present"},
-        "present": {"change": "present", "adopt": "present", "device": "present", "remove": "leaving"},
-        "leaving": {"add": "present", "device": "leaving"},
+        "present": {
+            "change": "present",
+            "update": "present",
+            "adopt": "present",
+            "device": "present",
+            "remove": "leaving",
+        },
+        "leaving": {"add": "present", "device": "leaving", "update": "leaving"},
     },
     "presence": {
         "ready": {"ready": "ready", "not-ready": "not-ready", "offline": "offline", "penalise": "not-ready"},

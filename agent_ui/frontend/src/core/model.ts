@@ -25,7 +25,7 @@ export interface Me {
   notice: { code: string; at: string } | null;
 }
 
-export interface Passed { reason: string; count: number; skill?: string; need?: number; agents?: { id: string; name: string }[] }
+export interface Passed { reason: string; count: number; skill?: string; need?: number; server?: string; agents?: { id: string; name: string }[] }
 
 export interface DecisionWhy {
   rule: string;

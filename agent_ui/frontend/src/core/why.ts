@@ -9,6 +9,7 @@ const list = (words: string[]): string => new Intl.ListFormat(document.documentE
 
 const PASSED: Record<string, (one: Passed) => string> = {
   "skill": (one) => tn("{n} lacks {skill} {level} or better", "{n} lack {skill} {level} or better", one.count, { skill: t(one.skill ?? ""), level: one.need ?? 1 }),
+  "server": (one) => tn("{n} cannot be reached from phone system {name}", "{n} cannot be reached from phone system {name}", one.count, { name: one.server ?? "" }),
   "not-ready": (one) => tn("{n} is not ready", "{n} are not ready", one.count),
   "offline": (one) => tn("{n} is offline", "{n} are offline", one.count),
   "busy": (one) => tn("{n} is on another call", "{n} are on other calls", one.count),

@@ -12,6 +12,7 @@ const WORDS: Record<string, () => string> = {
   "talk-over": () => t("A conversation was shown that is over."),
   "caller-astray": () => t("A caller waited outside the hold music."),
   "leg-for-nobody": () => t("A phone rang for nobody."),
+  "far-leg-for-nobody": () => t("A phone was held by a call from another phone system that is over."),
   "not-in-line": () => t("A caller was missing in the line."),
   "in-line-for-nobody": () => t("A place in line was kept for nobody."),
   "work-for-nobody": () => t("An agent was kept busy by work that is over."),

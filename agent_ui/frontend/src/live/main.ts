@@ -52,6 +52,7 @@ const DEGRADED: Record<string, () => string> = {
   "pbx-connecting": () => t("The phone system is being connected."),
   "pbx-not-running": () => t("The phone system stopped; it is being started again."),
   "pbx-simulated": () => t("The phone system is simulated; there is no sound."),
+  "trunk-down": () => t("Callers of one phone system cannot be connected with agents of another: the trunk between them does not answer."),
   "flow-invalid": () => t("A call flow has an error; its last good version stays in force."),
   "certificate-not-valid": () => t("The certificate of these pages is not valid today: browsers warn of it."),
   "certificate-ends": () => t("The certificate of these pages ends soon, or its renewed files cannot be used."),

@@ -127,6 +127,14 @@ async def test_only_our_own_strays_are_hung_up(desk: Any) -> None:
     assert desk.room.telephony.acts == [("hang-up", STRAY)]
 
 
+@pytest.mark.parametrize("is_up", [False, True])
+async def test_a_phone_that_rings_for_another_servers_alert_that_is_none_is_let_go(desk: Any, is_up: bool) -> None:
+    """One that is answered may be a conversation its own server has yet to tell of."""
+    came = replace(agent_leg("pbx-1-1780000000.60", "to-pbx-2", up=is_up), serves=STRAY)
+    desk.resync(came)
+    assert desk.room.telephony.acts == ([] if is_up else [("hang-up", "pbx-1-1780000000.60")])
+
+
 async def test_answered_while_we_were_away(desk: Any) -> None:
     desk.take(record("ann", 1))
     item = desk.room.call()
