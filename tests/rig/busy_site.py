@@ -19,7 +19,7 @@ from typing import Any
 
 from tests.integration.server.live_calls import until_over
 from tests.oracle.calls import Call, Outcome, judge_file
-from tests.rig.compare import TOLERANCE, compare
+from tests.rig.compare import TOLERANCE, compare, seconds
 from tests.rig.desks import Ledger, staffed
 from tests.rig.lateness import Lateness, watched_lateness
 from tests.rig.ports import free_ports
@@ -97,9 +97,9 @@ class BusySite:
         began = time.monotonic()
         await FAULTS[name](self)
         await self.server.until_ready(READY_LIMIT)
-        seconds = round(time.monotonic() - began, 2)
+        took = round(time.monotonic() - began, 2)
         missing = await asyncio.to_thread(self.ledger.missing, self.server)
-        self.happened.append(f"{name}: ready after {seconds} s, {self.calls} calls, kept {dict(self.ledger.counts)}")
+        self.happened.append(f"{name}: ready after {took} s, {self.calls} calls, kept {dict(self.ledger.counts)}")
         self.faults += [f"after {name}: {one}" for one in missing]
 
     async def work(self, shortest: float, longest: float) -> None:
@@ -186,8 +186,14 @@ async def cut_ami(site: BusySite) -> None:
     shown = await site.server.console("manager show connected")
     lines = [line.split() for line in shown.splitlines() if "127.0.0.1" in line]
     assert lines, shown
+    before = _link_changes(site)
     for words in lines:
         await site.server.console(f"manager kick session {words[4]}")
+    await _until(lambda: _link_changes(site) >= before + 2)  # down and up again
+
+
+def _link_changes(site: BusySite) -> int:
+    return len(site.server.rows("select seq from events where kind = 'pbx-link-changed'"))
 
 
 async def stall_reader(site: BusySite) -> None:
@@ -217,6 +223,11 @@ async def step_clock(site: BusySite) -> None:
     for offset in (3600.0, -1800.0, 0.0):
         (site.folder / "clock").write_text(str(offset))
         await asyncio.sleep(STEPPED)
+        page = await site.server.desktop("sofia", "live")
+        told = seconds(page.history[0][1]["now"])
+        await page.close()
+        assert told is not None
+        assert abs(told - time.time() - offset) < 5, "the clock was not stepped"
 
 
 FAULTS: Mapping[str, Callable[[BusySite], Awaitable[None]]] = {
@@ -230,10 +241,10 @@ FAULTS: Mapping[str, Callable[[BusySite], Awaitable[None]]] = {
 }
 
 
-async def _stand_still(pid: int, seconds: float) -> None:
+async def _stand_still(pid: int, how_long: float) -> None:
     os.kill(pid, signal.SIGSTOP)
     try:
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(how_long)
     finally:
         os.kill(pid, signal.SIGCONT)
 
