@@ -192,7 +192,14 @@ async def _serve(settings: Settings, traffic: str) -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stopped.set)
     center = ContactCenter(settings)
-    center.base.database.on_fenced = stopped.set  # another server has the site: this one must not act on
+    fenced = asyncio.Event()
+
+    def leave() -> None:
+        """Another server has the site: this one must not act on, and leaves the calls alone."""
+        fenced.set()
+        stopped.set()
+
+    center.base.database.on_fenced = leave
     customers = None
     try:
         await center.start()
@@ -208,7 +215,7 @@ async def _serve(settings: Settings, traffic: str) -> None:
     finally:
         if customers is not None:
             await customers.stop()
-        await center.stop()
+        await center.stop(keep_pbx=fenced.is_set())
 
 
 @app.command()

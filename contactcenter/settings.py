@@ -69,6 +69,8 @@ def _database_url(url: SecretStr) -> SecretStr:
     text = url.get_secret_value()
     if text and not re.fullmatch(r"postgres(ql)?://[^\s/]+(/[^\s/]*)?", text):
         raise ValueError("postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or nothing for a file in the data folder")
+    if "sslmode=" in text:
+        raise ValueError("say ?ssl=verify-full (or require, prefer, disable) in place of sslmode")
     return url
 
 

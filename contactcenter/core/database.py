@@ -12,7 +12,7 @@ it is committed within a few milliseconds and kept and tried again while the sto
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -21,7 +21,15 @@ from sqlalchemy import Connection, func, insert, select
 
 from contactcenter.core.clock import Clock
 from contactcenter.core.errors import Unavailable
-from contactcenter.core.events import Envelope, Event, encode_data, events_table, journal_table, to_microseconds
+from contactcenter.core.events import (
+    LONGEST_SUBJECT,
+    Envelope,
+    Event,
+    encode_data,
+    events_table,
+    journal_table,
+    to_microseconds,
+)
 from contactcenter.core.ids import SiteId
 from contactcenter.core.images import Image, row_statement, write_images
 
@@ -33,6 +41,7 @@ COMPANY: Final = 32  # units: with so many there nobody waits any longer
 MAX_BATCH: Final = 500
 RETRY_PAUSE: Final = 0.5
 MAX_BACKLOG: Final = 200_000
+ENDS: Final = "the server ends"
 _EVENT_COLUMNS: Final = ("seq", "site_id", "at", "kind", "subject", "actor", "data")
 
 
@@ -51,7 +60,9 @@ class Transaction:
         return self.connection.execute(statement, parameters)
 
     def record(self, event: Event, actor: str = "") -> None:
-        """Add an event to this commit."""
+        """Add an event to this commit. Raises ValueError for one whose subject no column holds."""
+        if len(event.subject) > LONGEST_SUBJECT:
+            raise ValueError(f"the subject of {event.kind} is too long")
         self.envelopes.append(Envelope(event, self.now, actor))
 
 
@@ -89,6 +100,7 @@ class Database(ABC):
         self._backlog: deque[Unit] = deque()
         self._taken = 0  # units in the commit under way
         self._seq = 0
+        self._is_closing = False
 
     @property
     def seq(self) -> int:
@@ -129,6 +141,8 @@ class Database(ABC):
 
     async def write(self, work: Work[T]) -> T:
         """Run ``work`` in the writer and answer after its commit; its error is raised here and leaves no trace."""
+        if self._is_closing:
+            raise Unavailable("store-unavailable", {"reason": ENDS})
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._put(Unit(work, (), future))
         result: T = await future
@@ -141,6 +155,10 @@ class Database(ABC):
 
         Kept while the store refuses. The images must not change any more.
         """
+        if self._is_closing:
+            self.failed_units += 1
+            log.warning("tail-unit-after-the-end", events=[envelope.event.kind for envelope in envelopes])
+            return
         self._put(Unit(work, envelopes, None, images=images))
 
     async def flush(self) -> None:
@@ -199,7 +217,7 @@ class Database(ABC):
         for unit in batch:
             unit.error = None
             if unit.work is None:
-                unit.numbered = list(unit.envelopes)
+                unit.numbered = self._storable(unit.envelopes)
                 waiting.append(unit)
             else:
                 self._write_images(connection, waiting)
@@ -239,7 +257,15 @@ class Database(ABC):
             cursor.execute("ROLLBACK TO unit")
             unit.error, tx.envelopes = self._without_values(error), []
         cursor.execute("RELEASE unit")
-        unit.numbered = [*unit.envelopes, *tx.envelopes]
+        unit.numbered = [*self._storable(unit.envelopes), *tx.envelopes]
+
+    def _storable(self, envelopes: Sequence[Envelope]) -> list[Envelope]:
+        """Leave out what no table holds: it was told already, and one that is refused would keep all others waiting."""
+        fit = [one for one in envelopes if len(one.event.subject) <= LONGEST_SUBJECT]
+        if len(fit) < len(envelopes):
+            self.failed_units += 1
+            log.error("event-not-storable", kinds=[one.event.kind for one in envelopes if one not in fit])
+        return fit
 
     def _number(self, connection: Connection, batch: list[Unit], seq: int) -> int:
         """Number the batch's events after ``seq`` and write them; return the last number."""
@@ -256,10 +282,10 @@ class Database(ABC):
 
     def _refused(self, batch: list[Unit], error: BaseException) -> None:
         """Keep the tail for the next try and tell every caller that nothing of his was written."""
-        self.degraded = str(error.__cause__ or error) or type(error).__name__
+        self.degraded = self._reason(error)
         log.error("commit-refused", units=len(batch), error=self.degraded)
         waiting = [unit for unit in batch if unit.future is not None]
-        self._backlog.extend(unit for unit in batch if unit.future is None)
+        self._backlog.extendleft(reversed([unit for unit in batch if unit.future is None]))
         self._taken = 0
         while len(self._backlog) > MAX_BACKLOG:
             self._backlog.popleft()
@@ -267,6 +293,19 @@ class Database(ABC):
         for unit in waiting:
             unit.error, unit.numbered = Unavailable("store-unavailable", {"reason": self.degraded}), []
         self._tell(waiting)
+
+    def _from_backlog(self) -> list[Unit]:
+        """Take what goes first into the next commit: not all at once after a long absence, others wait as well."""
+        return [self._backlog.popleft() for _ in range(min(MAX_BATCH, len(self._backlog)))]
+
+    def _reason(self, error: BaseException) -> str:
+        return str(error.__cause__ or error) or type(error).__name__
+
+    def _answer_the_rest(self, units: Iterable[Unit]) -> None:
+        """At the end: who is still waiting is told that nothing of his was written."""
+        for unit in units:
+            if unit.future is not None and not unit.future.done():
+                unit.future.set_exception(Unavailable("store-unavailable", {"reason": ENDS}))
 
     def _told(self, batch: list[Unit]) -> None:
         for unit in batch:

@@ -13,7 +13,7 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 import msgspec
 from sqlalchemy import BigInteger, Column, Index, MetaData, String, Table, Text
@@ -92,6 +92,9 @@ class Envelope:
     seq: int = 0
 
 
+LONGEST_SUBJECT: Final = 150
+"""Characters: what the longest id has, a PBX's own Uniqueid with its system's name."""
+
 events_table = Table(
     "events",
     metadata,
@@ -99,7 +102,7 @@ events_table = Table(
     Column("site_id", String(40), nullable=False),
     Column("at", Instant, nullable=False),
     Column("kind", String(60), nullable=False),
-    Column("subject", String(40), nullable=False),
+    Column("subject", String(LONGEST_SUBJECT), nullable=False),
     Column("actor", String(40), nullable=False),
     Column("data", Text, nullable=False),
     Index("events_subject", "subject", "seq"),

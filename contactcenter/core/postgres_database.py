@@ -21,7 +21,7 @@ from typing import Any, Final, TypeVar
 
 import structlog
 from asyncpg import PostgresError
-from sqlalchemy import Connection, make_url, text, update
+from sqlalchemy import Connection, make_url, select, text, update
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi as driver
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -31,7 +31,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from contactcenter.core.clock import Clock
 from contactcenter.core.database import COMPANY, LINGER, MAX_BACKLOG, MAX_BATCH, RETRY_PAUSE, Database, Unit
 from contactcenter.core.errors import Conflict, Unavailable
-from contactcenter.core.events import journal_table
+from contactcenter.core.events import events_table, journal_table
 from contactcenter.core.ids import SiteId
 from contactcenter.core.tasks import TaskSupervisor
 
@@ -50,7 +50,9 @@ WRITER_LOCK: Final = 0x0CC_0001
 """Key of the advisory lock a commit holds; any number nobody else uses in this database."""
 
 OWNER_LOCK: Final = 0x0CC_0002
-"""First key of the lock that whoever serves a site holds; the second is made of the site's id."""
+"""Key of the lock that whoever serves a site holds. One for the database: not every table tells sites apart."""
+FUTURE_TRANSACTION: Final = "22023"  # a server that never had the transaction: restored, or a standby that was behind
+LOCK_TIME: Final = 15.0  # seconds a migration waits for its turn; what it then does may take as long as it must
 
 _FAULTS: Final = (SQLAlchemyError, driver.Error, OSError, TimeoutError)
 """Whatever the driver or its connection raises; the raw driver's errors come through where we write by its cursor."""
@@ -67,7 +69,15 @@ class PostgresDatabase(Database):
         super().__init__(clock, site_id)
         self._url = _address(url)
         self._engine = _engine(
-            self._url, 1, WRITE_TIME, idle_in_transaction_session_timeout=f"{FROZEN_TIME:.0f}s", synchronous_commit="on"
+            self._url,
+            1,
+            WRITE_TIME,
+            isolation_level="READ COMMITTED",  # what is read after the turn has come must be as it is then
+            idle_in_transaction_session_timeout=f"{FROZEN_TIME:.0f}s",
+            synchronous_commit="on",
+        )
+        self._making_engine = _engine(
+            self._url, 1, None, isolation_level="READ COMMITTED", lock_timeout=f"{LOCK_TIME:.0f}s"
         )
         reading = {"isolation_level": "AUTOCOMMIT", "default_transaction_read_only": "on"}
         self._readers = _Askers(_engine(self._url, READERS, READ_TIME, **reading), READERS)
@@ -78,7 +88,6 @@ class PostgresDatabase(Database):
         self._hurry = asyncio.Event()
         self._connection: AsyncConnection | None = None
         self._doubt: tuple[str, list[Unit], int] | None = None
-        self._closing = False
         self._token = ""
         self._session: AsyncConnection | None = None  # holds the site's lock
         self._is_fenced = False
@@ -101,7 +110,7 @@ class PostgresDatabase(Database):
             return work(connection)
 
         try:
-            async with self._engine.begin() as connection:
+            async with self._making_engine.begin() as connection:
                 return await connection.run_sync(alone)
         except _FAULTS as error:
             raise self._told_away(error) from error
@@ -130,23 +139,27 @@ class PostgresDatabase(Database):
 
     async def _take_site(self) -> None:
         session = await self._session_engine.connect()
-        keys = {"family": OWNER_LOCK, "site": self.site_id}
-        taken = text("SELECT pg_try_advisory_lock(:family, hashtext(:site))")
-        if not (await session.execute(taken, keys)).scalar_one():
+        try:
+            asked = await session.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": OWNER_LOCK})
+            is_taken = asked.scalar_one()
+        except BaseException:
+            await _drop(session)
+            raise
+        if not is_taken:
             await session.close()
             raise Conflict("data-in-use", {"data": self.place, "process": "another server"})
         self._session = session
 
     async def _keep_site(self) -> None:
-        """Look whether the session that holds the site's lock lives; take it again when it does not."""
+        """Look whether the session that holds the site's lock lives; take it again as soon as it does not."""
         while True:
-            await asyncio.sleep(PROBE_TIME)
+            await asyncio.sleep(PROBE_TIME if self._session is not None else RETRY_PAUSE)
             try:
-                if self._session is not None:
-                    await self._session.execute(text("SELECT 1"))
-                else:
+                if self._session is None:
                     await self._take_site()
                     log.warning("site-lock-taken-again")
+                    continue
+                await self._session.execute(text("SELECT 1"))
             except Conflict:
                 log.error("site-lock-held-by-another")  # should it have signed, the next commit is refused
             except _FAULTS as error:
@@ -162,7 +175,7 @@ class PostgresDatabase(Database):
             self._tasks.keep("site-lock", self._keep_site)
 
     async def close(self) -> None:
-        self._closing = True
+        self._is_closing = True
         self._arrived.set()
         self._hurry.set()
         if self._writer is not None:
@@ -173,8 +186,8 @@ class PostgresDatabase(Database):
                 await _drop(connection)
         await self._readers.close()
         await self._lookers.close()
-        await self._engine.dispose()
-        await self._session_engine.dispose()
+        for engine in (self._engine, self._making_engine, self._session_engine):
+            await engine.dispose()
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """See ``Database``. Raises Unavailable ``store-unavailable``."""
@@ -182,7 +195,11 @@ class PostgresDatabase(Database):
 
     async def look_up(self, work: Callable[[Connection], T]) -> T:
         """See ``Database``; by connections nothing else uses. Raises Unavailable ``store-unavailable`` soon."""
-        return await self._ask(self._lookers, work)
+        try:
+            async with asyncio.timeout(LOOK_UP_TIME):
+                return await self._ask(self._lookers, work)
+        except TimeoutError as error:
+            raise Unavailable("store-unavailable", {"reason": "no answer in time"}) from error
 
     async def snapshot(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` on one state of the database while others write. Raises Unavailable ``store-unavailable``."""
@@ -213,19 +230,22 @@ class PostgresDatabase(Database):
     # ---------------------------------------------------------------- the writer
 
     async def _run(self) -> None:
-        ended = False
-        while not ended:
+        while not self._is_over():
             if self._doubt is not None and not await self._is_settled():
-                ended = self._closing
                 self._refuse_who_waits()
                 await _set_within(self._hurry, RETRY_PAUSE)
                 self._hurry.clear()
                 continue
             batch = await self._take()
-            ended = self._closing and not self._queue
-            if batch or not ended:
+            if batch or not self._is_closing:
                 await self._commit(batch)
             self._taken = 0
+        self._answer_the_rest(self._queue)
+
+    def _is_over(self) -> bool:
+        """Whether the writer ends: nothing is left, or the server takes nothing and nobody can wait for it any more."""
+        is_stuck = bool(self.degraded) or self._doubt is not None
+        return self._is_closing and (is_stuck or not (self._queue or self._backlog))
 
     def _refuse_who_waits(self) -> None:
         """While a commit is in doubt: answer callers, keep the tail in its order."""
@@ -241,15 +261,14 @@ class PostgresDatabase(Database):
 
         Nothing at all is taken every ``PROBE_TIME``: the commit then tells whether the server is still there.
         """
-        if not self._queue:
-            await _set_within(self._arrived, RETRY_PAUSE if self._backlog or self.degraded else PROBE_TIME)
+        if self.degraded or not (self._queue or self._backlog):
+            await _set_within(self._arrived, RETRY_PAUSE if self.degraded else PROBE_TIME)
         if self._queue and len(self._queue) < COMPANY:
             await _set_within(self._hurry, LINGER)
         self._arrived.clear()
         self._hurry.clear()
-        batch = [*self._backlog]
-        self._backlog.clear()
-        while self._queue and len(batch) < MAX_BATCH:
+        batch = self._from_backlog()
+        while self._queue and not self._backlog and len(batch) < MAX_BATCH:
             batch.append(self._queue.popleft())
         if self._queue:
             self._arrived.set()
@@ -302,17 +321,28 @@ class PostgresDatabase(Database):
         assert self._doubt is not None
         transaction, batch, seq = self._doubt
 
-        def ask(connection: Connection) -> str | None:
+        def wait(connection: Connection) -> None:
             # The lock is free once the lost connection's transaction is over, whichever way it went.
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock($1)", (WRITER_LOCK,))
+
+        def ask(connection: Connection) -> str | None:
+            wait(connection)
             asked = connection.exec_driver_sql("SELECT pg_xact_status($1::text::xid8)", (transaction,))
             status: str | None = asked.scalar()
             return status
 
         try:
-            async with self._engine.begin() as connection:
-                status = await connection.run_sync(ask)
-        except _FAULTS as error:  # away still
+            try:
+                async with self._engine.begin() as connection:
+                    status = await connection.run_sync(ask)
+            except _FAULTS as error:
+                if self._is_refusal(error) or _state(error) != FUTURE_TRANSACTION:
+                    raise
+                status = None
+            if status is None:  # too long ago, or a server that never had it: the events themselves tell
+                async with self._engine.begin() as connection:
+                    status = await connection.run_sync(lambda c: _found(c, batch))
+        except Exception as error:  # noqa: BLE001 - away still; the writer must outlive whatever this raises
             self.degraded = _reason(error)
             return False
         log.warning("commit-settled", status=status, units=len(batch))
@@ -350,8 +380,11 @@ class PostgresDatabase(Database):
             return not isinstance(cause, ValueError)  # a value of the wrong kind is the statement's own fault
         if isinstance(error, OSError | TimeoutError | PoolTimeout) or isinstance(cause, OSError | TimeoutError):
             return True
-        state = str(getattr(error, "sqlstate", None) or "")
+        state = _state(error)
         return state[:2] in _CLASSES or state in _STATES
+
+    def _reason(self, error: BaseException) -> str:
+        return _reason(error)
 
     def _without_values(self, error: BaseException) -> BaseException:
         """See ``Database``: the server's DETAIL quotes the row."""
@@ -412,6 +445,10 @@ class _Askers:
 
 async def _drop(connection: AsyncConnection) -> None:
     """Have the connection cut; nothing is asked of the server, which may be away."""
+    held = connection.sync_connection
+    wire = None if held is None or held.closed or held.invalidated else held.connection.driver_connection
+    if wire is not None:
+        wire.terminate()  # SQLAlchemy's own way would first say goodbye, for 2 s
     try:
         await connection.invalidate()
         await connection.close()
@@ -427,6 +464,22 @@ async def _set_within(event: asyncio.Event, seconds: float | None) -> None:
         pass
 
 
+def _state(error: BaseException) -> str:
+    """Return the server's SQLSTATE, '' for what it did not say."""
+    return str(getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None) or "")
+
+
+def _found(connection: Connection, batch: list[Unit]) -> str:
+    """Tell by its first event whether a batch was committed; one without events counts as not."""
+    first = next((one for unit in batch for one in unit.numbered), None)
+    if first is None:
+        return "aborted"
+    table = events_table.c
+    there = connection.execute(select(table.kind, table.subject, table.at).where(table.seq == first.seq)).one_or_none()
+    wanted = (first.event.kind, first.event.subject, first.at)
+    return "committed" if there is not None and tuple(there) == wanted else "aborted"
+
+
 def _reason(error: BaseException) -> str:
     """Return what the driver says, without the detail, which may quote a row."""
     told = str(error.orig if isinstance(error, DBAPIError) else error).partition("\nDETAIL:")[0]
@@ -437,19 +490,25 @@ def _address(url: str) -> URL:
     return make_url(url).set(drivername="postgresql+asyncpg")
 
 
-def _engine(url: URL, size: int, seconds: float, isolation_level: str | None = None, **server: str) -> AsyncEngine:
-    """Return a pool of ``size`` connections; ``seconds``: what a statement may take; ``server``: settings there."""
+def _engine(
+    url: URL, size: int, seconds: float | None, isolation_level: str | None = None, **server: str
+) -> AsyncEngine:
+    """Return a pool of ``size`` connections; ``seconds``: what a statement may take; ``server``: settings there.
+
+    A machine that vanished without a word is given up by the server after some 10 s, and with it what it locked.
+    """
+    alive = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
     more: dict[str, Any] = {} if isolation_level is None else {"isolation_level": isolation_level}
     return create_async_engine(
         url,
         pool_size=size,
         max_overflow=0,
-        pool_timeout=seconds,
+        pool_timeout=seconds or READ_TIME,
         hide_parameters=True,
         connect_args={
             "timeout": CONNECT_TIME,
             "command_timeout": seconds,
-            "server_settings": {"application_name": "contactcenter", "jit": "off", **server},
+            "server_settings": {"application_name": "contactcenter", "jit": "off", **alive, **server},
         },
         **more,
     )

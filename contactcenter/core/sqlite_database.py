@@ -1,10 +1,11 @@
 """SQLite as the store: one file, one writing connection, owned by one thread; readers have their own (WAL)."""
 
 import asyncio
+import contextlib
 import resource
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -95,10 +96,12 @@ class SqliteDatabase(Database):
         self._thread.start()
 
     async def close(self) -> None:
+        self._is_closing = True
         if self._thread is not None:
             self._queue.put(None)
             self._hurry.set()
             await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
+            self._answer_the_rest(self._left())
         self._readers.shutdown(wait=True)
         for connection in self._reading.values():
             connection.close()
@@ -107,6 +110,13 @@ class SqliteDatabase(Database):
             self._here.engine.dispose()
         self._engine.dispose()
         self._read_engine.dispose()
+
+    def _left(self) -> Iterator[Unit]:
+        with contextlib.suppress(Empty):
+            while True:
+                unit = self._queue.get_nowait()
+                if unit is not None:
+                    yield unit
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run a query function on a reading connection, in a thread of its own."""
@@ -165,10 +175,15 @@ class SqliteDatabase(Database):
 
         The wait is one for the whole batch: waking up for each unit would cost more than writing it.
         """
-        batch = list(self._backlog)
+        batch = self._from_backlog()
         self._taken = len(batch)
-        self._backlog.clear()
-        unit = self._next(RETRY_PAUSE if batch else None)
+        if self._backlog:  # a whole batch: what came later waits for its turn
+            if self.degraded:
+                self._hurry.wait(RETRY_PAUSE)
+                self._hurry.clear()
+            return batch, self._is_closing and bool(self.degraded)
+        pause = RETRY_PAUSE if self.degraded else 0.0
+        unit = self._next(pause if batch else None)
         if unit is not None and self._queue.qsize() < COMPANY:
             self._hurry.wait(LINGER)
         self._hurry.clear()

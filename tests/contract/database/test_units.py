@@ -146,3 +146,24 @@ async def test_a_statement_of_the_tail_that_can_never_work_is_set_aside(database
     database.write_behind((), lambda tx: tx.connection.exec_driver_sql("INSERT INTO nowhere VALUES (1)"))
     assert await asyncio.wait_for(database.write(add("later")), 5) == "later"
     assert database.degraded == ""
+
+
+async def test_an_event_no_table_holds_is_its_own_units_fault(database):
+    """One that was told already is left out and counted; tried again for ever it would keep all others waiting."""
+    long = "x" * 151
+    with pytest.raises(ValueError, match="too long"):
+        await database.write(add("refused", long))
+    database.write_behind(told("e1", long, "e2"))
+    assert await database.write(add("a", "e3")) == "a"
+    assert await journal(database) == [(1, "e1"), (2, "e2"), (3, "e3")]
+    assert (await things(database), database.failed_units, database.degraded) == (["a"], 1, "")
+
+
+async def test_after_the_end_nothing_is_taken(kind):
+    database = await kind.open()
+    await database.close()
+    kind.opened.clear()
+    with pytest.raises(Unavailable, match="store-unavailable"):
+        await database.write(add("late", "never"))
+    database.write_behind(told("never"))
+    assert database.failed_units == 1

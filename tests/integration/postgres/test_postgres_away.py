@@ -9,13 +9,17 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from contactcenter.core import database as core
 from contactcenter.core import postgres_database as module
 from contactcenter.core.clock import ManualClock
+from contactcenter.core.database import Unit
 from contactcenter.core.errors import Conflict, Unavailable
+from contactcenter.core.events import Envelope
 from contactcenter.core.ids import SiteId
 from contactcenter.core.postgres_database import PostgresDatabase
+from contactcenter.core.publisher import events_after
 from tests.contract.database.conftest import OnPostgres
-from tests.contract.database.test_units import add, journal, things, told
+from tests.contract.database.test_units import NOW, ThingHappened, add, journal, things, told
 from tests.rig.cutting_proxy import CuttingProxy
 from tests.rig.postgres import Postgres
 
@@ -25,6 +29,7 @@ NUMBER = "+49301234567"
 @pytest.fixture
 def quick(monkeypatch):
     monkeypatch.setattr(module, "RETRY_PAUSE", 0.02)
+    monkeypatch.setattr(module, "PROBE_TIME", 60.0)
     monkeypatch.setattr(module, "WRITE_TIME", 1.0)
     monkeypatch.setattr(module, "READ_TIME", 1.0)
     monkeypatch.setattr(module, "LOOK_UP_TIME", 0.3)
@@ -228,7 +233,32 @@ async def test_a_second_server_of_the_site_is_refused_until_the_first_has_ended(
     await second.close()
 
 
-async def test_who_lost_his_session_takes_it_again_or_is_fenced(kind_on_postgres, quick, monkeypatch):
+END_OTHERS = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND pid <> pg_backend_pid()"
+)
+
+
+async def test_who_lost_his_session_takes_it_again(kind_on_postgres, quick, monkeypatch):
+    monkeypatch.setattr(module, "PROBE_TIME", 0.05)
+    await kind_on_postgres.open()
+    first, second = [kind_on_postgres.connect() for _ in range(2)]
+    await first.claim("t1")
+    await first.open()
+    await second.prepare(lambda c: c.execute(END_OTHERS))  # as when the server was restarted
+    async with asyncio.timeout(20):
+        while await second.prepare(lambda c: c.execute(HOLDERS).scalar_one()) == 0:
+            await asyncio.sleep(0.02)
+    with pytest.raises(Conflict, match="data-in-use"):
+        await second.claim("t2")
+    await settled(first)
+    await first.write(add("a", "e1"))
+    assert await journal(first) == [(1, "e1")]
+    await first.close()
+    await second.close()
+
+
+async def test_who_lost_his_session_to_another_writes_nothing_more(kind_on_postgres, quick, monkeypatch):
     monkeypatch.setattr(module, "PROBE_TIME", 0.05)
     await kind_on_postgres.open()
     first, second = [kind_on_postgres.connect() for _ in range(2)]
@@ -236,28 +266,90 @@ async def test_who_lost_his_session_takes_it_again_or_is_fenced(kind_on_postgres
     first.on_fenced = lambda: fenced.append(True)
     await first.claim("t1")
     await first.open()
-    end_others = text(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-        " AND pid <> pg_backend_pid()"
-    )
-    await second.prepare(lambda c: c.execute(end_others))  # as when the server was restarted
-    async with asyncio.timeout(5):
-        while True:
-            try:
-                await second.claim("t2")
-                break
-            except Conflict:  # the first was quicker: it goes on
-                await first.write(add(f"still {time.monotonic()}"))
-                await second.prepare(lambda c: c.execute(end_others))
-            except Unavailable:
-                pass
+
+    async def no_way():
+        raise OSError("no route")
+
+    monkeypatch.setattr(first, "_take_site", no_way)
+    await second.prepare(lambda c: c.execute(END_OTHERS))
+    async with asyncio.timeout(20):
+        while await second.prepare(lambda c: c.execute(HOLDERS).scalar_one()) > 0:
+            await asyncio.sleep(0.02)
+    await second.claim("t2")
     with pytest.raises(Unavailable, match="store-unavailable"):
         await first.write(add("late", "never"))
     first.write_behind(told("never"))
-    await asyncio.sleep(0.2)
-    assert fenced == [True]
+    async with asyncio.timeout(20):
+        while not fenced:
+            await asyncio.sleep(0.02)
     await second.open()
     await second.write(add("b", "e2"))
+    assert fenced == [True]
     assert [name for _, name in await journal(second)] == ["e2"]
     await first.close()
     await second.close()
+
+
+HOLDERS = text(f"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = {module.OWNER_LOCK} AND granted")
+
+
+async def test_two_sites_are_not_served_from_one_database(kind_on_postgres):
+    await kind_on_postgres.open()
+    other = PostgresDatabase(kind_on_postgres.url, ManualClock(), SiteId("other"))
+    first = kind_on_postgres.connect()
+    await first.hold()
+    with pytest.raises(Conflict, match="data-in-use"):
+        await other.claim("t2")
+    await first.close()
+    await other.close()
+
+
+async def test_a_commit_in_doubt_on_a_server_that_never_had_it_is_done_again(kind_on_postgres, quick):
+    """It was restored, or a standby that was behind has taken over: its transactions' ids are lower."""
+    database = await kind_on_postgres.open()
+    done, lost = [], []
+    database.on_committed = lambda envelopes, was_told: done.extend(one.seq for one in envelopes)
+    await database.write(add("a", "e1"))
+    written = Unit(None, (), None, numbered=[Envelope(ThingHappened("e1"), NOW, "", 1)])
+    database._doubt = ("999999999999", [written], 1)
+    assert await database._is_settled()
+    assert database._doubt is None
+    unwritten = Unit(None, told("e2"), None, numbered=[Envelope(ThingHappened("e2"), NOW, "", 2)])
+    database._doubt = ("999999999999", [unwritten], 2)
+    assert await database._is_settled()
+    await database.flush()
+    assert await journal(database) == [(1, "e1"), (2, "e2")]
+    assert (done, lost) == ([1, 1, 2], [])
+
+
+async def test_a_long_backlog_is_written_piece_by_piece(own, quick):
+    """In one piece it held the loop for seconds, and its transaction was ended by the server's patience."""
+    kind = OnPostgres(own)
+    database = await kind.open()
+    await asyncio.to_thread(own.stop)
+    for number in range(3000):
+        database.write_behind(told(f"e{number}"))
+    with pytest.raises(Unavailable):
+        await database.write(add("refused"))
+    sizes, run = [], database._run_batch
+    database._run_batch = lambda connection, batch: (sizes.append(len(batch)), run(connection, batch))[1]
+    await asyncio.to_thread(own.start)
+    await settled(database, 60)
+    assert max(sizes) <= core.MAX_BATCH
+    found = await database.read(lambda c: events_after(c, 0, 5000))
+    assert [one.event.thing_id for one in found] == [f"e{number}" for number in range(3000)]
+    await kind.close()
+
+
+async def test_the_end_waits_for_nobody_while_the_server_is_away(own, quick):
+    kind = OnPostgres(own)
+    database = await kind.open()
+    await asyncio.to_thread(own.stop)
+    for number in range(2000):
+        database.write_behind(told(f"e{number}"))
+    began = time.monotonic()
+    await database.close()
+    assert time.monotonic() - began < 10
+    with pytest.raises(Unavailable, match="store-unavailable"):
+        await database.write(add("late"))
+    kind.opened.clear()
