@@ -36,7 +36,7 @@ from contactcenter.core.publisher import Publisher
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.core.texts import Texts, text_routes
 from contactcenter.core.web.access import Services, WebSettings
-from contactcenter.core.web.app import build_app
+from contactcenter.core.web.app import build_app, server_logger
 from contactcenter.core.web.routes import Routes
 from contactcenter.core.web.tls import Certificate, CertificateFiles
 from contactcenter.customers.api import routes as customer_routes
@@ -306,7 +306,7 @@ class ContactCenter:
             secure_cookies=settings.http.secure_cookies or self.certificate is not None,
         )
         self.app = build_app(routes, services, rooms.principals, base.ids, web_settings, error_page(texts))
-        self._runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=2.0)
+        self._runner = web.AppRunner(self.app, access_log=None, logger=server_logger(), shutdown_timeout=2.0)
         await self._runner.setup()
         try:
             context = self.certificate.context if self.certificate else None

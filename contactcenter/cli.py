@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO, cast
 
 import structlog
 import typer
@@ -23,6 +23,7 @@ from contactcenter.core.archive import Manifest
 from contactcenter.core.clock import SystemClock
 from contactcenter.core.errors import ContactCenterError
 from contactcenter.core.garbage import Collector
+from contactcenter.core.logs import LogStream
 from contactcenter.core.migrations import migrate as run_migrations
 from contactcenter.core.paging import Paging
 from contactcenter.core.permissions import SYSTEM, Right
@@ -130,7 +131,7 @@ def _log(level: str) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(file=cast(TextIO, LogStream(sys.stderr))),
     )
 
 

@@ -166,7 +166,7 @@ class EventsOut(Out):
 class EventsQuery(Query):
     """Where to go on."""
 
-    after: Annotated[int, Field(ge=0)] = 0
+    after: Annotated[int, Field(ge=0, lt=2**63)] = 0
     limit: Annotated[int, Field(ge=1, le=1000)] = 200
 
 
@@ -186,7 +186,7 @@ async def readyz(call: Call[None]) -> web.Response:
     return web.Response(text=body, status=200 if operation.is_ready else 503, content_type="application/json")
 
 
-@operation_routes.get("/metrics", right=Right.METRICS_READ, tag="operation")
+@operation_routes.get("/metrics", right=Right.METRICS_READ, returns=str, media_type="text/plain", tag="operation")
 async def metrics(call: Call[None]) -> web.Response:
     """Return Prometheus metrics."""
     return web.Response(body=call.services[Operation].metrics(), headers={"Content-Type": "text/plain; version=0.0.4"})

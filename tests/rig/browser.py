@@ -84,11 +84,19 @@ def browser_pids(below: int | None = None) -> list[int]:
 
 
 @contextlib.asynccontextmanager
-async def running_browser(microphone: Path | None = None) -> AsyncIterator[Browser]:
-    """Launch the system's Chromium, headless; ``microphone`` is a 48 kHz mono WAV file."""
+async def running_browser(
+    microphone: Path | None = None, *, program: Path | None = None, home: Path | None = None
+) -> AsyncIterator[Browser]:
+    """Launch the system's Chromium, headless; ``microphone`` is a 48 kHz mono WAV file.
+
+    ``program`` is run in its place (one that starts it elsewhere), with another ``home``.
+    """
     flags = [*_FLAGS, *([f"--use-file-for-fake-audio-capture={microphone}"] if microphone else [])]
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=find_chromium(), headless=True, args=flags)
+        env = {**os.environ, **({"HOME": str(home)} if home else {})}
+        browser = await playwright.chromium.launch(
+            executable_path=program or find_chromium(), headless=True, args=flags, env=env
+        )
         try:
             yield browser
         finally:

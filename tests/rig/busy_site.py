@@ -19,15 +19,16 @@ from typing import Any
 
 from tests.integration.server.live_calls import until_over
 from tests.oracle.calls import Call, Outcome, judge_file
-from tests.rig.compare import TOLERANCE, compare
+from tests.rig.compare import TOLERANCE, compare, seconds
 from tests.rig.desks import Ledger, staffed
 from tests.rig.lateness import Lateness, watched_lateness
 from tests.rig.ports import free_ports
 from tests.rig.scenarios import Answers
 from tests.rig.server import AgentSeed, QueueSeed, Server, desk_agents, running_server
-from tests.rig.sipp import Caller, Sipp, desk_phones
+from tests.rig.sipp import Caller, Sipp, SippError, desk_phones
 
 GROUP_TIME = 4.0  # seconds of customers that one SIPp carries
+MOST_GROUPS = 4  # at once: callers in their hundreds would measure the machine, each start slower than the one before
 READY_LIMIT = 90.0
 STALLED, FROZEN, FULL, STEPPED = 30.0, 20.0, 10.0, 8.0  # seconds a fault lasts
 COUNTED = ("interactions", "without a call", "outcome", "agent", "talked", "number", "dialed")
@@ -69,13 +70,25 @@ class BusySite:
             self.calls += count
             self._under_way.append(asyncio.create_task(self._one_group(self.folder / f"g{self.calls}", callers)))
             await asyncio.sleep(GROUP_TIME)
+            while sum(not one.done() for one in self._under_way) >= MOST_GROUPS and not self._stop.is_set():
+                await asyncio.sleep(0.1)
 
     async def _one_group(self, folder: Path, callers: list[Caller]) -> None:
-        async with self.server.customers(folder, callers, rate=self.rate, media_port=free_ports(8)) as customers:
+        for attempt in range(3):
+            try:
+                await self._call(folder / str(attempt), callers)
+                return
+            except SippError as error:  # before its first call: somebody else took its port
+                failed = error
+        raise failed
+
+    async def _call(self, folder: Path, callers: list[Caller]) -> None:
+        media_port = free_ports(8)
+        async with self.server.customers(folder, callers, rate=self.rate, media_port=media_port) as customers:
             self.groups.append(customers)
             code = await customers.wait_ended(400)
             if code != 0 and not self.is_pbx_cut:
-                self.faults.append(f"customers of {folder.name} ended with {code}: {customers.errors()[-300:]}")
+                self.faults.append(f"customers of {folder} ended with {code}: {customers.errors()[-300:]}")
 
     # ------------------------------------------------------------ faults and what must hold after each
 
@@ -84,9 +97,9 @@ class BusySite:
         began = time.monotonic()
         await FAULTS[name](self)
         await self.server.until_ready(READY_LIMIT)
-        seconds = round(time.monotonic() - began, 2)
+        took = round(time.monotonic() - began, 2)
         missing = await asyncio.to_thread(self.ledger.missing, self.server)
-        self.happened.append(f"{name}: ready after {seconds} s, {self.calls} calls, kept {dict(self.ledger.counts)}")
+        self.happened.append(f"{name}: ready after {took} s, {self.calls} calls, kept {dict(self.ledger.counts)}")
         self.faults += [f"after {name}: {one}" for one in missing]
 
     async def work(self, shortest: float, longest: float) -> None:
@@ -173,8 +186,14 @@ async def cut_ami(site: BusySite) -> None:
     shown = await site.server.console("manager show connected")
     lines = [line.split() for line in shown.splitlines() if "127.0.0.1" in line]
     assert lines, shown
+    before = _link_changes(site)
     for words in lines:
         await site.server.console(f"manager kick session {words[4]}")
+    await _until(lambda: _link_changes(site) >= before + 2)  # down and up again
+
+
+def _link_changes(site: BusySite) -> int:
+    return len(site.server.rows("select seq from events where kind = 'pbx-link-changed'"))
 
 
 async def stall_reader(site: BusySite) -> None:
@@ -204,6 +223,11 @@ async def step_clock(site: BusySite) -> None:
     for offset in (3600.0, -1800.0, 0.0):
         (site.folder / "clock").write_text(str(offset))
         await asyncio.sleep(STEPPED)
+        page = await site.server.desktop("sofia", "live")
+        told = seconds(page.history[0][1]["now"])
+        await page.close()
+        assert told is not None
+        assert abs(told - time.time() - offset) < 5, "the clock was not stepped"
 
 
 FAULTS: Mapping[str, Callable[[BusySite], Awaitable[None]]] = {
@@ -217,10 +241,10 @@ FAULTS: Mapping[str, Callable[[BusySite], Awaitable[None]]] = {
 }
 
 
-async def _stand_still(pid: int, seconds: float) -> None:
+async def _stand_still(pid: int, how_long: float) -> None:
     os.kill(pid, signal.SIGSTOP)
     try:
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(how_long)
     finally:
         os.kill(pid, signal.SIGCONT)
 

@@ -80,7 +80,7 @@ def _responses(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     if route.returns is None:
         responses["204"] = {"description": "Done"}
     else:
-        content = {"application/json": {"schema": _schema(route.returns, schemas, "serialization")}}
+        content = {route.media_type: {"schema": _schema(route.returns, schemas, "serialization")}}
         responses[str(route.status)] = {"description": "The result", "content": content}
     return responses
 

@@ -48,7 +48,10 @@ Handler = Callable[[Call[Any]], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One declared route; ``kind`` is api, page, socket or static."""
+    """One declared route; ``kind`` is api, page, socket or static.
+
+    ``media_type``: of its answer; a handler of another type than JSON returns the response itself.
+    """
 
     method: str
     path: str
@@ -60,6 +63,7 @@ class Route:
     returns: Any = None
     status: int = 200
     tag: str = ""
+    media_type: str = "application/json"
     folder: Path | None = None
 
     @property

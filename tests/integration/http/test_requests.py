@@ -1,3 +1,4 @@
+import asyncio
 import json
 import zlib
 
@@ -8,7 +9,7 @@ from yarl import URL
 
 from contactcenter.core.permissions import Right
 from contactcenter.core.web.access import WebSettings
-from contactcenter.core.web.app import build_app
+from contactcenter.core.web.app import build_app, server_logger
 from contactcenter.core.web.routes import Routes, undeclared
 
 JSON = {"Content-Type": "application/json"}
@@ -228,3 +229,29 @@ async def test_files_that_need_a_right_are_not_served_as_they_are(rooms, tmp_pat
     routes.static("/private", tmp_path, right=Right.DESK)
     with pytest.raises(ValueError, match="public"):
         rooms.app(extra=routes)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: \0\r\n\r\n",
+    ],
+)
+async def test_what_is_no_http_is_refused_and_leaves_no_trace_in_the_log(caplog, sent):
+    """Anybody may send it, as often as he likes."""
+    runner = web.AppRunner(web.Application(), access_log=None, logger=server_logger())
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    reader, writer = await asyncio.open_connection(*runner.addresses[0])
+    writer.write(sent)
+    assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.0 400 ")
+    writer.close()
+    await runner.cleanup()
+    assert caplog.records == []
+
+
+async def test_a_fault_of_ours_is_logged_with_its_trace(caplog):
+    server_logger().error("ours", exc_info=RuntimeError("ours"))
+    assert [record.message for record in caplog.records] == ["ours"]

@@ -4,13 +4,15 @@ import json
 from types import SimpleNamespace
 
 import pytest
+from pydantic import ValidationError
 
 from contactcenter.core.ids import ServerId, UserId
 from contactcenter.core.permissions import ROLES, Principal, Right, Scope
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.core.web.access import Services
+from contactcenter.core.web.openapi import openapi
 from contactcenter.interactions.live import Link
-from contactcenter.operation import Operation, readyz
+from contactcenter.operation import EventsQuery, Operation, operation_routes, readyz
 from tests.fakes.room import Room
 
 FLOW = {"code": "flow-invalid", "since": None, "fields": {"file": "main.yaml", "line": 3, "reason": "typo"}}
@@ -95,3 +97,16 @@ async def test_one_of_several_servers_lost_is_named_and_the_others_serve(operati
     assert (await asked(operation))[1]["degraded"] == []
     links[near].up = links[far].up = False
     assert (await asked(operation))[0] == 503
+
+
+def test_a_place_in_the_journal_is_a_number_a_database_can_compare():
+    assert EventsQuery.model_validate({"after": str(2**63 - 1)}).after == 2**63 - 1
+    for after in (-1, 2**63, "1" * 50):
+        with pytest.raises(ValidationError):
+            EventsQuery.model_validate({"after": after})
+
+
+def test_metrics_are_described_as_the_text_they_are():
+    described = openapi(operation_routes.routes)["paths"]["/metrics"]["get"]["responses"]
+    assert described["200"]["content"] == {"text/plain": {"schema": {"type": "string"}}}
+    assert "204" not in described
