@@ -418,9 +418,8 @@ class PbxTelephony:
             self._signal(alert, Signal.HAD_NOT_PASSED)
 
     def _hung_up(self, alert: AlertLeg, future: "asyncio.Future[Message]") -> None:
-        """The end itself is told by the Hangup event; a leg the PBX does not know may still be about to appear."""
-        never_came = not alert.has_leg and alert.revokes >= REVOKES_UNTIL_GONE
-        if isinstance(_error(future), ActionFailed) and never_came:
+        """The end is told by the Hangup event, but that may be lost; a leg not known may still be about to appear."""
+        if isinstance(_error(future), ActionFailed) and alert.revokes >= REVOKES_UNTIL_GONE:
             self._signal(alert, Signal.GONE)
 
     # ------------------------------------------------------------ single legs

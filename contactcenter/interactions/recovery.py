@@ -61,6 +61,7 @@ class Recovery:
         self._database = database
         self._tasks = tasks
         self._fresh: set[InteractionId] = set()
+        self._talked: set[InteractionId] = set()  # of the fresh ones those who talked when we went
         self.adopted = 0
         self.closed = 0
         self.missed = 0
@@ -81,6 +82,8 @@ class Recovery:
         for item in items:
             self._picture.add(item)
             self._fresh.add(item.interaction_id)
+            if item.phase is Phase.TALKING:
+                self._talked.add(item.interaction_id)
             self._assignments.lookup(item)
             if item.segment is not None:
                 self._picture.reserve(item.segment.segment_id, item)
@@ -129,8 +132,10 @@ class Recovery:
             if leg.is_customer and self._picture.find_by_leg(fact.server_id, leg.leg_id) is None:
                 self._assignments.call_arrived(_arrival(fact.server_id, leg))
         for item in list(self._picture.interactions.values()):
-            if item.server_id == fact.server_id and item.phase is not Phase.ENDED:
-                self._reconcile(item, fact, ended, legs)
+            if item.server_id == fact.server_id:
+                self._parted_already(item, ended)
+                if item.phase is not Phase.ENDED:
+                    self._reconcile(item, fact, ended, legs)
         self._take_devices(fact)
         self._look_for_missed(fact.server_id, ended)
 
@@ -207,6 +212,13 @@ class Recovery:
         else:
             self._unbridged(item, leg, fact.at, unknown_to_router=fresh or is_new_in_line)
 
+    def _parted_already(self, item: Interaction, ended: _Ended) -> None:
+        """A fresh talk that an event ended before the PBX's picture came: the router had not heard of it."""
+        talked, segment = item.interaction_id in self._talked, item.segment
+        self._talked.discard(item.interaction_id)
+        if talked and segment is not None and segment.is_open and segment.ended_at is not None:
+            self._wrap_up_past(item, segment, ended)
+
     def _put_in_line_meanwhile(self, item: Interaction, leg: ports.LiveLeg) -> bool:
         """The process that put him into a line died before it could write that down; his channel remembers it.
 
@@ -230,6 +242,7 @@ class Recovery:
         agent = self._picture.find_by_device(leg.endpoint) if leg else None
         if leg is None or agent is None or leg.bridged_at is None or leg.bridged_at < visit.entered_at:
             return
+        self._assignments.router.submit(routing.Withdraw(item.interaction_id))  # after a mere gap: he is in its line
         self._assignments.adopt_talk(item, ReservationId(leg.leg_id), agent.agent_id, leg.bridged_at)
         assert item.segment is not None
         self._end_past_talk(item, item.segment, _parted(item, ended) or (leg.at, EndedBy.AGENT), ended)

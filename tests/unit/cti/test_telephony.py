@@ -455,6 +455,23 @@ async def test_a_channel_that_was_seen_is_waited_for(line: Line) -> None:
     assert line.failure() is AlertFailure.REVOKED
 
 
+async def test_a_channel_whose_end_was_lost_is_over_after_some_tries(line: Line) -> None:
+    """Each time it stays unknown for longer than any move takes, and yet no Hangup comes: its event was lost."""
+    await line.ringing()
+    line.pbx.revoke(RES)
+    line.client.take("Setvar").succeed()
+    await settle()
+    for _ in range(2):
+        line.client.take("Getvar").succeed(Value="")
+        await settle()
+    for number in range(telephony.REVOKES_UNTIL_GONE):
+        assert line.told(ports.AlertEnded) == []
+        await line.no_such_channel(line.client.take("Hangup"))
+        if number + 1 < telephony.REVOKES_UNTIL_GONE:
+            line.pbx.revoke(RES)
+    assert line.failure() is AlertFailure.REVOKED
+
+
 async def test_revoke_of_an_unknown_alert_does_nothing(line: Line) -> None:
     line.pbx.revoke(RES)
     assert line.client.sent == []

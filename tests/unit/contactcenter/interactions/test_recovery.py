@@ -569,6 +569,39 @@ async def test_a_talk_that_ended_long_ago_has_no_wrap_up(desk: Any) -> None:
     desk.room.check_clean()
 
 
+@pytest.mark.parametrize("has_left", [True, False])
+async def test_a_talk_that_an_event_ended_before_the_picture_came_has_its_wrap_up(desk: Any, has_left: bool) -> None:
+    """After a restart of ours the router does not know the two; the link tells events before the picture."""
+    item, leg = talking(desk)
+    found = await again(desk, item)
+    desk.room.part(found, leg, first=CALLER)
+    if has_left:
+        desk.room.leg_ends(CALLER)
+    desk.resync(*([] if has_left else [customer(found, CallerPlace.HOLD)]))
+    assert desk.room.work_of("ann") == "wrap-up"
+    desk.room.leg_ends(CALLER)
+    desk.time.advance(30)
+    assert (found.is_over, found.segment.is_open, desk.room.work_of("ann")) == (True, False, "idle")
+    assert desk.room.picture.interactions == {}
+
+
+async def test_a_conversation_in_a_gap_takes_its_customer_out_of_the_line(desk: Any) -> None:
+    """His agent answered as the link broke: for the router he waits again, and it would ring the next for him."""
+    desk.take(record("ann", 1))
+    item = desk.room.call()
+    rung, answered_at = LegId(item.alert.reservation_id), desk.time.now()
+    desk.room.fact(ports.LinkChanged(SERVER, False, "link-lost", answered_at))
+    desk.time.advance(10)
+    desk.room.alert_ends(rung, ports.AlertFailure.REVOKED)
+    assert item.interaction_id in desk.room.engine.items
+    left_at = answered_at + timedelta(seconds=5)
+    his = ports.EndedLeg(rung, 16, left_at, "agent-1001", LegId(CALLER), answered_at)
+    desk.resync(ended=[his, ports.EndedLeg(LegId(CALLER), 16, left_at)])
+    assert (item.outcome, item.segment.agent_id) == (Outcome.ANSWERED, AgentId("a-ann"))
+    assert desk.room.engine.items == {}, "nobody else is rung for him"
+    assert desk.room.work_of("ann") == "wrap-up"
+
+
 @pytest.mark.parametrize("busy", ["talking", "ringing", "wrapping-up", "unknown-talk"])
 async def test_a_past_talk_starts_no_wrap_up_while_the_agent_has_anything_else(desk: Any, busy: str) -> None:
     desk.take(record("ann", 1))
