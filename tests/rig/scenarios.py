@@ -341,6 +341,7 @@ def _answer(behaviour: Answers, number: int) -> list[str]:
         _recv(request="CANCEL", next="cancelled", **wait),
         _label(pick_up),
         _reply("200 OK", body=_OFFER, retrans=500),
+        _recv(request="INVITE", optional="true", next=pick_up),  # sent again by one who heard us late
         _recv(request="ACK", optional="true", next=met),
         _recv(request="CANCEL"),  # crossed our 200: the caller's side acknowledges and says BYE
         _answer_last(),
