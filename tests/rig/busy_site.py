@@ -30,6 +30,7 @@ from tests.rig.sipp import Caller, Sipp, SippError, desk_phones
 GROUP_TIME = 4.0  # seconds of customers that one SIPp carries
 MOST_GROUPS = 4  # at once: callers in their hundreds would measure the machine, each start slower than the one before
 READY_LIMIT = 90.0
+UNWRITTEN = 0.5  # seconds before its end of which a killed Asterisk's record may know nothing
 STALLED, FROZEN, FULL, STEPPED = 30.0, 20.0, 10.0, 8.0  # seconds a fault lasts
 COUNTED = ("interactions", "without a call", "outcome", "agent", "talked", "number", "dialed")
 INSTANTS = ("answered", "ended")
@@ -53,6 +54,7 @@ class BusySite:
     groups: list[Sipp] = field(default_factory=list)
     calls: int = 0
     is_pbx_cut: bool = False
+    pbx_died_at: list[float] = field(default_factory=list)
     is_clock_off: bool = False
     _calling: "asyncio.Task[None] | None" = None
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
@@ -127,6 +129,8 @@ class BusySite:
         told = compare(interactions, judged, endpoints, tolerance=tolerance, cut_calls=self.is_pbx_cut)
         names = (*COUNTED, *(() if self.is_clock_off else INSTANTS))
         wrong = [one for one in told.differences if any(f": {name}" in one or f" {name}," in one for name in names)]
+        unwritten = self._unwritten(interactions)
+        wrong = [one for one in wrong if not one.startswith(unwritten)]
         if not len(judged) == len(interactions) <= self.calls or (len(judged) != self.calls and not self.is_pbx_cut):
             wrong.append(f"{self.calls} calls, {len(judged)} in Asterisk's record, {len(interactions)} interactions")
         wrong += [] if self.is_pbx_cut else [_told(one) for one in judged if one.outcome is not Outcome.ANSWERED]
@@ -135,6 +139,15 @@ class BusySite:
         if numbers != list(range(1, len(numbers) + 1)):
             wrong.append("the journal's numbers have a hole")
         return [*self.faults, *self.ledger.faults, *wrong]
+
+    def _unwritten(self, interactions: list[dict[str, Any]]) -> tuple[str, ...]:
+        """Return the calls answered as Asterisk died: it told us by AMI, and its record went with it."""
+        found = []
+        for row in interactions:
+            answered_at = seconds(row["segments"][0]["answered_at"]) if row["segments"] else None
+            if answered_at and any(0 <= died_at - answered_at < UNWRITTEN for died_at in self.pbx_died_at):
+                found.append(next(leg["id"] for leg in row["legs"] if leg["kind"] == "customer"))
+        return tuple(found)
 
     def figures(self) -> dict[str, Any]:
         return {"calls": self.calls, "lateness": round(self.lateness.worst, 3), **self.ledger.figures()}
@@ -150,14 +163,17 @@ async def busy_site(
 ) -> AsyncIterator[BusySite]:
     """Start everything and open the lines; end everything."""
     port, dice = free_ports(1), random.Random(seed)
-    phones = {f"p{n}": Answers(after=0.2 + 0.1 * (n % 4), talk=0.8 + 0.3 * (n % 4)) for n in range(1, agents + 1)}
+    # SIPp reads a scenario of 64 KiB at most: the phones of a large site are alike but for these.
+    phones = {f"p{n}": Answers(after=0.2 + 0.1 * (n % 4), talk=0.8 + 0.3 * (n % 4)) for n in range(1, 9)}
     seeded = desk_agents(agents, port)
     queue = QueueSeed(wrap_up_time=2.0)
     env = {CLOCK_FILE: str(folder / "clock")}
     async with (
         watched_lateness() as lateness,
         running_server(agents=seeded, queues=[queue], database=database, env=env, program=program) as server,
-        desk_phones(folder / "phones", phones, port=port, media_port=free_ports(200)),
+        desk_phones(
+            folder / "phones", phones, port=port, media_port=free_ports(200), others=Answers(after=0.3, talk=1.2)
+        ),
     ):
         site = BusySite(server, folder, seeded, rate, dice, lateness)
         async with staffed(server, site.ledger, seed):
@@ -178,6 +194,7 @@ async def kill_asterisk(site: BusySite) -> None:
     pbx = site.server.pbx_pid
     assert pbx is not None
     os.kill(pbx, signal.SIGKILL)
+    site.pbx_died_at.append(time.time())
     await _until(lambda: site.server.pbx_pid not in (None, pbx))
 
 

@@ -108,7 +108,7 @@ class Desk:
         more: dict[str, Any] = {}
         if before is not None:
             await self.leave()
-            more = {"instance": before.instance, "resume": (before.epoch, before.seq)}
+            more = {"instance": before.instance, "resume": (before.epoch, before.seq), "slots": before.slots}
         self.page = await asyncio.wait_for(self.server.desktop(self.login, **more), 10)
 
     async def _work(self) -> None:

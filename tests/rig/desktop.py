@@ -153,15 +153,20 @@ async def open_page(
     *,
     instance: str = "",
     resume: tuple[str, int] | None = None,
+    slots: dict[str, Any] | None = None,
     is_greeting: bool = True,
 ) -> Desktop:
-    """Connect and say hello (or not); returns when the first frame is there. ``base``: ``http://host:port``."""
+    """Connect and say hello (or not); returns when the first frame is there. ``base``: ``http://host:port``.
+
+    ``resume`` and ``slots``: where the page left off and what it shows.
+    """
     address = base.replace("http", "ws", 1) + "/socket"
     wire = await connect(address, origin=base, additional_headers={"Cookie": cookie}, compression=None)  # type: ignore[arg-type]
     desktop = Desktop(wire, page, instance or secrets.token_hex(8))
     hello: dict[str, Any] = {"type": "hello", "page": page, "instance": desktop.instance}
     if resume is not None:
         hello["resume"] = {"epoch": resume[0], "seq": resume[1]}
+        (desktop.epoch, desktop.seq), desktop.slots = resume, dict(slots or {})
     desktop.start()
     if is_greeting:
         await desktop.send(hello)
