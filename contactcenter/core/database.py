@@ -180,6 +180,10 @@ class Database(ABC):
         """Queue a unit for the writer."""
 
     @abstractmethod
+    def _queued(self) -> list[Unit]:
+        """Take everything from the queue."""
+
+    @abstractmethod
     def _is_refusal(self, error: BaseException) -> bool:
         """Whether the store cannot take anything now (full, locked, away); any other fault is the unit's own."""
 
@@ -284,8 +288,10 @@ class Database(ABC):
         """Keep the tail for the next try and tell every caller that nothing of his was written."""
         self.degraded = self._reason(error)
         log.error("commit-refused", units=len(batch), error=self.degraded)
-        waiting = [unit for unit in batch if unit.future is not None]
+        late = self._queued()  # who came meanwhile would wait behind a long backlog
+        waiting = [unit for unit in (*batch, *late) if unit.future is not None]
         self._backlog.extendleft(reversed([unit for unit in batch if unit.future is None]))
+        self._backlog.extend(unit for unit in late if unit.future is None)
         self._taken = 0
         while len(self._backlog) > MAX_BACKLOG:
             self._backlog.popleft()

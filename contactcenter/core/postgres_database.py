@@ -44,6 +44,7 @@ CONNECT_TIME: Final = 5.0  # seconds
 WRITE_TIME: Final = 15.0  # seconds a statement of the writer may take, its turn at the lock among them
 READ_TIME: Final = 30.0
 LOOK_UP_TIME: Final = 1.0  # an agent's phone rings meanwhile
+CLOSE_TIME: Final = 2.0
 PROBE_TIME: Final = 5.0
 FROZEN_TIME: Final = 5.0  # seconds after which the server ends a transaction in which nothing happens
 WRITER_LOCK: Final = 0x0CC_0001
@@ -86,6 +87,7 @@ class PostgresDatabase(Database):
         self._queue: deque[Unit] = deque()
         self._arrived = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._ends = asyncio.Event()
         self._connection: AsyncConnection | None = None
         self._doubt: tuple[str, list[Unit], int] | None = None
         self._token = ""
@@ -176,6 +178,7 @@ class PostgresDatabase(Database):
 
     async def close(self) -> None:
         self._is_closing = True
+        self._ends.set()
         self._arrived.set()
         self._hurry.set()
         if self._writer is not None:
@@ -187,7 +190,7 @@ class PostgresDatabase(Database):
         await self._readers.close()
         await self._lookers.close()
         for engine in (self._engine, self._making_engine, self._session_engine):
-            await engine.dispose()
+            await _dispose(engine)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """See ``Database``. Raises Unavailable ``store-unavailable``."""
@@ -233,14 +236,13 @@ class PostgresDatabase(Database):
         while not self._is_over():
             if self._doubt is not None and not await self._is_settled():
                 self._refuse_who_waits()
-                await _set_within(self._hurry, RETRY_PAUSE)
-                self._hurry.clear()
+                await _set_within(self._ends, RETRY_PAUSE)
                 continue
             batch = await self._take()
             if batch or not self._is_closing:
                 await self._commit(batch)
             self._taken = 0
-        self._answer_the_rest(self._queue)
+        self._answer_the_rest(self._queued())
 
     def _is_over(self) -> bool:
         """Whether the writer ends: nothing is left, or the server takes nothing and nobody can wait for it any more."""
@@ -249,9 +251,9 @@ class PostgresDatabase(Database):
 
     def _refuse_who_waits(self) -> None:
         """While a commit is in doubt: answer callers, keep the tail in its order."""
-        waiting = [unit for unit in self._queue if unit.future is not None]
-        self._queue = deque(unit for unit in self._queue if unit.future is None)
-        self._refuse_callers(waiting)
+        late = self._queued()
+        self._queue.extend(unit for unit in late if unit.future is None)
+        self._refuse_callers([unit for unit in late if unit.future is not None])
         while len(self._queue) > MAX_BACKLOG:
             self._queue.popleft()
             self.failed_units += 1
@@ -261,8 +263,10 @@ class PostgresDatabase(Database):
 
         Nothing at all is taken every ``PROBE_TIME``: the commit then tells whether the server is still there.
         """
-        if self.degraded or not (self._queue or self._backlog):
-            await _set_within(self._arrived, RETRY_PAUSE if self.degraded else PROBE_TIME)
+        if self.degraded and not self._is_closing:
+            await _set_within(self._ends, RETRY_PAUSE)
+        elif not (self._queue or self._backlog):
+            await _set_within(self._arrived, PROBE_TIME)
         if self._queue and len(self._queue) < COMPANY:
             await _set_within(self._hurry, LINGER)
         self._arrived.clear()
@@ -364,6 +368,11 @@ class PostgresDatabase(Database):
         if connection is not None:
             await _drop(connection)
 
+    def _queued(self) -> list[Unit]:
+        found = list(self._queue)
+        self._queue.clear()
+        return found
+
     def _put(self, unit: Unit) -> None:
         self._queue.append(unit)
         self._arrived.set()
@@ -440,7 +449,7 @@ class _Askers:
     async def close(self) -> None:
         """End them."""
         await self.forget()
-        await self._engine.dispose()
+        await _dispose(self._engine)
 
 
 async def _drop(connection: AsyncConnection) -> None:
@@ -488,6 +497,15 @@ def _reason(error: BaseException) -> str:
 
 def _address(url: str) -> URL:
     return make_url(url).set(drivername="postgresql+asyncpg")
+
+
+async def _dispose(engine: AsyncEngine) -> None:
+    """End the connections nobody uses; the driver says goodbye, and would wait for the answer for ever."""
+    try:
+        async with asyncio.timeout(CLOSE_TIME):
+            await engine.dispose()
+    except TimeoutError:
+        log.info("connection-not-closed")
 
 
 def _engine(

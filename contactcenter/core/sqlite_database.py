@@ -5,7 +5,7 @@ import contextlib
 import resource
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -101,7 +101,7 @@ class SqliteDatabase(Database):
             self._queue.put(None)
             self._hurry.set()
             await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
-            self._answer_the_rest(self._left())
+            self._answer_the_rest(self._queued())
         self._readers.shutdown(wait=True)
         for connection in self._reading.values():
             connection.close()
@@ -111,12 +111,16 @@ class SqliteDatabase(Database):
         self._engine.dispose()
         self._read_engine.dispose()
 
-    def _left(self) -> Iterator[Unit]:
+    def _queued(self) -> list[Unit]:
+        found: list[Unit] = []
         with contextlib.suppress(Empty):
             while True:
                 unit = self._queue.get_nowait()
-                if unit is not None:
-                    yield unit
+                if unit is None:
+                    self._closing = True
+                else:
+                    found.append(unit)
+        return found
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run a query function on a reading connection, in a thread of its own."""

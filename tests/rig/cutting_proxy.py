@@ -55,6 +55,7 @@ class CuttingProxy:
                 if is_cut.is_set():
                     return
                 writer.write(data)
+            writer.close()
 
         try:
             await asyncio.gather(forth(), home())

@@ -59,7 +59,7 @@ CATCH_ALL = {
     "contactcenter/core/web/middlewares.py": 1,  # HTTP
     "contactcenter/core/tasks.py": 1,  # task supervisor
     "contactcenter/core/publisher.py": 1,  # per listener
-    "contactcenter/core/postgres_database.py": 1,  # per batch: the writer's inbox
+    "contactcenter/core/postgres_database.py": 2,  # per batch: the writer's inbox, and a batch in doubt
     "contactcenter/core/sqlite_database.py": 1,
     "contactcenter/interactions/auditor.py": 1,  # per finding
     "cti/ami/client.py": 1,  # per message

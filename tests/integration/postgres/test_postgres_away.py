@@ -102,7 +102,7 @@ async def test_the_connection_is_lost_at_a_commit(postgres, quick, passes_on):
             (one.seq, one.event.thing_id, was_told) for one in envelopes
         )
         await database.write(add("first", "e1"))
-        proxy.cut_at(b"COMMIT", passes_on=passes_on)
+        proxy.cut_at(b"COMMIT;", passes_on=passes_on)  # a transaction begins with READ COMMITTED
         database.write_behind(told("e2"), lambda tx: add("tail")(tx) and None)
         with pytest.raises(Unavailable, match="store-unavailable"):
             await database.write(add("caller", "e3"))
@@ -310,6 +310,7 @@ async def test_a_commit_in_doubt_on_a_server_that_never_had_it_is_done_again(kin
     done, lost = [], []
     database.on_committed = lambda envelopes, was_told: done.extend(one.seq for one in envelopes)
     await database.write(add("a", "e1"))
+    await database._drop_connection()  # as when it was lost
     written = Unit(None, (), None, numbered=[Envelope(ThingHappened("e1"), NOW, "", 1)])
     database._doubt = ("999999999999", [written], 1)
     assert await database._is_settled()
