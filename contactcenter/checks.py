@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -39,7 +40,7 @@ from cti.provision import PbxSettings
 from ivr.documents import Problem
 from ivr.loader import load_flows
 
-CONNECT_TIME = 10.0
+CONNECT_TIME: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,14 @@ async def _own_pbx(center: ContactCenter, stored: Stored) -> list[Line]:
 _NOT_RUNNING = Line(False, "Asterisk", "not running in the data folder", "start the server: scripts/run")
 
 
+_NO_USE_WAITING: Final = {
+    "auth-failed": ("refuses the login", "set pbx.ami_user and pbx.ami_secret"),
+    "connect-failed": ("takes no connection", "is Asterisk running and reachable?"),
+    "not-ami": ("is something else than AMI", "is it the port of manager.conf?"),
+}
+"""Why the client has no link -> what is said of it, and what to do."""
+
+
 async def _listens(host: str, port: int) -> bool:
     try:
         async with asyncio.timeout(CONNECT_TIME):
@@ -221,8 +230,9 @@ async def _asterisk(center: ContactCenter, ami: AmiSettings, settings: PbxSettin
             while client.state is not LinkState.LIVE:
                 await changed.wait()
                 changed.clear()
-                if client.reason == "auth-failed":
-                    return [Line(False, "AMI", f"{where} refuses the login", "set pbx.ami_user and pbx.ami_secret")]
+                if client.reason in _NO_USE_WAITING:
+                    said, remedy = _NO_USE_WAITING[client.reason]
+                    return [Line(False, "AMI", f"{where} {said}", remedy)]
         found = await pbx_check.check(client, settings)
         return [Line(True, "AMI", where), *(Line(one.ok, one.name, one.detail, one.remedy) for one in found)]
     except TimeoutError:

@@ -57,6 +57,8 @@ REMEDIES = {
     "tls-unusable": "give the PEM files of a certificate for servers, with its chain, and its unencrypted key",
     "backup-damaged": "take another backup; nothing was changed",
     "backup-newer": "it was made by a newer program: install that one; nothing was changed",
+    "database-newer": "a newer program migrated it: install that one, or choose another database; nothing was changed",
+    "database-shared": "choose another database, or drop what is named and make it again later; nothing was changed",
     "backup-file-exists": "a backup is never written over another: choose a new name",
 }
 _HTTP = ("port", "tls_certificate", "tls_key")

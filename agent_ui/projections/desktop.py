@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from contactcenter.core.ids import AgentId, QueueId, SkillId
+from contactcenter.customers.numbers import formatted
 from contactcenter.interactions.live import LiveAgent, Picture
 from contactcenter.interactions.model import Alert, Interaction, Phase, Segment
 from contactcenter.queues.model import Queue
@@ -23,6 +24,11 @@ def holder(item: Interaction) -> AgentId | None:
     if item.segment is not None and item.segment.is_open:
         return item.segment.agent_id
     return None
+
+
+def shown_number(item: Interaction) -> str:
+    """Return the caller's number spaced for people; the same before the card is there and after, a restart included."""
+    return (item.card or {}).get("number") or formatted(item.caller_number)
 
 
 def me_slot(agent: LiveAgent, picture: Picture, waiting: "Waiting") -> dict[str, Any]:
@@ -145,7 +151,7 @@ def _state(item: Interaction) -> str:
 def _caller(item: Interaction) -> dict[str, Any]:
     card = item.card or {}
     return {
-        "number": card.get("number") or item.caller_number,
+        "number": shown_number(item),
         "raw": item.caller_number,
         "name": item.caller_name,
         "withheld": bool(card.get("withheld", not item.caller_number)),
@@ -156,9 +162,8 @@ def _title(item: Interaction) -> dict[str, Any]:
     """Return who it is, as far as known: the person's name, what the network told, the number."""
     card = item.card or {}
     person = card.get("person")
-    number = card.get("number") or item.caller_number
     organisation = (person or {}).get("organisation")
-    title = person["name"] if person else item.caller_name or number
+    title = person["name"] if person else item.caller_name or shown_number(item)
     return {"title": title, "subtitle": organisation["name"] if organisation else ""}
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
-from agent_ui.projections.desktop import serves
+from agent_ui.projections.desktop import serves, shown_number
 from contactcenter.core.ids import AgentId, QueueId
 from contactcenter.interactions.audit import Healed
 from contactcenter.interactions.figures import DayFigures
@@ -86,12 +86,11 @@ def waiting_slot(item: Interaction, place: int, picture: Picture) -> dict[str, A
     if visit is None or item.phase not in (Phase.WAITING, Phase.ALERTING):
         return None
     queue = picture.queues.get(visit.queue_id)
-    card = item.card or {}
-    person = card.get("person")
+    person = (item.card or {}).get("person")
     agent = picture.agents.get(item.alert.agent_id) if item.alert else None
     return {
         "interaction_id": item.interaction_id,
-        "caller": card.get("number") or item.caller_number,
+        "caller": shown_number(item),
         "name": person["name"] if person else item.caller_name,
         "queue": {"id": visit.queue_id, "name": queue.name if queue else ""},
         "since": visit.entered_at,

@@ -1,7 +1,8 @@
 """Tables to a backup and back, on whatever database SQLAlchemy speaks to.
 
-The tables are those the database has, not those this program knows: a backup can be taken before an upgrade, and an
-older one is loaded at its own revision and migrated afterwards.
+The tables are those our steps made up to the database's revision: a backup can be taken before an upgrade, and an older
+one is loaded at its own revision and migrated afterwards. Whatever else lies beside them, on a Postgres shared with
+others, is somebody else's: neither saved nor touched.
 
 Two tables are left out. ``journal`` names the numbering of events (its epoch): restored numbers will be given out again
 for other events, so the numbering is a new one and nobody's old (epoch, seq) is believed. ``sessions``: whoever signed
@@ -10,24 +11,43 @@ out since the backup would be signed in again.
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import JSON, Connection, Engine, MetaData, Table, insert, literal, select
+from sqlalchemy import JSON, Connection, Engine, MetaData, Table, create_engine, insert, inspect, literal, select, text
 from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 from sqlalchemy.schema import CreateSchema
 
 from contactcenter.core.archive import BATCH, ArchiveReader, ArchiveWriter, Manifest, Rows, Tell
 from contactcenter.core.errors import Conflict, Unavailable
-from contactcenter.core.migrations import is_known, migrate, revision_of
+from contactcenter.core.migrations import is_known, migrate, newest, revision_of
+from contactcenter.core.postgres_database import is_refusal
 
 LEFT_OUT: Final = frozenset({"journal", "sessions"})
 _VERSION: Final = "alembic_version"
+
+_LEANING: Final = text(
+    """
+    WITH ours AS (SELECT c.oid FROM pg_class c
+                  WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = ANY(:names))
+    SELECT DISTINCT v.oid::regclass::text FROM pg_depend d
+    JOIN pg_rewrite r ON r.oid = d.objid AND d.classid = 'pg_rewrite'::regclass
+    JOIN pg_class v ON v.oid = r.ev_class
+    WHERE d.refobjid IN (SELECT oid FROM ours) AND v.oid NOT IN (SELECT oid FROM ours)
+    UNION
+    SELECT DISTINCT f.conrelid::regclass::text FROM pg_constraint f
+    WHERE f.contype = 'f' AND f.confrelid IN (SELECT oid FROM ours) AND f.conrelid NOT IN (SELECT oid FROM ours)
+    ORDER BY 1
+    """
+)
+"""Views, and tables with foreign keys, that hang on tables of ours: https://www.postgresql.org/docs/current/catalogs.html"""
 
 
 def dump(connection: Connection, writer: ArchiveWriter, created_at: str, tell: Tell) -> Manifest:
     """Write every table, parents before their children; ``connection`` sees one state while others write.
 
-    Raises Unavailable ``migration-missing`` without tables, ``store-unavailable`` when they cannot be read.
+    Raises Unavailable ``migration-missing`` without tables, ``store-unavailable`` when they cannot be read; Conflict
+    ``database-newer``: this program does not know which tables are the desk's.
     """
     try:
         revision = revision_of(connection)
@@ -82,9 +102,9 @@ def _insert(connection: Connection, table: Table, columns: Sequence[str], rows: 
         if connection.dialect.name == "postgresql":
             rows = [[_without_nul(value) for value in row] for row in rows]
         connection.execute(insert(table), [dict(zip(columns, row, strict=True)) for row in rows])
-    except OperationalError:
-        raise
     except (SQLAlchemyError, TypeError, OverflowError) as error:
+        if isinstance(error, OperationalError) or is_refusal(error):  # a full disk is not the backup's fault
+            raise
         cause = getattr(error, "orig", None) or error
         raise reader.damaged(f"{table.name}: {cause}") from None
 
@@ -95,30 +115,42 @@ def _without_nul(value: Any) -> Any:
 
 
 def is_empty(engine: Engine) -> bool:
-    """Tell whether no table holds a row; what cannot be read is not empty."""
+    """Tell whether no table holds a row; what cannot be read, or is not ours, is not empty."""
     try:
         with engine.connect() as connection:
+            if revision_of(connection) is None:
+                return not inspect(connection).get_table_names()
             return not has_rows(connection)
-    except (DatabaseError, sqlite3.DatabaseError):
+    except (DatabaseError, sqlite3.DatabaseError, Conflict):
         return False
 
 
 def has_rows(connection: Connection) -> bool:
-    """Tell whether a table holds a row; a numbering of events is nothing to lose."""
+    """Tell whether a table of ours holds a row; a numbering of events is nothing to lose.
+
+    Raises Conflict ``database-newer``.
+    """
     return any(_has_rows(connection, one) for one in _tables(connection) if one.name != "journal")
 
 
 def make_room(connection: Connection, aside: str) -> None:
-    """On Postgres: move every table into a schema named ``aside``; without a name, drop them."""
-    found = MetaData()
-    found.reflect(connection)
+    """On Postgres: move every table of ours into a schema named ``aside``; without a name, drop them.
+
+    Raises Conflict ``database-shared`` while somebody's views or foreign keys hang on them (they would go on showing
+    the former tables), and when tables of somebody else's bear our names.
+    """
+    names = _names(connection)
+    in_the_way = connection.execute(_LEANING, {"names": names}).scalars().all()
+    if not names:
+        in_the_way = sorted(_made_at(newest() or "") & set(inspect(connection).get_table_names()))
+    if in_the_way:
+        raise Conflict("database-shared", {"objects": ", ".join(in_the_way)})
     if aside:
         connection.execute(CreateSchema(aside))
-        quote = connection.dialect.identifier_preparer.quote
-        for table in found.sorted_tables:
-            connection.exec_driver_sql(f"ALTER TABLE {quote(table.name)} SET SCHEMA {quote(aside)}")
-    else:
-        found.drop_all(connection)
+    quote = connection.dialect.identifier_preparer.quote
+    for name in map(quote, names):
+        move = f"ALTER TABLE {name} SET SCHEMA {quote(aside)}" if aside else f"DROP TABLE {name} CASCADE"
+        connection.exec_driver_sql(move)
 
 
 def _has_rows(connection: Connection, table: Table) -> bool:
@@ -126,12 +158,37 @@ def _has_rows(connection: Connection, table: Table) -> bool:
 
 
 def _tables(connection: Connection) -> list[Table]:
-    """Return what the database has, parents first; JSON null and no value are the same in every column of ours."""
+    """Return what the database has of ours, parents first; JSON null and no value are the same in every column."""
     found = MetaData()
-    found.reflect(connection)
+    found.reflect(connection, only=_names(connection), resolve_fks=False)
     tables = [table for table in found.sorted_tables if table.name != _VERSION]
     for column in (column for table in tables for column in table.columns):
         if isinstance(column.type, JSON):
             kind: Any = JSON(none_as_null=True)
             column.type = kind
     return tables
+
+
+def _names(connection: Connection) -> list[str]:
+    """Return the tables of ours that are there, that of the version among them.
+
+    Raises Conflict ``database-newer``.
+    """
+    revision = revision_of(connection)
+    if revision is None:
+        return []
+    if not is_known(revision):
+        raise Conflict("database-newer", {"revision": revision})
+    return sorted(_made_at(revision) & set(inspect(connection).get_table_names()))
+
+
+@cache
+def _made_at(revision: str) -> frozenset[str]:
+    """Return the names of the tables our steps make up to ``revision``."""
+    engine = create_engine("sqlite://")
+    try:
+        with engine.begin() as connection:
+            migrate(connection, revision)
+            return frozenset(inspect(connection).get_table_names())
+    finally:
+        engine.dispose()

@@ -63,6 +63,21 @@ _STATES: Final = frozenset({"40001", "40P01", "55P03", "25006", "25P03", "XX001"
 (connection, resources, operator intervention, system; serialization, deadlock, lock, read-only, idle, damage)."""
 
 
+def is_refusal(error: BaseException) -> bool:
+    """Tell whether the server cannot take anything now (away, full, locked), as opposed to a statement's own fault."""
+    if isinstance(error, DBAPIError):
+        if error.connection_invalidated:
+            return True
+        error = error.orig or error
+    cause = error.__cause__
+    if isinstance(error, driver.InterfaceError):
+        return not isinstance(cause, ValueError)  # a value of the wrong kind is the statement's own fault
+    if isinstance(error, OSError | TimeoutError | PoolTimeout) or isinstance(cause, OSError | TimeoutError):
+        return True
+    state = _state(error)
+    return state[:2] in _CLASSES or state in _STATES
+
+
 class PostgresDatabase(Database):
     """One Postgres database. Owns the writing task, its connection and the last event number."""
 
@@ -380,17 +395,7 @@ class PostgresDatabase(Database):
             self._hurry.set()
 
     def _is_refusal(self, error: BaseException) -> bool:
-        if isinstance(error, DBAPIError):
-            if error.connection_invalidated:
-                return True
-            error = error.orig or error
-        cause = error.__cause__
-        if isinstance(error, driver.InterfaceError):
-            return not isinstance(cause, ValueError)  # a value of the wrong kind is the statement's own fault
-        if isinstance(error, OSError | TimeoutError | PoolTimeout) or isinstance(cause, OSError | TimeoutError):
-            return True
-        state = _state(error)
-        return state[:2] in _CLASSES or state in _STATES
+        return is_refusal(error)
 
     def _reason(self, error: BaseException) -> str:
         return _reason(error)

@@ -102,7 +102,7 @@ def program_folder(place: Path) -> Path:
     for name in (".venv", "agent_ui/frontend/node_modules"):
         (place / name).symlink_to((ROOT / name).resolve())
     shutil.copytree(ROOT / "agent_ui/static/dist", place / "agent_ui/static/dist")
-    (place / "asterisk").symlink_to(PREFIX)
+    (place / "asterisk").symlink_to(PREFIX.resolve())
     return place
 
 

@@ -22,9 +22,14 @@ def migrate(connection: Connection, revision: str = "head") -> None:
     command.upgrade(_config(connection), revision)
 
 
+def newest() -> str | None:
+    """Return the version this program needs."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
 def is_current(connection: Connection) -> bool:
     """Tell whether the database has the newest version."""
-    return revision_of(connection) == ScriptDirectory.from_config(_config()).get_current_head()
+    return revision_of(connection) == newest()
 
 
 def revision_of(connection: Connection) -> str | None:

@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import MetaData, select, text
 
 from contactcenter import backups
+from contactcenter.core import backup as core_backup
 from contactcenter.core.clock import ManualClock, SystemClock
-from contactcenter.core.errors import Conflict, Invalid
+from contactcenter.core.errors import Conflict, Invalid, Unavailable
 from contactcenter.core.ids import SiteId
 from contactcenter.core.migrations import is_current
 from contactcenter.core.postgres_database import PostgresDatabase
@@ -155,6 +156,92 @@ def test_a_damaged_file_changes_nothing(source, server, tmp_path):
     with pytest.raises(Invalid, match="backup-damaged"):
         backups.restore(server, file, said, replace=True)
     assert contents(server) == before
+
+
+async def told(settings, *statements):
+    """What the last statement returned, as rows; run by somebody else who has rights in the same database."""
+    database = database_of(settings, SystemClock())
+    try:
+        for statement in statements:
+            found = await database.prepare(
+                lambda connection, said=statement: (
+                    result.all() if (result := connection.execute(text(said))).returns_rows else []
+                )
+            )
+        return found
+    finally:
+        await database.close()
+
+
+def run_beside(settings, *statements):
+    return asyncio.run(told(settings, *statements))
+
+
+def test_tables_of_others_are_neither_saved_nor_touched(source, server, tmp_path):
+    backups.back_up(source, tmp_path / "first.zip", said)
+    run_beside(server, "CREATE TABLE theirs (id integer primary key)", "INSERT INTO theirs VALUES (7)")
+    first, aside = backups.restore(server, tmp_path / "first.zip", said, replace=False)
+    assert aside == "", "nothing of ours was there"
+    again = backups.back_up(server, tmp_path / "second.zip", said)
+    assert [one.name for one in again.tables] == [one.name for one in first.tables]
+    _, aside = backups.restore(server, tmp_path / "second.zip", said, replace=True)
+    assert aside.startswith("schema ")
+    assert run_beside(server, "SELECT id FROM theirs") == [(7,)]
+
+
+@pytest.mark.parametrize(
+    ("made", "named"),
+    [
+        ("CREATE VIEW report AS SELECT count(*) AS n FROM users", "report"),
+        ("CREATE TABLE bonus (agent varchar(26) references agents(id))", "bonus"),
+    ],
+)
+@pytest.mark.parametrize("is_empty", [True, False])
+def test_what_hangs_on_our_tables_is_named_and_nothing_is_changed(source, server, tmp_path, made, named, is_empty):
+    backups.back_up(source, tmp_path / "first.zip", said)
+    backups.restore(server, tmp_path / "first.zip", said, replace=False)
+    if is_empty:
+        names = ", ".join(contents(server).keys() - {"alembic_version"})
+        run_beside(server, f"TRUNCATE {names}")
+    run_beside(server, made)
+    before = contents(server)
+    with pytest.raises(Conflict) as refused:
+        backups.restore(server, tmp_path / "first.zip", said, replace=True)
+    assert (refused.value.code, refused.value.fields) == ("database-shared", {"objects": named})
+    assert contents(server) == before
+
+
+def test_somebody_elses_table_of_the_same_name_is_told(source, server, tmp_path):
+    backups.back_up(source, tmp_path / "first.zip", said)
+    run_beside(server, "CREATE TABLE users (id integer)")
+    with pytest.raises(Conflict) as refused:
+        backups.restore(server, tmp_path / "first.zip", said, replace=True)
+    assert (refused.value.code, refused.value.fields) == ("database-shared", {"objects": "users"})
+
+
+def test_a_database_of_a_newer_program_is_left_alone(source, server, tmp_path):
+    backups.back_up(source, tmp_path / "first.zip", said)
+    backups.restore(server, tmp_path / "first.zip", said, replace=False)
+    run_beside(server, "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(Conflict, match="database-newer"):
+        backups.back_up(server, tmp_path / "second.zip", said)
+    with pytest.raises(Conflict, match="database-newer"):
+        backups.restore(server, tmp_path / "first.zip", said, replace=True)
+
+
+def test_a_full_disk_is_not_the_backups_fault(source, server, tmp_path, monkeypatch):
+    backups.back_up(source, tmp_path / "first.zip", said)
+
+    real = core_backup.insert
+
+    def insert(table):
+        full = text("DO $$ BEGIN RAISE 'no space left' USING ERRCODE = 'disk_full'; END $$")
+        return full if table.name == "interactions" else real(table)
+
+    monkeypatch.setattr(core_backup, "insert", insert)
+    with pytest.raises(Unavailable, match="store-unavailable"):
+        backups.restore(server, tmp_path / "first.zip", said, replace=False)
+    assert contents(server) == {}
 
 
 def test_a_running_server_is_not_restored_over(source, server, tmp_path):

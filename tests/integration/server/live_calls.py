@@ -48,13 +48,18 @@ async def live_calls(
 ) -> AsyncIterator[LiveCalls]:
     """A server with as many agents as talk; returns when everybody talks or waits."""
     port = free_ports(1)
-    phones = {f"p{n}": Answers(after=0.2) for n in range(1, talking + 1)}
     callers = [Caller(f"+493090{n:05}", "2000", f"Customer {n}") for n in range(talking + waiting)]
     async with (
         running_server(
             agents=desk_agents(talking, port), queues=[QueueSeed(wrap_up_time=wrap_up)], database=database
         ) as server,
-        desk_phones(folder / "phones", phones, port=port, media_port=free_ports(4 * (2 * talking + waiting))) as desk,
+        desk_phones(
+            folder / "phones",
+            {},
+            port=port,
+            media_port=free_ports(4 * (2 * talking + waiting)),
+            others=Answers(after=0.2),
+        ) as desk,
     ):
         await server.ready()
         async with server.customers(folder / "customers", callers, rate=20) as customers:

@@ -134,6 +134,16 @@ async def test_a_pop_waits_for_its_card_so_that_both_are_one_frame() -> None:
     assert ann.slots["me"]["work"]["state"] == "reserved"
 
 
+async def test_a_callers_number_reads_the_same_before_and_after_his_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "CARD_WAIT", 0.0)
+    _, ann, item = ringing_without_card()
+    item.caller_number = "+49309000000"
+    await turn()
+    await turn()
+    early = ann.read().slots[f"work:{item.interaction_id}"]["caller"]
+    assert (early["number"], early["raw"]) == ("+49 30 9000000", "+49309000000")
+
+
 async def test_a_card_that_does_not_come_holds_no_pop_up_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub_module, "CARD_WAIT", 0.0)
     screens, ann, item = ringing_without_card()

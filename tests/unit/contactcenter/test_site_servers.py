@@ -120,7 +120,7 @@ def test_only_our_own_server_opens_its_websocket_to_this_machine_behind_the_phon
 async def test_check_tells_of_each_server_by_its_name(tmp_path):
     ami = {"ami": "127.0.0.1:1", "sip": "127.0.0.1:5060"}
     lines = await checks.run_checks(settings(tmp_path, further(**ami), mode="127.0.0.1:2", sip="127.0.0.1:5061"))
-    assert [line for line in lines if line.startswith("WRONG pbx2: AMI: 127.0.0.1:1")]
+    assert [line for line in lines if line.startswith("WRONG pbx2: AMI: 127.0.0.1:1 takes no connection")]
     assert [line for line in lines if line.startswith("WRONG pbx1: AMI")]
 
 
