@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import JSON, Connection, Engine, MetaData, Table, create_engine, insert, inspect, literal, select, text
+from sqlalchemy import JSON, Connection, Engine, MetaData, Table, create_engine, insert, inspect, select, text
 from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 from sqlalchemy.schema import CreateSchema
 
@@ -53,10 +53,10 @@ def dump(connection: Connection, writer: ArchiveWriter, created_at: str, tell: T
         revision = revision_of(connection)
         if revision is None:
             raise Unavailable("migration-missing", {"do": "contactcenter migrate"})
-        for table in _tables(connection):
-            if table.name not in LEFT_OUT:
-                columns = [str(column.name) for column in table.columns]
-                writer.write_table(str(table.name), columns, _batches(connection, table), tell)
+        for one in _tables(connection):
+            if one.name not in LEFT_OUT:
+                columns = [str(column.name) for column in one.columns]
+                writer.write_table(str(one.name), columns, _batches(connection, one), tell)
     except DatabaseError as error:
         raise Unavailable("store-unavailable", {"reason": str(error.orig)}) from None
     return writer.finish(revision, created_at)
@@ -130,7 +130,8 @@ def has_rows(connection: Connection) -> bool:
 
     Raises Conflict ``database-newer``.
     """
-    return any(_has_rows(connection, one) for one in _tables(connection) if one.name != "journal")
+    names = (name for name in _names(connection) if name not in ("journal", _VERSION))
+    return any(connection.exec_driver_sql(f'SELECT 1 FROM "{name}" LIMIT 1').first() for name in names)
 
 
 def make_room(connection: Connection, aside: str) -> None:
@@ -151,10 +152,6 @@ def make_room(connection: Connection, aside: str) -> None:
     for name in map(quote, names):
         move = f"ALTER TABLE {name} SET SCHEMA {quote(aside)}" if aside else f"DROP TABLE {name} CASCADE"
         connection.exec_driver_sql(move)
-
-
-def _has_rows(connection: Connection, table: Table) -> bool:
-    return connection.execute(select(literal(1)).select_from(table).limit(1)).first() is not None
 
 
 def _tables(connection: Connection) -> list[Table]:

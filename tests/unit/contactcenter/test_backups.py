@@ -8,7 +8,9 @@ import sqlite3
 import stat
 import zipfile
 from contextlib import closing
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 
 import msgspec
 import pytest
@@ -30,12 +32,35 @@ from tests.rig.tables import make_tables
 ODD = 'line\r\nbreak \x00 \u2028 \U0001f600 ñ Ж "quoted" \'; DROP'
 
 
-def fill(path, rows=3):
-    """Rows in every table the migrations made: odd texts, great numbers, nulls where they may be."""
+@cache
+def template():
+    """A database with tables and no rows."""
+    path = Path(mkdtemp(prefix="cc-backups-")) / "template.db"
     engine = open_engine(path, readonly=False)
     make_tables(engine)
-    found = MetaData()
-    found.reflect(engine)
+    engine.dispose()
+    database_file.seal(path)
+    return path
+
+
+KNOWN = {}
+
+
+def known(engine):
+    """The tables of a database; reading them takes longer than most tests here."""
+    with engine.connect() as connection:
+        made = tuple(connection.execute(text("SELECT sql FROM sqlite_master ORDER BY name")).scalars())
+    if made not in KNOWN:
+        KNOWN[made] = MetaData()
+        KNOWN[made].reflect(engine)
+    return KNOWN[made]
+
+
+def fill(path, rows=3):
+    """Rows in every table the migrations made: odd texts, great numbers, nulls where they may be."""
+    shutil.copy(template(), path)
+    engine = open_engine(path, readonly=False)
+    found = known(engine)
     with engine.begin() as connection:
         for table in found.sorted_tables:
             if table.name != "alembic_version":
@@ -69,8 +94,7 @@ def value(table, column, number):
 def contents(path):
     """Every row of every table by the table's name."""
     engine = open_engine(path, readonly=True)
-    found = MetaData()
-    found.reflect(engine)
+    found = known(engine)
     with engine.connect() as connection:
         tables = found.sorted_tables
         got = {t.name: connection.execute(select(t).order_by(*t.primary_key.columns)).all() for t in tables}
