@@ -100,22 +100,22 @@ async def _set_presence(services: Services, principal: Principal, data: SetPrese
 
 
 async def _accept(services: Services, principal: Principal, data: OfInteraction) -> dict[str, Any]:
-    services[InteractionService].accept(principal, data.interaction_id)
+    await services[InteractionService].accept(principal, data.interaction_id)
     return {}
 
 
 async def _reject(services: Services, principal: Principal, data: OfInteraction) -> dict[str, Any]:
-    services[InteractionService].reject(principal, data.interaction_id)
+    await services[InteractionService].reject(principal, data.interaction_id)
     return {}
 
 
 async def _hang_up(services: Services, principal: Principal, data: OfInteraction) -> dict[str, Any]:
-    services[InteractionService].hang_up(principal, data.interaction_id)
+    await services[InteractionService].hang_up(principal, data.interaction_id)
     return {}
 
 
 async def _extend_wrap_up(services: Services, principal: Principal, data: OfInteraction) -> dict[str, Any]:
-    services[InteractionService].extend_wrap_up(principal, data.interaction_id)
+    await services[InteractionService].extend_wrap_up(principal, data.interaction_id)
     return {}
 
 

@@ -60,6 +60,7 @@ from contactcenter.interactions.model import (
 from contactcenter.interactions.ports import LegMode
 from contactcenter.interactions.recovery import Recovery
 from contactcenter.interactions.service import InteractionService
+from contactcenter.interactions.work import OwnWork
 from contactcenter.operation import Operation, operation_routes
 from contactcenter.pbx_servers import PbxServers
 from contactcenter.phone_addresses import connect_sources, phones_of, websocket_of
@@ -180,7 +181,7 @@ class ContactCenter:
         callers = Callers(
             base.database, self.rooms.customers, self.assignments, base.tasks, self._tickets_for_card, base.clock
         )
-        self.interactions = InteractionService(
+        self.interactions = OwnWork(
             base.database, base.clock, self.assignments, callers, self.rooms.agents, self.rooms.customers, self._explain
         )
         self.rooms.tickets.reach = self.interactions.check_reach
@@ -290,9 +291,10 @@ class ContactCenter:
         sockets = SocketServer(self.hub, services, desk.settings, base.clock, base.tasks)
         for service in (
             rooms.agents, rooms.queues, rooms.customers, rooms.users, rooms.tickets,
-            self.interactions, self.operation, self.auditor, phones, self.phone_lines, sockets, self.hub, texts,
+            self.operation, self.auditor, phones, self.phone_lines, sockets, self.hub, texts,
         ):  # fmt: skip
             services.add(service)
+        services.add(self.interactions, InteractionService)
         routes = Routes()
         for part in (
             user_routes, agent_routes, queue_routes, customer_routes, ticket_routes, interaction_routes,

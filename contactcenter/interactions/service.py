@@ -1,34 +1,27 @@
-"""Use cases of interactions: what an agent does with his own work, and what may be read of past and present ones.
+"""Use cases of interactions: what may be read of past and present ones, and what an agent does with his own.
 
-Acts on live work go to ``assignments`` and the router; texts (note, disposition) are rows of their own and answered
-after their commit. Every method takes the principal first and checks his right in one place.
+Every method takes the principal first and checks his right in one place.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from contactcenter.agents.model import PresenceState
 from contactcenter.agents.service import AgentService
 from contactcenter.core.clock import Clock
-from contactcenter.core.database import Database, Transaction
-from contactcenter.core.errors import Conflict, Invalid, NotFound
-from contactcenter.core.ids import AgentId, InteractionId, PersonId, QueueId
+from contactcenter.core.database import Database
+from contactcenter.core.errors import NotFound
+from contactcenter.core.ids import AgentId, InteractionId
 from contactcenter.core.paging import Page, Paging, cut
 from contactcenter.core.permissions import Principal, Right, Scope, require
 from contactcenter.customers.service import CustomerService
-from contactcenter.interactions import model, store
-from contactcenter.interactions.assignments import Assignments
-from contactcenter.interactions.callers import Callers
-from contactcenter.interactions.model import Interaction, Phase, Segment
-from routing import commands as routing
-
-MAX_NOTE: Final = 10_000
-Explain = Callable[[InteractionId], Mapping[str, Any]]
-"""The router's account of an interaction in its hands; raises NotFound when it holds it no more."""
+from contactcenter.interactions import store
+from contactcenter.interactions.live import Picture
+from contactcenter.interactions.model import Interaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,75 +44,44 @@ class Detail:
     legs: Sequence[Row[Any]]
 
 
-class InteractionService:
-    """Acts and reads; the live objects stay in ``assignments``."""
+class InteractionService(ABC):
+    """What may be read of interactions, and what an agent may do with his own.
+
+    The acts are the router's process's (``work.OwnWork``); the other processes of a site hand them on to it.
+    """
 
     def __init__(
-        self,
-        database: Database,
-        clock: Clock,
-        assignments: Assignments,
-        callers: Callers,
-        agents: AgentService,
-        customers: CustomerService,
-        explain: Explain,
+        self, database: Database, clock: Clock, picture: Picture, agents: AgentService, customers: CustomerService
     ) -> None:
+        self.picture = picture
         self._database = database
         self._clock = clock
-        self._assignments = assignments
-        self.picture = assignments.picture
-        self._callers = callers
         self._agents = agents
         self._customers = customers
-        self._explain = explain
 
-    # ------------------------------------------------------------ an agent's own live work
+    # ------------------------------------------------------------ acts
 
-    def accept(self, principal: Principal, interaction_id: str) -> None:
+    @abstractmethod
+    async def accept(self, principal: Principal, interaction_id: str) -> None:
         """Take the alerting interaction on screen: a nailed leg, a simulated phone; others are picked up by hand."""
-        item = self._alerting(principal, interaction_id)
-        assert item.alert is not None
-        self._assignments.telephony.connect(item.alert.reservation_id)
 
-    def reject(self, principal: Principal, interaction_id: str) -> None:
+    @abstractmethod
+    async def reject(self, principal: Principal, interaction_id: str) -> None:
         """Refuse the alerting interaction: the next agent is rung, this one becomes not ready."""
-        item = self._alerting(principal, interaction_id)
-        assert item.alert is not None
-        self._assignments.reject_on_screen(item.alert)
 
-    def hang_up(self, principal: Principal, interaction_id: str) -> None:
+    @abstractmethod
+    async def hang_up(self, principal: Principal, interaction_id: str) -> None:
         """End the conversation: the agent's leg is hung up, the customer's call ends with it."""
-        item, segment = self._own(principal, interaction_id)
-        if item.phase is not Phase.TALKING:
-            raise Conflict("not-talking")
-        self._assignments.hang_up_on_screen(item, segment)
 
-    def extend_wrap_up(self, principal: Principal, interaction_id: str) -> None:
+    @abstractmethod
+    async def extend_wrap_up(self, principal: Principal, interaction_id: str) -> None:
         """Ask for more time, as often as the queue allows."""
-        item, segment = self._own(principal, interaction_id)
-        queue = self.picture.queues[segment.queue_id]
-        if segment.wrap_up_until is None or not segment.is_open:
-            raise Conflict("wrap-up-over")
-        if segment.extensions >= queue.extensions:
-            raise Conflict("no-extension-left")
-        self._assignments.extend_wrap_up(item, segment, queue.wrap_up_extension)
 
+    @abstractmethod
     async def save_note(self, principal: Principal, interaction_id: str, text: str) -> datetime:
         """Keep the agent's note; returns when it was saved, after its commit. Also after the wrap-up ended."""
-        if len(text) > MAX_NOTE:
-            raise Invalid("invalid", {"text": "too-long"})
-        segment = await self._own_segment(principal, interaction_id)
-        agent_id = _agent_of(principal)
-        saved_at = self._clock.now()
 
-        def work(tx: Transaction) -> None:
-            store.save_texts(tx, segment, agent_id, {"note": text, "note_saved_at": saved_at})
-            tx.record(model.NoteSaved(InteractionId(interaction_id), agent_id), principal.user_id)
-
-        await self._database.write(work)
-        self._live_text(interaction_id, segment, note=text, saved_at=saved_at)
-        return saved_at
-
+    @abstractmethod
     async def finish_wrap_up(
         self, principal: Principal, interaction_id: str, disposition: str, note: str | None, then: str, reason: str
     ) -> None:
@@ -127,116 +89,18 @@ class InteractionService:
 
         Everything is checked before anything is written. Once the wrap-up is over, ``ready`` calls nobody back.
         """
-        if note is not None and len(note) > MAX_NOTE:
-            raise Invalid("invalid", {"note": "too-long"})
-        segment = await self._own_segment(principal, interaction_id)
-        item = self.picture.interactions.get(InteractionId(interaction_id))
-        if item is not None and item.phase not in (Phase.LEAVING, Phase.ENDED):
-            raise Conflict("still-talking")
-        agent_id, state = _agent_of(principal), PresenceState(then)
-        chooses = state is PresenceState.NOT_READY or self._is_to_be_ready(agent_id, item)
-        if chooses:
-            await self._agents.check_choice(principal, agent_id, state, reason)
-        await self._save_disposition(principal, interaction_id, segment, disposition, note)
-        if chooses:
-            await self._agents.set_presence(principal, agent_id, state, reason)
-        self._live_text(interaction_id, segment, note=note, saved_at=self._clock.now(), disposition=disposition)
-        self._assignments.router.submit(routing.EndWrapUp(agent_id, InteractionId(interaction_id)))
 
-    def _is_to_be_ready(self, agent_id: AgentId, item: Interaction | None) -> bool:
-        """Tell whether an agent who wraps this up has to be made ready to get the next one."""
-        agent = self.picture.agents.get(agent_id)
-        return agent is not None and agent.presence != "ready" and item is not None and agent_id in _holders(item)
-
-    async def _save_disposition(
-        self, principal: Principal, interaction_id: str, segment: str, disposition: str, note: str | None
-    ) -> None:
-        row = await self._database.read(lambda c: store.find_segment(c, segment))
-        queue = self.picture.queues.get(QueueId(row.queue_id)) if row else None
-        known = {one.code for one in queue.dispositions} if queue else set()
-        if disposition and disposition not in known:
-            raise Invalid("invalid", {"disposition": "unknown-disposition"})
-        if not disposition and known and queue is not None and queue.needs_disposition:
-            raise Invalid("disposition-needed", {"disposition": "needed"})
-        agent_id = _agent_of(principal)
-        texts: dict[str, Any] = {"disposition": disposition}
-        if note is not None:
-            texts |= {"note": note, "note_saved_at": self._clock.now()}
-
-        def work(tx: Transaction) -> None:
-            store.save_texts(tx, segment, agent_id, texts)
-            event = model.DispositionSet(InteractionId(interaction_id), agent_id, disposition)
-            tx.record(event, principal.user_id)
-
-        await self._database.write(work)
-
-    def _live_text(
-        self, interaction_id: str, segment: str, *, note: str | None, saved_at: datetime, disposition: str | None = None
-    ) -> None:
-        item = self.picture.interactions.get(InteractionId(interaction_id))
-        if item is not None and item.segment is not None and item.segment.segment_id == segment:
-            self._assignments.texts_saved(item, item.segment, note, disposition, saved_at)
-
+    @abstractmethod
     async def choose_person(self, principal: Principal, interaction_id: str, person_id: str) -> None:
         """The agent says who the caller is; the card follows. Raises NotFound for a person out of reach."""
-        await self._customers.get_person(principal, person_id)
-        item = self._held(principal, interaction_id)
-        await self._callers.refresh(item, PersonId(person_id))
-        if item.person_id != person_id:
-            raise NotFound("not-found", {"person_id": person_id})
 
+    @abstractmethod
     async def refresh_card(self, interaction_id: str) -> None:
         """Read the card again because something on it changed."""
-        item = self.picture.interactions.get(InteractionId(interaction_id))
-        if item is not None:
-            await self._callers.refresh(item)
 
-    async def refresh_cards_of(self, person_id: str) -> None:
-        """A person was changed: read the cards that show him again."""
-        for item in list(self.picture.interactions.values()):
-            if item.person_id == person_id:
-                await self._callers.refresh(item)
-
-    async def check_reach(self, principal: Principal, interaction_id: str) -> None:
-        """Raise NotFound unless the interaction exists and is in the agent's hand, or one he may read."""
-        item = self.picture.interactions.get(InteractionId(interaction_id))
-        if item is None or principal.agent_id is None or principal.agent_id not in _holders(item):
-            await self._database.flush()
-            await self.get(principal, interaction_id)
-
-    def held(self, principal: Principal, interaction_id: str) -> Interaction:
-        """Return an interaction the agent is alerted for or handles. Raises NotFound for any other."""
-        return self._held(principal, interaction_id)
-
-    def _held(self, principal: Principal, interaction_id: str) -> Interaction:
-        require(principal, Right.DESK)
-        item = self.picture.interactions.get(InteractionId(interaction_id))
-        if item is None or principal.agent_id is None or principal.agent_id not in _holders(item):
-            raise NotFound("not-found", {"interaction_id": interaction_id})
-        return item
-
-    def _alerting(self, principal: Principal, interaction_id: str) -> Interaction:
-        item = self._held(principal, interaction_id)
-        if item.alert is None or item.alert.agent_id != principal.agent_id:
-            raise Conflict("reservation-over")
-        return item
-
-    def _own(self, principal: Principal, interaction_id: str) -> tuple[Interaction, Segment]:
-        item = self._held(principal, interaction_id)
-        if item.segment is None or item.segment.agent_id != principal.agent_id:
-            raise Conflict("not-talking")
-        return item, item.segment
-
-    async def _own_segment(self, principal: Principal, interaction_id: str) -> str:
-        """Return the id of the caller's latest segment, live or past. The tail is committed first: its row is there."""
-        require(principal, Right.INTERACTIONS_WRITE)
-        agent_id = _agent_of(principal)
-        await self._database.flush()
-        rows = await self._database.read(lambda c: store.parts(c, store.segments, [interaction_id]))
-        own = [row.id for row in rows if row.agent_id == agent_id]
-        if not own:
-            raise NotFound("not-found", {"interaction_id": interaction_id})
-        return str(own[-1])
+    @abstractmethod
+    async def why(self, principal: Principal, interaction_id: str) -> dict[str, Any]:
+        """Return why an interaction waits or who got it and why: the router's own account, now and kept."""
 
     # ------------------------------------------------------------ reading
 
@@ -273,22 +137,20 @@ class InteractionService:
             raise NotFound("not-found", {"interaction_id": interaction_id})
         return found
 
-    async def why(self, principal: Principal, interaction_id: str) -> dict[str, Any]:
-        """Return why an interaction waits or who got it and why: the router's own account, now and kept."""
-        key = InteractionId(interaction_id)
-        item = self.picture.interactions.get(key)
-        if item is None or not _may_ask(principal, item):
+    async def check_reach(self, principal: Principal, interaction_id: str) -> None:
+        """Raise NotFound unless the interaction exists and is in the agent's hand, or one he may read."""
+        item = self.picture.interactions.get(InteractionId(interaction_id))
+        if item is None or principal.agent_id is None or principal.agent_id not in holders(item):
             await self._database.flush()
             await self.get(principal, interaction_id)
-        now = self._explained(item) if item is not None else None
-        kept = await self._database.read(lambda c: store.decisions(c, key))
-        return {"interaction_id": interaction_id, "now": now, "decisions": kept}
 
-    def _explained(self, item: Interaction) -> Mapping[str, Any] | None:
-        try:
-            return self._explain(item.interaction_id)
-        except NotFound:
-            return None
+    def held(self, principal: Principal, interaction_id: str) -> Interaction:
+        """Return an interaction the agent is alerted for or handles. Raises NotFound for any other."""
+        require(principal, Right.DESK)
+        item = self.picture.interactions.get(InteractionId(interaction_id))
+        if item is None or principal.agent_id is None or principal.agent_id not in holders(item):
+            raise NotFound("not-found", {"interaction_id": interaction_id})
+        return item
 
     def _visible(self, connection: Connection, principal: Principal, scope: Scope) -> Any:
         team = self._agents.agents_of_teams(connection, principal.team_ids) if scope is Scope.TEAM else []
@@ -305,20 +167,8 @@ def _details(connection: Connection, rows: Sequence[Row[Any]]) -> list[Detail]:
     return [Detail(row, of("visits", row.id), of("segments", row.id), of("legs", row.id)) for row in rows]
 
 
-def _holders(item: Interaction) -> set[AgentId]:
+def holders(item: Interaction) -> set[AgentId]:
     """Return the agents who have the interaction on their screen: alerted, or in an open segment."""
     alerted = {item.alert.agent_id} if item.alert else set()
     open_segment = item.segment is not None and item.segment.is_open
     return alerted | ({item.segment.agent_id} if item.segment is not None and open_segment else set())
-
-
-def _may_ask(principal: Principal, item: Interaction) -> bool:
-    """A waiting call has no agent yet: who sees the live page may ask. One with an agent is his, or in scope."""
-    waits = item.phase is Phase.WAITING and principal.may(Right.LIVE_VIEW)
-    return waits or (principal.agent_id is not None and principal.agent_id in _holders(item))
-
-
-def _agent_of(principal: Principal) -> AgentId:
-    if principal.agent_id is None:
-        raise Conflict("not-an-agent")
-    return principal.agent_id

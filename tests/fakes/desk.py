@@ -14,7 +14,7 @@ from contactcenter.interactions.callers import Callers
 from contactcenter.interactions.live import LiveAgent
 from contactcenter.interactions.model import Interaction
 from contactcenter.interactions.recovery import Recovery
-from contactcenter.interactions.service import InteractionService
+from contactcenter.interactions.work import OwnWork
 from contactcenter.queues.model import Queue
 from routing.why import explain_waiting
 from tests.fakes.room import SERVER, Room, queue
@@ -45,7 +45,7 @@ class Desk:
             self.rooms.database, self.rooms.customers, room.assignments, self.tasks, self._ticket_queries, room.time
         )
         room.assignments.lookup = lambda item: None  # tests look up when they want to
-        self.service = InteractionService(
+        self.service = OwnWork(
             self.rooms.database,
             room.time,
             room.assignments,

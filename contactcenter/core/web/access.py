@@ -70,9 +70,9 @@ class Services:
 
     _by_class: dict[type[Any], Any] = field(default_factory=dict)
 
-    def add(self, service: Any) -> None:
-        """Offer a service to handlers under its own class."""
-        self._by_class[type(service)] = service
+    def add(self, service: Any, kind: type[Any] | None = None) -> None:
+        """Offer a service to handlers under its own class, or under the one they know it by."""
+        self._by_class[kind or type(service)] = service
 
     def __getitem__(self, kind: type[T]) -> T:
         """Return the service of this class. Raises KeyError when bootstrap did not add it."""

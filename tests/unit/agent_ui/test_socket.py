@@ -54,7 +54,7 @@ class Site:
         rooms, room = desk.rooms, desk.room
         rooms.agents._presence = Presence(desk)
         self.hub = Hub(room.picture, DayFigures(room.time.now()), room.time, rooms.ids, list)
-        rooms.services.add(desk.service)
+        rooms.services.add(desk.service, InteractionService)
         self.socket = SocketServer(self.hub, rooms.services, self.settings, room.time, desk.tasks)
         rooms.services.add(self.socket)
         routes = Routes()

@@ -133,9 +133,9 @@ async def test_accept_and_reject(floor: Floor) -> None:
     item = alerting(floor)
     assert item.alert is not None
     reservation = item.alert.reservation_id
-    floor.service.accept(floor.ann, item.interaction_id)
+    await floor.service.accept(floor.ann, item.interaction_id)
     assert floor.desk.room.telephony.acts[-1] == ("connect", reservation)
-    floor.service.reject(floor.ann, item.interaction_id)
+    await floor.service.reject(floor.ann, item.interaction_id)
     assert floor.desk.room.telephony.acts[-1] == ("revoke", reservation)
     floor.desk.room.alert_ends(reservation, ports.AlertFailure.REVOKED)
     ann = floor.desk.room.picture.agents[floor.ann.agent_id]
@@ -143,41 +143,41 @@ async def test_accept_and_reject(floor: Floor) -> None:
     assert item.alert is not None
     assert item.alert.agent_id == floor.bob.agent_id
     with pytest.raises(NotFound):
-        floor.service.accept(floor.ann, item.interaction_id)
+        await floor.service.accept(floor.ann, item.interaction_id)
 
 
 async def test_reservation_over(floor: Floor) -> None:
     item = talking(floor)
     for act in (floor.service.accept, floor.service.reject):
         with pytest.raises(Conflict, match="reservation-over"):
-            act(floor.ann, item.interaction_id)
+            await act(floor.ann, item.interaction_id)
 
 
 async def test_hang_up(floor: Floor) -> None:
     item = alerting(floor)
     with pytest.raises(Conflict, match="not-talking"):
-        floor.service.hang_up(floor.ann, item.interaction_id)
+        await floor.service.hang_up(floor.ann, item.interaction_id)
     leg = floor.desk.room.connect(item)
-    floor.service.hang_up(floor.ann, item.interaction_id)
+    await floor.service.hang_up(floor.ann, item.interaction_id)
     assert floor.desk.room.telephony.acts[-1] == ("hang-up", leg)
     floor.desk.room.part(item, leg, first=CALLER)
     assert item.segment is not None
     assert item.segment.ended_by == "agent", "he did it, whichever leg went first"
     with pytest.raises(Conflict, match="not-talking"):
-        floor.service.hang_up(floor.ann, item.interaction_id)
+        await floor.service.hang_up(floor.ann, item.interaction_id)
 
 
 async def test_extend_as_often_as_the_queue_allows(floor: Floor) -> None:
     floor.desk.room.define(queue(wrap_up_time=30, wrap_up_extension=60, wrap_up_limit=150))
     item = talking(floor)
     with pytest.raises(Conflict, match="wrap-up-over"):
-        floor.service.extend_wrap_up(floor.ann, item.interaction_id)
+        await floor.service.extend_wrap_up(floor.ann, item.interaction_id)
     assert item.segment is not None
     floor.desk.room.part(item, item.segment.segment_id, first=CALLER)
     for _ in range(2):
-        floor.service.extend_wrap_up(floor.ann, item.interaction_id)
+        await floor.service.extend_wrap_up(floor.ann, item.interaction_id)
     with pytest.raises(Conflict, match="no-extension-left"):
-        floor.service.extend_wrap_up(floor.ann, item.interaction_id)
+        await floor.service.extend_wrap_up(floor.ann, item.interaction_id)
     assert item.segment.ended_at is not None
     assert item.segment.wrap_up_until is not None
     assert (item.segment.wrap_up_until - item.segment.ended_at).total_seconds() == 150

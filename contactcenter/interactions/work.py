@@ -1,0 +1,209 @@
+"""An agent's own work, in the process that owns the router.
+
+Acts on live work go to ``assignments`` and the router; texts (note, disposition) are rows of their own and answered
+after their commit.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from contactcenter.agents.model import PresenceState
+from contactcenter.agents.service import AgentService
+from contactcenter.core.clock import Clock
+from contactcenter.core.database import Database, Transaction
+from contactcenter.core.errors import Conflict, Invalid, NotFound
+from contactcenter.core.ids import AgentId, InteractionId, PersonId, QueueId
+from contactcenter.core.permissions import Principal, Right, require
+from contactcenter.customers.service import CustomerService
+from contactcenter.interactions import model, store
+from contactcenter.interactions.assignments import Assignments
+from contactcenter.interactions.callers import Callers
+from contactcenter.interactions.model import Interaction, Phase, Segment
+from contactcenter.interactions.service import InteractionService, holders
+from routing import commands as routing
+
+MAX_NOTE: Final = 10_000
+Explain = Callable[[InteractionId], Mapping[str, Any]]
+"""The router's account of an interaction in its hands; raises NotFound when it holds it no more."""
+
+
+class OwnWork(InteractionService):
+    """Acts on what ``assignments`` holds; the live objects stay there."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        assignments: Assignments,
+        callers: Callers,
+        agents: AgentService,
+        customers: CustomerService,
+        explain: Explain,
+    ) -> None:
+        super().__init__(database, clock, assignments.picture, agents, customers)
+        self._assignments = assignments
+        self._callers = callers
+        self._explain = explain
+
+    async def accept(self, principal: Principal, interaction_id: str) -> None:
+        item = self._alerting(principal, interaction_id)
+        assert item.alert is not None
+        self._assignments.telephony.connect(item.alert.reservation_id)
+
+    async def reject(self, principal: Principal, interaction_id: str) -> None:
+        item = self._alerting(principal, interaction_id)
+        assert item.alert is not None
+        self._assignments.reject_on_screen(item.alert)
+
+    async def hang_up(self, principal: Principal, interaction_id: str) -> None:
+        item, segment = self._own(principal, interaction_id)
+        if item.phase is not Phase.TALKING:
+            raise Conflict("not-talking")
+        self._assignments.hang_up_on_screen(item, segment)
+
+    async def extend_wrap_up(self, principal: Principal, interaction_id: str) -> None:
+        item, segment = self._own(principal, interaction_id)
+        queue = self.picture.queues[segment.queue_id]
+        if segment.wrap_up_until is None or not segment.is_open:
+            raise Conflict("wrap-up-over")
+        if segment.extensions >= queue.extensions:
+            raise Conflict("no-extension-left")
+        self._assignments.extend_wrap_up(item, segment, queue.wrap_up_extension)
+
+    async def save_note(self, principal: Principal, interaction_id: str, text: str) -> datetime:
+        if len(text) > MAX_NOTE:
+            raise Invalid("invalid", {"text": "too-long"})
+        segment = await self._own_segment(principal, interaction_id)
+        agent_id = _agent_of(principal)
+        saved_at = self._clock.now()
+
+        def work(tx: Transaction) -> None:
+            store.save_texts(tx, segment, agent_id, {"note": text, "note_saved_at": saved_at})
+            tx.record(model.NoteSaved(InteractionId(interaction_id), agent_id), principal.user_id)
+
+        await self._database.write(work)
+        self._live_text(interaction_id, segment, note=text, saved_at=saved_at)
+        return saved_at
+
+    async def finish_wrap_up(
+        self, principal: Principal, interaction_id: str, disposition: str, note: str | None, then: str, reason: str
+    ) -> None:
+        if note is not None and len(note) > MAX_NOTE:
+            raise Invalid("invalid", {"note": "too-long"})
+        segment = await self._own_segment(principal, interaction_id)
+        item = self.picture.interactions.get(InteractionId(interaction_id))
+        if item is not None and item.phase not in (Phase.LEAVING, Phase.ENDED):
+            raise Conflict("still-talking")
+        agent_id, state = _agent_of(principal), PresenceState(then)
+        chooses = state is PresenceState.NOT_READY or self._is_to_be_ready(agent_id, item)
+        if chooses:
+            await self._agents.check_choice(principal, agent_id, state, reason)
+        await self._save_disposition(principal, interaction_id, segment, disposition, note)
+        if chooses:
+            await self._agents.set_presence(principal, agent_id, state, reason)
+        self._live_text(interaction_id, segment, note=note, saved_at=self._clock.now(), disposition=disposition)
+        self._assignments.router.submit(routing.EndWrapUp(agent_id, InteractionId(interaction_id)))
+
+    def _is_to_be_ready(self, agent_id: AgentId, item: Interaction | None) -> bool:
+        """Tell whether an agent who wraps this up has to be made ready to get the next one."""
+        agent = self.picture.agents.get(agent_id)
+        return agent is not None and agent.presence != "ready" and item is not None and agent_id in holders(item)
+
+    async def _save_disposition(
+        self, principal: Principal, interaction_id: str, segment: str, disposition: str, note: str | None
+    ) -> None:
+        row = await self._database.read(lambda c: store.find_segment(c, segment))
+        queue = self.picture.queues.get(QueueId(row.queue_id)) if row else None
+        known = {one.code for one in queue.dispositions} if queue else set()
+        if disposition and disposition not in known:
+            raise Invalid("invalid", {"disposition": "unknown-disposition"})
+        if not disposition and known and queue is not None and queue.needs_disposition:
+            raise Invalid("disposition-needed", {"disposition": "needed"})
+        agent_id = _agent_of(principal)
+        texts: dict[str, Any] = {"disposition": disposition}
+        if note is not None:
+            texts |= {"note": note, "note_saved_at": self._clock.now()}
+
+        def work(tx: Transaction) -> None:
+            store.save_texts(tx, segment, agent_id, texts)
+            event = model.DispositionSet(InteractionId(interaction_id), agent_id, disposition)
+            tx.record(event, principal.user_id)
+
+        await self._database.write(work)
+
+    def _live_text(
+        self, interaction_id: str, segment: str, *, note: str | None, saved_at: datetime, disposition: str | None = None
+    ) -> None:
+        item = self.picture.interactions.get(InteractionId(interaction_id))
+        if item is not None and item.segment is not None and item.segment.segment_id == segment:
+            self._assignments.texts_saved(item, item.segment, note, disposition, saved_at)
+
+    async def choose_person(self, principal: Principal, interaction_id: str, person_id: str) -> None:
+        await self._customers.get_person(principal, person_id)
+        item = self.held(principal, interaction_id)
+        await self._callers.refresh(item, PersonId(person_id))
+        if item.person_id != person_id:
+            raise NotFound("not-found", {"person_id": person_id})
+
+    async def refresh_card(self, interaction_id: str) -> None:
+        item = self.picture.interactions.get(InteractionId(interaction_id))
+        if item is not None:
+            await self._callers.refresh(item)
+
+    async def refresh_cards_of(self, person_id: str) -> None:
+        """A person was changed: read the cards that show him again."""
+        for item in list(self.picture.interactions.values()):
+            if item.person_id == person_id:
+                await self._callers.refresh(item)
+
+    def _alerting(self, principal: Principal, interaction_id: str) -> Interaction:
+        item = self.held(principal, interaction_id)
+        if item.alert is None or item.alert.agent_id != principal.agent_id:
+            raise Conflict("reservation-over")
+        return item
+
+    def _own(self, principal: Principal, interaction_id: str) -> tuple[Interaction, Segment]:
+        item = self.held(principal, interaction_id)
+        if item.segment is None or item.segment.agent_id != principal.agent_id:
+            raise Conflict("not-talking")
+        return item, item.segment
+
+    async def _own_segment(self, principal: Principal, interaction_id: str) -> str:
+        """Return the id of the caller's latest segment, live or past. The tail is committed first: its row is there."""
+        require(principal, Right.INTERACTIONS_WRITE)
+        agent_id = _agent_of(principal)
+        await self._database.flush()
+        rows = await self._database.read(lambda c: store.parts(c, store.segments, [interaction_id]))
+        own = [row.id for row in rows if row.agent_id == agent_id]
+        if not own:
+            raise NotFound("not-found", {"interaction_id": interaction_id})
+        return str(own[-1])
+
+    async def why(self, principal: Principal, interaction_id: str) -> dict[str, Any]:
+        key = InteractionId(interaction_id)
+        item = self.picture.interactions.get(key)
+        if item is None or not _may_ask(principal, item):
+            await self._database.flush()
+            await self.get(principal, interaction_id)
+        now = self._explained(item) if item is not None else None
+        kept = await self._database.read(lambda c: store.decisions(c, key))
+        return {"interaction_id": interaction_id, "now": now, "decisions": kept}
+
+    def _explained(self, item: Interaction) -> Mapping[str, Any] | None:
+        try:
+            return self._explain(item.interaction_id)
+        except NotFound:
+            return None
+
+
+def _may_ask(principal: Principal, item: Interaction) -> bool:
+    """A waiting call has no agent yet: who sees the live page may ask. One with an agent is his, or in scope."""
+    waits = item.phase is Phase.WAITING and principal.may(Right.LIVE_VIEW)
+    return waits or (principal.agent_id is not None and principal.agent_id in holders(item))
+
+
+def _agent_of(principal: Principal) -> AgentId:
+    if principal.agent_id is None:
+        raise Conflict("not-an-agent")
+    return principal.agent_id
