@@ -28,6 +28,7 @@ from contactcenter.core.web.routes import Routes
 from contactcenter.interactions import store
 from contactcenter.interactions.figures import DayFigures
 from contactcenter.interactions.service import InteractionService
+from contactcenter.interactions.work import OwnWork
 from contactcenter.users import principals as principals_module
 from routing import commands as routing
 from tests.fakes.desk import Desk
@@ -413,7 +414,7 @@ async def test_a_fault_of_ours_is_a_code_without_a_traceback(site: Site, monkeyp
     def broken(*_: Any) -> None:
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr(InteractionService, "accept", broken)
+    monkeypatch.setattr(OwnWork, "accept", broken)
     ann = await site.page("ann")
     reply = await ann.command("accept", {"interaction_id": "x"})
     assert reply["error"]["code"] == "internal"

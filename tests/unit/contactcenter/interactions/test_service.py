@@ -16,7 +16,8 @@ from contactcenter.core.permissions import ROLES, SYSTEM, Principal, Right, Scop
 from contactcenter.customers.store import people_table
 from contactcenter.interactions import ports, store
 from contactcenter.interactions.model import Interaction, Phase
-from contactcenter.interactions.service import MAX_NOTE, Filters
+from contactcenter.interactions.service import Filters
+from contactcenter.interactions.work import MAX_NOTE
 from contactcenter.tickets.service import TicketFilter
 from routing import commands as routing
 from tests.fakes.room import queue
