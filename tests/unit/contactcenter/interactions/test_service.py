@@ -16,8 +16,8 @@ from contactcenter.core.permissions import ROLES, SYSTEM, Principal, Right, Scop
 from contactcenter.customers.store import people_table
 from contactcenter.interactions import ports, store
 from contactcenter.interactions.model import Interaction, Phase
-from contactcenter.interactions.service import Filters
-from contactcenter.interactions.work import MAX_NOTE
+from contactcenter.interactions.service import Filters, InteractionService
+from contactcenter.interactions.work import MAX_NOTE, OwnWork
 from contactcenter.tickets.service import TicketFilter
 from routing import commands as routing
 from tests.fakes.room import queue
@@ -97,7 +97,8 @@ async def call(act: Callable[[Any, Principal, str], Any], *arguments: Any) -> An
 
 def test_every_act_is_here(floor: Floor) -> None:
     """A use case added later must say here whose it is; ``search`` and the two that refresh take no principal's id."""
-    public = {name for name in vars(type(floor.service)) if not name.startswith("_")}
+    kinds = (InteractionService, OwnWork)
+    public = {name for kind in kinds for name in vars(kind) if not name.startswith("_")}
     assert public - {"search", "refresh_card", "refresh_cards_of"} == set(ACTS)
 
 
