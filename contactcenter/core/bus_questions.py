@@ -113,6 +113,8 @@ class Answerer:
         for task in self._under_way:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
+        self._lanes.clear()  # a task that ended before it began counted nothing down
+        self._count = 0
 
     def _heard(self, message: bytes) -> None:
         try:
@@ -123,7 +125,7 @@ class Answerer:
         if question.id in self._seen:
             return
         if self._count >= MAX_UNDER_WAY:
-            self._fail(question, RateLimited("rate-limited", {"retry_after": _RETRY_AFTER}))
+            self._refuse(question, RateLimited("rate-limited", {"retry_after": _RETRY_AFTER}))
             return
         self._remember(question.id)
         self._count += 1
@@ -158,7 +160,7 @@ class Answerer:
     async def _take_turn(self, arrived_at: float, question: Question) -> None:
         try:
             if self._is_closed:
-                self._fail(question, Unavailable("router-away"))
+                self._refuse(question, Unavailable("router-away"))
             elif asyncio.get_running_loop().time() - arrived_at >= question.patience:
                 self.expired += 1
                 log.info("bus-question-expired", question=question.name)
@@ -168,23 +170,26 @@ class Answerer:
             self._count -= 1
 
     async def _carry_out(self, question: Question) -> None:
+        """Reply in any case; what cannot be packed is a fault of the handler like any other."""
+        try:
+            message = msgspec.msgpack.encode(await self._answer(question))
+        except Exception:
+            log.exception("bus-question-failed", question=question.name)
+            message = msgspec.msgpack.encode(_failure(question, ContactCenterError("internal")))
+        self._bus.publish(_replies(self._channel, question.sender), message)
+
+    async def _answer(self, question: Question) -> Answer:
         try:
             handler = self._handlers.get(question.name)
             if handler is None:
                 raise Invalid("question-unknown")
-            self._reply(question, Answer(question.id, await handler(question.data)))
+            return Answer(question.id, await handler(question.data))
         except ContactCenterError as error:
-            self._fail(question, error)
-        except Exception:
-            log.exception("bus-question-failed", question=question.name)
-            self._fail(question, ContactCenterError("internal"))
+            return _failure(question, error)
 
-    def _fail(self, question: Question, error: ContactCenterError) -> None:
-        kind = next(one.__name__ for one in type(error).__mro__ if one.__name__ in _ERRORS)
-        self._reply(question, Answer(question.id, None, kind, error.code, error.fields))
-
-    def _reply(self, question: Question, answer: Answer) -> None:
-        self._bus.publish(_replies(self._channel, question.sender), msgspec.msgpack.encode(answer))
+    def _refuse(self, question: Question, error: ContactCenterError) -> None:
+        message = msgspec.msgpack.encode(_failure(question, error))
+        self._bus.publish(_replies(self._channel, question.sender), message)
 
 
 class Asker:
@@ -247,6 +252,11 @@ class Asker:
         waiting = self._waiting.get(answer.id)
         if waiting is not None and not waiting.done():
             waiting.set_result(answer)
+
+
+def _failure(question: Question, error: ContactCenterError) -> Answer:
+    kind = next(one.__name__ for one in type(error).__mro__ if one.__name__ in _ERRORS)
+    return Answer(question.id, None, kind, error.code, error.fields)
 
 
 def _replies(channel: str, sender: str) -> str:
