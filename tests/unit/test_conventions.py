@@ -59,6 +59,8 @@ CATCH_ALL = {
     "contactcenter/core/web/middlewares.py": 1,  # HTTP
     "contactcenter/core/tasks.py": 1,  # task supervisor
     "contactcenter/core/publisher.py": 1,  # per listener
+    "contactcenter/core/bus.py": 1,  # per listener
+    "contactcenter/core/bus_questions.py": 1,  # per question
     "contactcenter/core/postgres_database.py": 2,  # per batch: the writer's inbox, and a batch in doubt
     "contactcenter/core/sqlite_database.py": 1,
     "contactcenter/interactions/auditor.py": 1,  # per finding
