@@ -99,6 +99,8 @@ class Hub:
         self._waiting: desktop.Waiting = desktop.waiting_view(picture)
         self.checks: Callable[[], dict[str, Any] | None] = lambda: None
         """What the auditor found, for live pages; bootstrap sets it."""
+        self.on_desktop: Callable[[AgentId, str], None] = lambda agent_id, instance: None
+        """Told of each desktop that opens here, and its instance: it replaces those in other processes."""
         picture.watch(self.touch)
 
     # ------------------------------------------------------------ pages
@@ -133,6 +135,13 @@ class Hub:
         if before is not None and before.instance != page.instance:
             before.close("replaced")
         self._desktops[agent_id] = page
+        self.on_desktop(agent_id, page.instance)
+
+    def opened_elsewhere(self, agent_id: AgentId, instance: str) -> None:
+        """The agent's desktop is another process's now; the same page may have come back over there."""
+        page = self._desktops.pop(agent_id, None)
+        if page is not None:
+            page.close("replaced" if page.instance != instance else "restart")
 
     def closed(self, page: Page) -> None:
         """The page's socket is gone; its feed waits a while for it to come back."""

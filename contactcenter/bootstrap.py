@@ -5,7 +5,6 @@ the reverse order. Tests pass another clock, settings, or a telephony of their o
 """
 
 import asyncio
-import secrets
 import sys
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,43 +14,34 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
-from aiohttp import web
 
 from agent_ui.hub import Hub
-from agent_ui.pages import DIST, Desk, error_page, page_routes
-from agent_ui.phone_line import PhoneLines, phone_routes
 from agent_ui.projections.live import checks_slot
-from agent_ui.socket import SocketServer
 from contactcenter.agents import store as agents_store
-from contactcenter.agents.api import routes as agent_routes
-from contactcenter.agents.model import PresenceState
-from contactcenter.agents.service import AgentService
+from contactcenter.agents.model import AgentChanged, PresenceState, SkillChanged
+from contactcenter.buses import bus_of
+from contactcenter.core.bus_questions import Answerer
 from contactcenter.core.clock import Clock, SystemClock
-from contactcenter.core.errors import Conflict, Unavailable
+from contactcenter.core.errors import Conflict
 from contactcenter.core.events import Envelope, Event
 from contactcenter.core.ids import AgentId, InteractionId, PersonId, ServerId, TimeOrderedIds, UserId
 from contactcenter.core.migrations import require_current
 from contactcenter.core.prepared import Query
 from contactcenter.core.publisher import Publisher
 from contactcenter.core.tasks import TaskSupervisor
-from contactcenter.core.texts import Texts, text_routes
-from contactcenter.core.web.access import Services, WebSettings
-from contactcenter.core.web.app import build_app, server_logger
-from contactcenter.core.web.routes import Routes
-from contactcenter.core.web.tls import Certificate, CertificateFiles
-from contactcenter.customers.api import routes as customer_routes
 from contactcenter.customers.model import PersonChanged
-from contactcenter.customers.service import CustomerService
 from contactcenter.databases import database_of
 from contactcenter.flow_files import FlowFiles
 from contactcenter.foundation import Foundation
+from contactcenter.front import Front
 from contactcenter.interactions import store as interactions_store
-from contactcenter.interactions.api import routes as interaction_routes
 from contactcenter.interactions.assignments import Assignments
 from contactcenter.interactions.auditor import Auditor
 from contactcenter.interactions.callers import Callers
 from contactcenter.interactions.figures import DayFigures
 from contactcenter.interactions.live import Picture
+from contactcenter.interactions.mirror import Site, Source
+from contactcenter.interactions.mirror_link import PictureSender
 from contactcenter.interactions.model import (
     AgentConnected,
     InteractionQueued,
@@ -59,25 +49,18 @@ from contactcenter.interactions.model import (
 )
 from contactcenter.interactions.ports import LegMode
 from contactcenter.interactions.recovery import Recovery
-from contactcenter.interactions.service import InteractionService
 from contactcenter.interactions.work import OwnWork
-from contactcenter.operation import Operation, operation_routes
+from contactcenter.operation import Operation
 from contactcenter.pbx_servers import PbxServers
-from contactcenter.phone_addresses import connect_sources, phones_of, websocket_of
-from contactcenter.queues.api import routes as queue_routes
-from contactcenter.queues.service import QueueService
+from contactcenter.processes import Joined
+from contactcenter.queues.model import DialedNumberChanged, QueueChanged
 from contactcenter.reloading import Reloading
+from contactcenter.remote_rooms import answers, channel_of
+from contactcenter.rooms import Rooms
 from contactcenter.settings import Settings
 from contactcenter.site_servers import server_ids
-from contactcenter.tickets.api import routes as ticket_routes
 from contactcenter.tickets.model import Ticket
-from contactcenter.tickets.service import TicketService
-from contactcenter.users.api import routes as user_routes
-from contactcenter.users.attempts import SignInAttempts
-from contactcenter.users.model import SessionEnded, TokenChanged
-from contactcenter.users.passwords import Passwords
-from contactcenter.users.principals import Principals
-from contactcenter.users.service import UserService
+from contactcenter.users.model import SessionEnded, UserChanged
 from cti.managed_pbx import ManagedPbx
 from cti.pbx_simulator.server import SimulatedPbx
 from cti.telephony import AsteriskTelephony
@@ -90,10 +73,10 @@ from routing.why import explain_waiting
 
 log = structlog.get_logger(__name__)
 
-HERE = Path(__file__).resolve().parent
-FLOWS = HERE.parent / "config" / "flows"
-LOCALES = HERE / "locales"
+FLOWS = Path(__file__).resolve().parent.parent / "config" / "flows"
 SWITCH_INTERVAL = 0.0005  # seconds: the writer's thread must not hold up the loop (measured: it shortens the tails)
+FOLLOWED = (AgentChanged, QueueChanged, DialedNumberChanged, SkillChanged, UserChanged, PersonChanged)
+"""Events of other processes that ``_on_event`` acts on, besides those about rights."""
 RECOVERED = {
     "adopted": "found going on after a gap",
     "closed": "found over after a gap",
@@ -109,7 +92,7 @@ class RouterPresence:
         self.router: Router
         self.assignments: Assignments
 
-    def set_presence(self, agent_id: AgentId, state: PresenceState, reason: str, actor: str) -> None:
+    async def set_presence(self, agent_id: AgentId, state: PresenceState, reason: str, actor: str) -> None:
         """See agents.ports.PresencePort."""
         if agent_id not in self.assignments.picture.agents:
             raise Conflict("agent-unknown", {"agent_id": agent_id})
@@ -120,22 +103,6 @@ class RouterPresence:
             self.assignments.actor = ""
 
 
-class Rooms:
-    """The rooms' services, bound to each other."""
-
-    def __init__(self, base: Foundation) -> None:
-        settings, servers = base.settings, server_ids(base.settings)
-        parts = (base.database, base.clock, base.ids)
-        self.presence = RouterPresence()
-        self.agents = AgentService(*parts, self.presence, servers, new_secret=lambda: secrets.token_hex(16))
-        self.queues = QueueService(*parts)
-        self.customers = CustomerService(*parts, settings.region)
-        self.passwords = Passwords()
-        self.principals = Principals(base.database, base.clock, self.agents)
-        self.users = UserService(*parts, self.passwords, SignInAttempts(), self.principals)
-        self.tickets = TicketService(*parts, self.customers)
-
-
 class ContactCenter:
     """One running server. Build, ``start``, ``stop``."""
 
@@ -144,15 +111,14 @@ class ContactCenter:
         tasks = TaskSupervisor()
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         database = database_of(settings, clock)
-        self.base = Foundation(settings, clock, TimeOrderedIds(clock), tasks, database, Publisher(database, clock))
-        self.rooms = Rooms(self.base)
+        publisher, bus = Publisher(database, clock), bus_of(settings, tasks)
+        self.base = Foundation(settings, clock, TimeOrderedIds(clock), tasks, database, publisher, bus)
+        self.presence = RouterPresence()
+        self.rooms = Rooms(self.base, self.presence)
         self.picture = Picture()
         self.figures = DayFigures(clock.now())
         self.server_id = ServerId(settings.pbx.server_id)
         self.telephony = AsteriskTelephony()
-        self.certificate: Certificate | None = None
-        self.phone_lines = PhoneLines(lambda one: websocket_of(settings, one, self._websocket_port), tasks)
-        self._runner: web.AppRunner | None = None
         self._is_built = False
 
     # ------------------------------------------------------------ start
@@ -165,8 +131,9 @@ class ContactCenter:
         await database.claim(self.base.ids.new())
         await database.open()
         self._build()
-        self.certificate = self._certificate()
+        self.front.prove()
         await self._load()
+        await self._join()
         await self.pbxs.start()
         await self._serve()
 
@@ -176,7 +143,7 @@ class ContactCenter:
         self.assignments = Assignments(self.picture, base.publisher, base.clock, base.ids, agents_store.save_presence)
         self.router = Router(Engine(base.ids.new), base.clock, loop, self._on_decision)
         self.assignments.router, self.assignments.telephony = self.router, self.telephony
-        self.rooms.presence.router, self.rooms.presence.assignments = self.router, self.assignments
+        self.presence.router, self.presence.assignments = self.router, self.assignments
         self.recovery = Recovery(self.assignments, base.database, base.tasks)
         callers = Callers(
             base.database, self.rooms.customers, self.assignments, base.tasks, self._tickets_for_card, base.clock
@@ -185,7 +152,7 @@ class ContactCenter:
             base.database, base.clock, self.assignments, callers, self.rooms.agents, self.rooms.customers, self._explain
         )
         self.rooms.tickets.reach = self.interactions.check_reach
-        self.operation = Operation(base.database, base.publisher, base.clock, self.picture, self.router, base.tasks)
+        self.operation = Operation(base.database, base.publisher, base.clock, self.picture, base.tasks)
         self.hub = Hub(self.picture, self.figures, base.clock, base.ids, self.operation.degraded)
         self._build_reloading()
         self._build_pbxs()
@@ -194,6 +161,9 @@ class ContactCenter:
             self.assignments, self.recovery, self.router.engine, base.database, base.publisher, base.clock
         )
         self.hub.checks = self._checks
+        self.operation.show(
+            "illegal_commands", "Commands the router refused as illegal", lambda: self.router.stats.illegal
+        )
         self.operation.show("audit_findings", "Findings two audits in a row made", lambda: self.auditor.confirmed)
         self.operation.show("audit_failures", "Findings whose healing failed", lambda: self.auditor.failures)
         self.operation.show("recovery_cut", "Gaps whose records were not read whole", lambda: self.recovery.cut)
@@ -201,7 +171,45 @@ class ContactCenter:
             self.operation.show(
                 f"recovery_{name}", f"Calls since the start: {text}", partial(getattr, self.recovery, name)
             )
+        self._build_join()
+        parts = (self.hub, self.interactions, self.operation, self.auditor.audits)
+        self.front = Front(base, self.rooms, *parts, lambda: self._websocket_port)
         self._is_built = True
+
+    async def _join(self) -> None:
+        """Let the other processes of the site hear and ask; not before the site is ours."""
+        base, site_id = self.base, SiteId(self.base.settings.site_id)
+        self._joined.start()
+        if base.bus.reaches_others:
+            self._sender.start(site_id)
+            self._answerer.start()
+            base.tasks.keep("picture", self._sender.keep)
+        await base.bus.open()
+
+    def _build_join(self) -> None:
+        base, bus = self.base, self.base.bus
+        self._joined = Joined(base, self.rooms, self.hub, FOLLOWED)
+        self._sender = PictureSender(bus, self.picture, self.figures, self._site, base.clock, Source(base.ids.new()))
+        handlers = answers(self.presence, self.interactions, base.database)
+        self._answerer = Answerer(bus, channel_of(SiteId(base.settings.site_id)), handlers, base.tasks)
+        self.operation.sources.append(self._joined.degraded)
+
+    def _site(self) -> Site:
+        """Return what there is once, for the screens of other processes."""
+        picture, audits = self.picture, self.auditor.audits
+        return Site(
+            list(picture.links.values()),
+            [(one, other, is_up) for (one, other), is_up in picture.trunks.items()],
+            picture.skills,
+            picture.skill_labels,
+            picture.flows,
+            picture.is_simulated,
+            self.operation.is_ready,
+            self.operation.degraded_besides(),
+            audits.at,
+            list(audits.last),
+            self._websocket_port,
+        )
 
     def _build_reloading(self) -> None:
         settings, rooms = self.base.settings, self.rooms
@@ -228,7 +236,7 @@ class ContactCenter:
         return explain_waiting(self.router.engine, interaction_id, self.base.clock.timestamp())
 
     def _checks(self) -> dict[str, Any]:
-        return checks_slot(self.auditor.audited_at, self.auditor.last)
+        return checks_slot(self.auditor.audits.at, self.auditor.audits.last)
 
     def _tickets_for_card(
         self, person_id: PersonId | None, interaction_id: InteractionId
@@ -281,44 +289,8 @@ class ContactCenter:
     # ------------------------------------------------------------ pages and API
 
     async def _serve(self) -> None:
-        if not await asyncio.to_thread((DIST / "manifest.json").exists):
-            raise Unavailable("front-end-missing", {"folder": str(DIST)})
-        settings, base = self.base.settings, self.base
-        services = Services()
-        rooms, texts = self.rooms, Texts.load(LOCALES)
-        phones = phones_of(settings, self._websocket_port)
-        desk = Desk(rooms.agents, rooms.users, settings.site_id)
-        sockets = SocketServer(self.hub, services, desk.settings, base.clock, base.tasks)
-        for service in (
-            rooms.agents, rooms.queues, rooms.customers, rooms.users, rooms.tickets,
-            self.operation, self.auditor, phones, self.phone_lines, sockets, self.hub, texts,
-        ):  # fmt: skip
-            services.add(service)
-        services.add(self.interactions, InteractionService)
-        routes = Routes()
-        for part in (
-            user_routes, agent_routes, queue_routes, customer_routes, ticket_routes, interaction_routes,
-            operation_routes, page_routes, phone_routes, text_routes(texts),
-        ):  # fmt: skip
-            routes.include(part)
-        web_settings = WebSettings(
-            origins=settings.http.origins,
-            connect_sources=connect_sources(phones),
-            trusted_proxies=frozenset(settings.http.trusted_proxies),
-            secure_cookies=settings.http.secure_cookies or self.certificate is not None,
-        )
-        self.app = build_app(routes, services, rooms.principals, base.ids, web_settings, error_page(texts))
-        self._runner = web.AppRunner(self.app, access_log=None, logger=server_logger(), shutdown_timeout=2.0)
-        await self._runner.setup()
-        try:
-            context = self.certificate.context if self.certificate else None
-            await web.TCPSite(
-                self._runner, settings.http.host, settings.http.port, reuse_address=True, ssl_context=context
-            ).start()
-        except OSError as error:
-            raise Unavailable("http-port-unavailable", {"port": settings.http.port, "reason": str(error)}) from error
-        base.tasks.keep("hub-live", self.hub.keep_live)
-        base.tasks.keep("hub-waiting", self.hub.keep_waiting)
+        base = self.base
+        await self.front.start()
         base.tasks.keep("day", self._keep_day)
         base.tasks.keep("audit", self.auditor.keep)
         base.tasks.keep("reload", self.reloading.keep)
@@ -327,18 +299,7 @@ class ContactCenter:
     @property
     def port(self) -> int:
         """The HTTP port listened on."""
-        assert self._runner is not None
-        return int(self._runner.addresses[0][1])
-
-    def _certificate(self) -> Certificate | None:
-        """Prove the certificate before anything is promised; renewed files are taken while it is served."""
-        http = self.base.settings.http
-        if http.tls_certificate is None or http.tls_key is None:
-            return None
-        certificate = Certificate(CertificateFiles(http.tls_certificate, http.tls_key), self.base.clock)
-        self.operation.sources.append(certificate.degraded)
-        self.base.tasks.keep("certificate", certificate.keep)
-        return certificate
+        return self.front.port
 
     @property
     def _websocket_port(self) -> int | None:
@@ -358,13 +319,9 @@ class ContactCenter:
         event = envelope.event
         self._count(event, envelope.at)
         self.reloading.on_event(event)
+        self.front.on_event(event)
         if isinstance(event, SessionEnded):
-            self.hub.close_credential(event.session_id)
-            self.phone_lines.close_credential(event.session_id)
             self.base.tasks.spawn("signed-out", self._signed_out(event.user_id))
-        elif isinstance(event, TokenChanged) and event.change == "revoked":
-            self.hub.close_credential(event.token_id)
-            self.phone_lines.close_credential(event.token_id)
         elif isinstance(event, PersonChanged) and event.change != "created":
             self.base.tasks.spawn("cards", self.interactions.refresh_cards_of(event.person_id))
 
@@ -377,7 +334,7 @@ class ContactCenter:
             await asyncio.sleep(1.0)
         signed_in = await self.base.database.read(lambda c: self.rooms.users.is_signed_in(c, user_id))
         if agent is not None and not signed_in and agent.presence != PresenceState.OFFLINE.value:
-            self.rooms.presence.set_presence(agent.agent_id, PresenceState.OFFLINE, "", user_id)
+            await self.presence.set_presence(agent.agent_id, PresenceState.OFFLINE, "", user_id)
 
     def _count(self, event: Event, at: datetime) -> None:
         if isinstance(event, InteractionQueued):
@@ -393,14 +350,12 @@ class ContactCenter:
 
     async def stop(self, *, keep_pbx: bool = False) -> None:
         """End everything this server started; ``keep_pbx`` leaves Asterisk running for the next start."""
-        if self._runner is not None:
-            for page in list(self.hub.pages):
-                page.close("restart")
-            await self.phone_lines.close()  # or the clean-up would wait for them until its patience ends
-            await self._runner.cleanup()
         if self._is_built:
+            await self.front.stop()
+            await self._answerer.close()
             await self.pbxs.stop(keep_pbx=keep_pbx)
             self.router.close()
+        await self.base.bus.close()
         await self.base.tasks.close()
         await self.base.database.close()
         self.rooms.passwords.close()

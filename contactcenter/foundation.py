@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from contactcenter.core.bus import Bus
 from contactcenter.core.clock import Clock
 from contactcenter.core.database import Database
 from contactcenter.core.ids import TimeOrderedIds
@@ -12,7 +13,7 @@ from contactcenter.settings import Settings
 
 @dataclass(slots=True)
 class Foundation:
-    """Settings, time, ids, background tasks, the store and the events."""
+    """Settings, time, ids, background tasks, the store, the events, and the way to other processes."""
 
     settings: Settings
     clock: Clock
@@ -20,3 +21,4 @@ class Foundation:
     tasks: TaskSupervisor
     database: Database
     publisher: Publisher
+    bus: Bus

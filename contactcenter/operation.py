@@ -19,7 +19,6 @@ from contactcenter.core.web.routes import Call, Routes
 from contactcenter.core.web.schemas import Instant, Out, Query
 from contactcenter.interactions.live import Picture
 from contactcenter.interactions.model import AgentConnected, InteractionEnded
-from routing.runtime import Router
 
 operation_routes = Routes()
 
@@ -33,7 +32,6 @@ class Operation:
         publisher: Publisher,
         clock: Clock,
         picture: Picture,
-        router: Router,
         tasks: TaskSupervisor,
     ) -> None:
         self.database = database
@@ -41,9 +39,10 @@ class Operation:
         """What else may be degraded, each asked every time; bootstrap adds them."""
         self.is_stand_in = False
         """Whether the PBX is a simulated one that nobody asked for: no customer's call can come in."""
+        self.conditions: list[Callable[[], bool]] = []
+        """What else must hold for calls to be served; bootstrap adds them."""
         self._clock = clock
         self._picture = picture
-        self._router = router
         self._tasks = tasks
         self._registry = CollectorRegistry()
         self._events = Counter("contactcenter_events", "Events by kind", ["kind"], registry=self._registry)
@@ -65,7 +64,6 @@ class Operation:
                 "open_interactions": "Interactions not over",
                 "commit_backlog": "Units that wait for a commit",
                 "pbx_links_up": "PBX links that are up",
-                "illegal_commands": "Commands the router refused as illegal",
                 "task_failures": "Background tasks that failed",
                 "in_fallback": "Callers whose flow could not go on, in the PBX's own queue",
             }.items()
@@ -86,8 +84,12 @@ class Operation:
         ]
         if not self._picture.links:
             found.append({"code": "pbx-connecting", "since": None, "fields": {}})
-        if self.database.degraded:
-            found.append({"code": "store-refuses", "since": None, "fields": {"reason": self.database.degraded}})
+        return [*found, *self.degraded_besides()]
+
+    def degraded_besides(self) -> list[dict[str, Any]]:
+        """Return the same without the PBXs' links: those stand in the picture."""
+        reason = self.database.degraded
+        found = [{"code": "store-refuses", "since": None, "fields": {"reason": reason}}] if reason else []
         return [*found, *(one for source in self.sources for one in source())]
 
     @property
@@ -97,7 +99,8 @@ class Operation:
         Of several PBXs one is enough: what another one's loss means is told by ``degraded``.
         """
         links = self._picture.links.values()
-        return any(link.up for link in links) and not self.database.degraded and not self.is_stand_in
+        is_linked = any(link.up for link in links) and not self.is_stand_in
+        return is_linked and not self.database.degraded and all(holds() for holds in self.conditions)
 
     def show(self, name: str, text: str, value: Callable[[], float]) -> None:
         """Add a figure to the metrics, asked for each time they are read."""
@@ -112,7 +115,6 @@ class Operation:
             "open_interactions": len(self._picture.interactions),
             "commit_backlog": self.database.pending,
             "pbx_links_up": sum(link.up for link in links),
-            "illegal_commands": self._router.stats.illegal,
             "task_failures": sum(self._tasks.failures.values()),
             "in_fallback": sum(one.in_fallback for one in self._picture.interactions.values()),
         }

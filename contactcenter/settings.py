@@ -74,6 +74,14 @@ def _database_url(url: SecretStr) -> SecretStr:
     return url
 
 
+def _redis_url(url: SecretStr) -> SecretStr:
+    """Take what the driver can; the error does not repeat it, for it may hold a password."""
+    if url.get_secret_value() and not re.fullmatch(r"(rediss?|unix)://\S+", url.get_secret_value()):
+        raise ValueError("redis://:PASSWORD@HOST:PORT/NUMBER (rediss:// by TLS, unix:// a socket), or nothing")
+    return url
+
+
+RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 
 
@@ -213,8 +221,8 @@ def _twice(values: Iterable[object]) -> str:
 class Settings(BaseSettings):
     """All of them; ``data`` holds the PBX's run folder and rendered prompts.
 
-    ``database_url`` names a Postgres; without one the database is a file in ``data``. ``servers`` are further Asterisks
-    beside ``pbx``.
+    ``database_url`` names a Postgres; without one the database is a file in ``data``. ``redis_url`` names the Redis that
+    joins several processes over that Postgres. ``servers`` are further Asterisks beside ``pbx``.
     """
 
     model_config = SettingsConfigDict(
@@ -227,6 +235,7 @@ class Settings(BaseSettings):
 
     data: Path = Path("data")
     database_url: DatabaseUrl = SecretStr("")
+    redis_url: RedisUrl = SecretStr("")
     site_id: ServerName = "main"
     region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "DE"
     language: Literal["en", "ru", "es"] = "en"
@@ -236,6 +245,12 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     pbx: PbxSettings = PbxSettings()
     servers: tuple[ServerOptions, ...] = ()
+
+    @model_validator(mode="after")
+    def _several_processes_share_a_server(self) -> "Settings":
+        if self.redis_url.get_secret_value() and not self.database_url.get_secret_value():
+            raise ValueError("redis_url: several processes share a Postgres; set database_url, too")
+        return self
 
     @model_validator(mode="after")
     def _servers_apart(self) -> "Settings":

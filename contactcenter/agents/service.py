@@ -191,7 +191,7 @@ class AgentService:
         store refuses: then it holds all the same and is written later. Raises what ``check_choice`` raises.
         """
         found, chosen = await self.check_choice(principal, agent_id, state, reason)
-        self._presence.set_presence(found, state, chosen, principal.user_id)
+        await self._presence.set_presence(found, state, chosen, principal.user_id)
         with contextlib.suppress(Unavailable):
             await self._database.flush()
 

@@ -11,8 +11,7 @@ from contactcenter.core.web.routes import Call, Routes
 from contactcenter.core.web.schemas import Body, Id, Instant, Line, Out, PageOut, PageQuery, Paragraphs
 from contactcenter.customers.numbers import formatted
 from contactcenter.customers.service import CustomerService
-from contactcenter.interactions.audit import Healed
-from contactcenter.interactions.auditor import Auditor
+from contactcenter.interactions.audit import Audits, Healed
 from contactcenter.interactions.service import Detail, Filters, InteractionService
 
 routes = Routes()
@@ -248,7 +247,7 @@ class AuditOut(Out):
 @routes.get("/api/v1/audit", right=Right.LIVE_VIEW, returns=AuditOut, tag="operation")
 async def read_audit(call: Call[None]) -> AuditOut:
     """Tell what did not agree between us, the router, the store and the PBX, and was put right."""
-    audited_at, last = call.services[Auditor].report(call.principal)
+    audited_at, last = call.services[Audits].report(call.principal)
     return AuditOut(audited_at=audited_at, items=[_finding(one) for one in last])
 
 

@@ -3,6 +3,7 @@
 A finding is no fault yet: news may be on its way. ``auditor`` acts on what two audits in a row have found.
 """
 
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from itertools import chain
 from typing import Final
 
 from contactcenter.core.ids import AgentId, InteractionId, LegId, ServerId, is_id
+from contactcenter.core.permissions import Principal, Right, Scope, require
 from contactcenter.interactions import ports
 from contactcenter.interactions.live import Picture
 from contactcenter.interactions.model import Interaction, Phase
@@ -27,6 +29,8 @@ WRAP_UP_MOST: Final = timedelta(seconds=30)  # beyond its end
 FLOW_MOST: Final = timedelta(hours=2)
 PAIRS: Final = 2000
 """Waiting interactions times idle agents looked at in one audit: a few milliseconds of the loop."""
+KEPT: Final = 100
+"""Findings that are remembered."""
 _IN_LINE: Final = (Phase.WAITING, Phase.ALERTING)
 
 
@@ -67,6 +71,19 @@ class Healed:
 
     at: datetime
     finding: Finding
+
+
+class Audits:
+    """What the audits of the site made known: when the last was, and the latest confirmed findings, newest first."""
+
+    def __init__(self) -> None:
+        self.at: datetime | None = None
+        self.last: deque[Healed] = deque(maxlen=KEPT)
+
+    def report(self, principal: Principal) -> tuple[datetime | None, Sequence[Healed]]:
+        """Return when the last audit was, and the latest findings, newest first: of the whole site, or none."""
+        scope = require(principal, Right.LIVE_VIEW)
+        return self.at, self.last if scope >= Scope.SITE else ()
 
 
 class Strikes:

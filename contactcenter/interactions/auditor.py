@@ -5,9 +5,7 @@ what the picture says. Only a caller who is left on the line long after everythi
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping
 from typing import Final, TypeVar
 
 import structlog
@@ -15,11 +13,10 @@ import structlog
 from contactcenter.core.clock import Clock
 from contactcenter.core.database import Database
 from contactcenter.core.ids import AgentId, InteractionId, LegId, ServerId
-from contactcenter.core.permissions import Principal, Right, Scope, require
 from contactcenter.core.publisher import Publisher
 from contactcenter.interactions import audit, model, ports, store
 from contactcenter.interactions.assignments import Assignments
-from contactcenter.interactions.audit import Code, Finding, Healed, IdleRound, Strikes
+from contactcenter.interactions.audit import Audits, Code, Finding, Healed, IdleRound, Strikes
 from contactcenter.interactions.recovery import Recovery
 from routing import commands as routing
 from routing.engine import Engine
@@ -28,12 +25,11 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 INTERVAL: Final = 20.0  # seconds
-KEPT: Final = 100
 _OURS, _ROWS = "ours", "rows"
 
 
 class Auditor:
-    """One for a site. ``last`` holds the latest confirmed findings, newest first."""
+    """One for a site; ``audits`` is what it made known."""
 
     def __init__(
         self,
@@ -44,8 +40,7 @@ class Auditor:
         publisher: Publisher,
         clock: Clock,
     ) -> None:
-        self.last: deque[Healed] = deque(maxlen=KEPT)
-        self.audited_at: datetime | None = None
+        self.audits = Audits()
         self.confirmed = 0
         self.failures = 0
         """Findings whose healing raised: a fault of ours, logged; the others were healed all the same."""
@@ -79,11 +74,6 @@ class Auditor:
         self._asked: set[ServerId] = set()  # whole pictures wanted by this round of healing
         assignments.on_seen = self.seen
 
-    def report(self, principal: Principal) -> tuple[datetime | None, Sequence[Healed]]:
-        """Return when the last audit was, and the latest findings, newest first: of the whole site, or none."""
-        scope = require(principal, Right.LIVE_VIEW)
-        return self.audited_at, self.last if scope >= Scope.SITE else ()
-
     async def keep(self) -> None:
         """Audit for ever."""
         while True:
@@ -100,7 +90,7 @@ class Auditor:
         for link in list(self._picture.links.values()):
             if link.up:
                 self._assignments.telephony.look(link.server_id)
-        self.audited_at = now
+        self.audits.at = now
 
     def seen(self, fact: ports.Seen) -> None:
         """Compare with what a PBX shows."""
@@ -127,7 +117,7 @@ class Auditor:
         confirmed = self._strikes.setdefault(part, Strikes()).count(found)
         for finding in confirmed:
             self.confirmed += 1
-            self.last.appendleft(Healed(self._clock.now(), finding))
+            self.audits.last.appendleft(Healed(self._clock.now(), finding))
             log.warning("audit-finding", code=finding.code, about=finding.about, server=finding.server_id)
             self._publisher.announce(
                 model.AuditFinding(finding.code.value, finding.about, finding.server_id or "", finding.agent_id or "")

@@ -36,10 +36,14 @@ class QueueFigures:
 
     def service_level_recent(self, now: datetime) -> float | None:
         """Return the same over the last 15 minutes."""
+        good, ended = self.recent_counts(now)
+        return round(100 * good / ended, 1) if ended else None
+
+    def recent_counts(self, now: datetime) -> tuple[int, int]:
+        """Return how many visits of the last 15 minutes were answered in target, and how many ended."""
         while self.recent and self.recent[0][0] < now - RECENT:
             self.recent.popleft()
-        good = sum(in_target for _, in_target in self.recent)
-        return round(100 * good / len(self.recent), 1) if self.recent else None
+        return sum(in_target for _, in_target in self.recent), len(self.recent)
 
 
 class DayFigures:

@@ -50,7 +50,7 @@ class PresenceRecorder:
     def __init__(self) -> None:
         self.orders = []
 
-    def set_presence(self, agent_id: AgentId, state: PresenceState, reason: str, actor: str) -> None:
+    async def set_presence(self, agent_id: AgentId, state: PresenceState, reason: str, actor: str) -> None:
         self.orders.append((agent_id, state, reason, actor))
 
 

@@ -5,7 +5,7 @@ so an unsafe method or a socket with a cookie must come from our own pages (Fetc
 "Cross-Site Request Forgery Prevention"). No header a client can write names a user.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
@@ -34,7 +34,7 @@ class WebSettings:
     """
 
     origins: tuple[str, ...] = ()
-    connect_sources: tuple[str, ...] = ()
+    connect_sources: Sequence[str] = ()
     trusted_proxies: frozenset[str] = frozenset()
     secure_cookies: bool = False
     max_body: int = 256 * 1024

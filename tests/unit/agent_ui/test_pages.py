@@ -7,7 +7,7 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from agent_ui.pages import error_page
-from contactcenter.bootstrap import LOCALES
+from contactcenter.front import LOCALES
 from contactcenter.core.texts import Texts
 
 

@@ -43,7 +43,7 @@ class Presence:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    def set_presence(self, agent_id: Any, state: Any, reason: str, actor: str) -> None:
+    async def set_presence(self, agent_id: Any, state: Any, reason: str, actor: str) -> None:
         self._desk.room.router.submit(routing.SetPresence(agent_id, routing.Presence(state.value), reason))
 
 

@@ -207,8 +207,8 @@ async def test_phone_lines_end_before_the_server_waits_for_its_requests(floor: F
     async def close() -> None:
         done.append("lines")
 
-    floor.center._runner = Runner()  # type: ignore[assignment]
-    floor.center.phone_lines.close = close  # type: ignore[method-assign]
+    floor.center.front._runner = Runner()  # type: ignore[assignment]
+    floor.center.front.phone_lines.close = close  # type: ignore[method-assign]
     await floor.center.stop()
     assert done == ["lines", "requests"]
-    floor.center._runner = None
+    floor.center.front._runner = None

@@ -27,7 +27,7 @@ def operation():
     room = Room()
     publisher = SimpleNamespace(subscribe=lambda listener: None)
     database = SimpleNamespace(degraded="", pending=0)
-    made = Operation(database, publisher, room.time, room.picture, room.router, TaskSupervisor())
+    made = Operation(database, publisher, room.time, room.picture, TaskSupervisor())
     room.picture.links[ServerId("pbx1")] = Link(ServerId("pbx1"), up=True, reason="")
     made.room = room
     return made

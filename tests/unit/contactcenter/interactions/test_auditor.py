@@ -44,7 +44,7 @@ def link(desk: Any) -> None:
 async def told(desk: Any) -> list[tuple[str, str]]:
     rows = [row for row in await desk.rows(events_table) if row["kind"] == "audit-finding"]
     assert len(rows) == desk.auditor.confirmed
-    return [(found.finding.code.value, found.finding.about) for found in desk.auditor.last]
+    return [(found.finding.code.value, found.finding.about) for found in desk.auditor.audits.last]
 
 
 def talking(desk: Any) -> tuple[Interaction, str]:
@@ -115,7 +115,7 @@ async def test_every_linked_pbx_is_asked_and_none_that_is_down(desk: Any) -> Non
     desk.room.fact(ports.LinkChanged(ServerId("pbx-2"), False, "link-lost", desk.time.now()))
     await desk.auditor.audit()
     assert acts(desk, "look") == [("look", SERVER)]
-    assert desk.auditor.audited_at == desk.time.now()
+    assert desk.auditor.audits.at == desk.time.now()
 
 
 # ------------------------------------------------------------------ the PBX's picture
@@ -402,6 +402,6 @@ async def test_a_picture_that_cannot_be_asked_for_keeps_no_other_from_it(desk: A
     await twice(desk)
     assert (desk.auditor.failures, asked) == (1, [SERVER])
     assert item.interaction_id in desk.room.picture.interactions
-    before = desk.auditor.audited_at
+    before = desk.auditor.audits.at
     await desk.auditor.audit()
-    assert desk.auditor.audited_at > before, "the round goes on"
+    assert desk.auditor.audits.at > before, "the round goes on"

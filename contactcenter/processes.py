@@ -1,0 +1,67 @@
+"""What joins the processes of a site, in each of them: events of the others, and desktops opened there."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from agent_ui.hub import Hub
+from contactcenter.agents.model import AgentChanged, TeamChanged
+from contactcenter.core.events import Envelope, Event
+from contactcenter.core.follower import Follower
+from contactcenter.core.ids import AgentId
+from contactcenter.foundation import Foundation
+from contactcenter.rooms import Rooms
+from contactcenter.users.model import SessionEnded, TokenChanged, UserChanged
+
+log = structlog.get_logger(__name__)
+
+RIGHTS: Final[tuple[type[Event], ...]] = (UserChanged, SessionEnded, TokenChanged, AgentChanged, TeamChanged)
+"""Events after which somebody may do more, or less, than before."""
+_desktops = msgspec.msgpack.Decoder(tuple[str, AgentId, str])
+
+
+class Joined:
+    """One process among those of its site; ``kinds`` are the events of others it cares about besides rights."""
+
+    def __init__(self, base: Foundation, rooms: Rooms, hub: Hub, kinds: Iterable[type[Event]] = ()) -> None:
+        self.process = base.ids.new()
+        """A name of this process, new at each start."""
+        self._base = base
+        self._rooms = rooms
+        self._hub = hub
+        self._channel = f"cc:{base.settings.site_id}:desktops"
+        heard = sorted({kind.kind for kind in (*RIGHTS, *kinds)})
+        self._follower = Follower(base.database, base.publisher, base.bus, base.clock, self.process, heard)
+
+    def start(self) -> None:
+        """Hear and tell, where there is anybody to hear."""
+        base = self._base
+        base.publisher.subscribe(self._on_event)
+        if not base.bus.reaches_others:
+            return
+        self._hub.on_desktop = self._opened
+        base.bus.subscribe(self._channel, self._opened_elsewhere)
+        base.tasks.keep("follow", self._follower.keep)
+
+    def degraded(self) -> list[dict[str, Any]]:
+        """Return what is wrong with the way to the others."""
+        reason = self._base.bus.degraded if self._base.bus.reaches_others else ""
+        return [{"code": "bus-away", "since": None, "fields": {"reason": reason}}] if reason else []
+
+    def _on_event(self, envelope: Envelope) -> None:
+        if isinstance(envelope.event, RIGHTS):
+            self._rooms.principals.drop()
+
+    def _opened(self, agent_id: AgentId, instance: str) -> None:
+        self._base.bus.publish(self._channel, msgspec.msgpack.encode((self.process, agent_id, instance)))
+
+    def _opened_elsewhere(self, message: bytes) -> None:
+        try:
+            process, agent_id, instance = _desktops.decode(message)
+        except msgspec.DecodeError:
+            log.warning("desktop-not-understood", bytes=len(message))
+            return
+        if process != self.process:
+            self._hub.opened_elsewhere(agent_id, instance)
