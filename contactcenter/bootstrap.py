@@ -24,7 +24,7 @@ from contactcenter.core.bus_questions import Answerer
 from contactcenter.core.clock import Clock, SystemClock
 from contactcenter.core.errors import Conflict
 from contactcenter.core.events import Envelope, Event
-from contactcenter.core.ids import AgentId, InteractionId, PersonId, ServerId, TimeOrderedIds, UserId
+from contactcenter.core.ids import AgentId, InteractionId, PersonId, ServerId, SiteId, TimeOrderedIds, UserId
 from contactcenter.core.migrations import require_current
 from contactcenter.core.prepared import Query
 from contactcenter.core.publisher import Publisher

@@ -31,6 +31,7 @@ from contactcenter.data_lock import DataLock
 from contactcenter.databases import database_of
 from contactcenter.settings import Settings
 from contactcenter.users.model import User
+from contactcenter.web_process import WebProcess
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 users = typer.Typer(no_args_is_help=True, help="Keep users.")
@@ -53,6 +54,7 @@ REMEDIES = {
     "data-in-use": "a server runs on this data folder: stop it first, or choose another folder with --data",
     "data-not-writable": "choose a folder that you may write to with --data",
     "data-not-empty": "choose another folder with --data, or --replace: the present database is then kept beside it",
+    "postgres-and-redis-needed": "several processes share both: give --database and --redis, here and to the server",
     "tls-pair-needed": "name both files: --tls CERT,KEY",
     "tls-unusable": "give the PEM files of a certificate for servers, with its chain, and its unencrypted key",
     "backup-damaged": "take another backup; nothing was changed",
@@ -67,6 +69,11 @@ Database = Annotated[
     str | None,
     typer.Option("--database", help="postgresql://USER:PASSWORD@HOST:PORT/NAME in place of a file in the data folder."),
 ]
+Redis = Annotated[
+    str | None, typer.Option("--redis", help="redis://:PASSWORD@HOST:PORT/NUMBER joins several processes of one site.")
+]
+Port = Annotated[int | None, typer.Option(help="HTTP port on 127.0.0.1.")]
+Tls = Annotated[str | None, typer.Option(help="CERT,KEY: PEM files; serve HTTPS with them.")]
 
 
 def main() -> None:
@@ -92,9 +99,11 @@ def _fail(text: str, code: int = 1) -> None:
     sys.exit(code)
 
 
-def _settings(data: Path | None = None, database: str | None = None, **pbx_http: Any) -> Settings:
+def _settings(
+    data: Path | None = None, database: str | None = None, redis: str | None = None, **pbx_http: Any
+) -> Settings:
     """Read the settings; command-line options win, and are proven together with the rest. A wrong one is named."""
-    asked = {"data": data, "database_url": database}
+    asked = {"data": data, "database_url": database, "redis_url": redis}
     given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
     http = {name: pbx_http[name] for name in _HTTP if pbx_http.get(name) is not None}
     if http:
@@ -145,9 +154,10 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
 def run(
     data: Data = None,
     database: Database = None,
-    port: Annotated[int | None, typer.Option(help="HTTP port on 127.0.0.1.")] = None,
+    redis: Redis = None,
+    port: Port = None,
     pbx: Annotated[str | None, typer.Option(help="auto | asterisk | simulated | HOST:PORT")] = None,
-    tls: Annotated[str | None, typer.Option(help="CERT,KEY: PEM files; serve HTTPS with them.")] = None,
+    tls: Tls = None,
     traffic: Annotated[str, typer.Option(help="Demo customers: none | light | busy")] = "none",
     demo_data: Annotated[
         bool, typer.Option("--demo", help="First bring the tables up to date; fill an empty folder with demo data.")
@@ -159,11 +169,19 @@ def run(
     from contactcenter import demo
 
     certificate, key = _pair(tls)
-    settings = _settings(data, database, port=port, mode=pbx, tls_certificate=certificate, tls_key=key)
+    settings = _settings(data, database, redis, port=port, mode=pbx, tls_certificate=certificate, tls_key=key)
     if traffic not in demo.LEVELS:
         raise ContactCenterError("traffic-unknown", {"traffic": traffic, "known": ", ".join(demo.LEVELS)})
     with DataLock(settings.data):
         _run_server(settings, traffic, demo_data=demo_data, smoke=smoke, started_at=started_at)
+
+
+@app.command()
+def web(data: Data = None, database: Database = None, redis: Redis = None, port: Port = None, tls: Tls = None) -> None:
+    """Start a further process that serves pages and API beside the server, on the same Postgres and Redis."""
+    certificate, key = _pair(tls)
+    settings = _settings(data, database, redis, port=port, tls_certificate=certificate, tls_key=key)
+    _run(_serve_web(settings))
 
 
 def _pair(tls: str | None) -> tuple[str | None, str | None]:
@@ -186,13 +204,32 @@ def _run_server(settings: Settings, traffic: str, *, demo_data: bool, smoke: boo
     _run(_serve(settings, traffic))
 
 
-async def _serve(settings: Settings, traffic: str) -> None:
-    from contactcenter import demo
-
+def _until_stopped() -> asyncio.Event:
+    """Return what is set when this process is told to end."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stopped.set)
+    return stopped
+
+
+async def _serve_web(settings: Settings) -> None:
+    stopped = _until_stopped()
+    process = WebProcess(settings)
+    try:
+        await process.start()
+        process.base.tasks.keep("garbage", Collector(lambda: not process.picture.interactions).keep)
+        http = settings.http
+        print(f"contactcenter serves pages on {http.scheme}://{http.host}:{process.port}", flush=True)
+        await stopped.wait()
+    finally:
+        await process.stop()
+
+
+async def _serve(settings: Settings, traffic: str) -> None:
+    from contactcenter import demo
+
+    stopped = _until_stopped()
     center = ContactCenter(settings)
     fenced = asyncio.Event()
 

@@ -1,7 +1,7 @@
 """Composition root of a web process: pages, REST and sockets beside the router's process, on the same Postgres.
 
-What it shows of the present is the router's process's picture, brought by the bus; what it reads and writes otherwise is
-the database's. What only the router can do is asked over the bus.
+What it shows of the present is the picture of the router's process, brought by the bus; what else it reads and writes
+is the database's. What only the router can do is asked over the bus.
 """
 
 import asyncio

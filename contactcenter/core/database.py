@@ -100,12 +100,29 @@ class Database(ABC):
         self._backlog: deque[Unit] = deque()
         self._taken = 0  # units in the commit under way
         self._seq = 0
+        self._seq_at_open = 0
+        self._unsettled: set[int] = set()  # the first number of each batch that is numbered, its outcome untold
         self._is_closing = False
 
     @property
     def seq(self) -> int:
         """Number of the last committed event."""
         return self._seq
+
+    @property
+    def seq_at_open(self) -> int:
+        """Number of the last event committed before ``open``."""
+        return self._seq_at_open
+
+    @property
+    def unsettled_from(self) -> int:
+        """First number of our commits whose outcome was not told yet, 0 while there is none.
+
+        It is set before the first of such rows can be read by anybody, and until ``on_committed`` was called with them
+        or they were rolled back; through all the time a lost COMMIT is in doubt. From that number on nobody can tell by
+        the number whose event it is: ours, or, when ours was rolled back, that of another process.
+        """
+        return min(self._unsettled, default=0)
 
     @property
     @abstractmethod
@@ -196,7 +213,7 @@ class Database(ABC):
         """Have ``_told`` called in the event loop."""
 
     def _read_position(self, connection: Connection) -> None:
-        self._seq = connection.execute(select(func.max(events_table.c.seq))).scalar() or 0
+        self._seq = self._seq_at_open = connection.execute(select(func.max(events_table.c.seq))).scalar() or 0
         row = connection.execute(select(journal_table.c.epoch).where(journal_table.c.site_id == self.site_id))
         self.epoch = row.scalar() or self._found_journal(connection)
 
@@ -280,6 +297,7 @@ class Database(ABC):
                 unit.numbered[index] = Envelope(envelope.event, envelope.at, envelope.actor, seq)
                 rows.append(_row(self.site_id, unit.numbered[index]))
         if rows:
+            self._unsettled.add(rows[0][0])
             cursor: Any = connection.connection.cursor()
             row_statement(connection.dialect.name, events_table, _EVENT_COLUMNS).run(cursor, rows)
         return seq
@@ -288,6 +306,7 @@ class Database(ABC):
         """Keep the tail for the next try and tell every caller that nothing of his was written."""
         self.degraded = self._reason(error)
         log.error("commit-refused", units=len(batch), error=self.degraded)
+        self._settle(batch)
         late = self._queued()  # who came meanwhile would wait behind a long backlog
         waiting = [unit for unit in (*batch, *late) if unit.future is not None]
         self._backlog.extendleft(reversed([unit for unit in batch if unit.future is None]))
@@ -299,6 +318,10 @@ class Database(ABC):
         for unit in waiting:
             unit.error, unit.numbered = Unavailable("store-unavailable", {"reason": self.degraded}), []
         self._tell(waiting)
+
+    def _settle(self, batch: list[Unit]) -> None:
+        """The batch's numbers are told, or were never committed."""
+        self._unsettled.discard(next((unit.numbered[0].seq for unit in batch if unit.numbered), 0))
 
     def _from_backlog(self) -> list[Unit]:
         """Take what goes first into the next commit: not all at once after a long absence, others wait as well."""
@@ -322,6 +345,7 @@ class Database(ABC):
             elif unit.error is not None and unit.future is None:
                 self.failed_units += 1
                 log.error("tail-unit-failed", exc_info=unit.error)
+        self._settle(batch)
 
 
 def _answer(unit: Unit) -> None:

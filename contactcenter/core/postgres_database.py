@@ -369,6 +369,7 @@ class PostgresDatabase(Database):
         if status == "committed":
             self._committed(batch, seq)
         else:
+            self._settle(batch)
             self._backlog.extendleft(reversed([unit for unit in batch if unit.future is None]))
         return True
 

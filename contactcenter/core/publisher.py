@@ -3,6 +3,7 @@
 Two moments: ``announce`` tells at once and commits right behind (the router acts first; ARCHITECTURE law 4), while the
 events of a ``Database.write`` are told after their commit. Either way each listener hears each event once, in order.
 ``on_numbered`` listeners hear only committed events, with their numbers; who was away reads on by ``events_after``.
+What other processes of the site committed comes by ``hear`` (``core/follower``).
 """
 
 from collections.abc import Callable, Sequence
@@ -33,11 +34,14 @@ class Publisher:
         database.on_committed = self._committed
 
     def subscribe(self, listener: Listener) -> None:
-        """Hear every event as soon as it counts."""
+        """Hear every event as soon as it counts; one of another process after its commit, with its number."""
         self._listeners.append(listener)
 
     def on_numbered(self, listener: Callable[[Sequence[Envelope]], None]) -> None:
-        """Hear committed events with their numbers, in order, without gaps."""
+        """Hear this process's committed events with their numbers, unit by unit, in order.
+
+        The numbers of one call are contiguous; between two calls lie those of other processes.
+        """
         self._numbered.append(listener)
 
     def announce(
@@ -47,6 +51,10 @@ class Publisher:
         now = self._clock.now()
         envelopes = [Envelope(event, now, actor) for event in events]
         self._database.write_behind(envelopes, work, images)
+        self._tell(envelopes)
+
+    def hear(self, envelopes: Sequence[Envelope]) -> None:
+        """Tell committed events of other processes, in order; ``on_numbered`` listeners hear only of our own."""
         self._tell(envelopes)
 
     def _committed(self, envelopes: Sequence[Envelope], told: bool) -> None:

@@ -167,3 +167,22 @@ async def test_after_the_end_nothing_is_taken(kind):
         await database.write(add("late", "never"))
     database.write_behind(told("never"))
     assert database.failed_units == 1
+
+
+async def test_a_number_is_unsettled_until_it_is_told(database):
+    seen = []
+    database.on_committed = lambda envelopes, was_told: seen.append((envelopes[0].seq, database.unsettled_from))
+    before = database.unsettled_from
+    await database.write(add("a", "e1", "e2"))
+    with pytest.raises(IntegrityError):
+        await database.write(add("a", "never"))
+    database.write_behind(told("e3"))
+    await database.flush()
+    assert (before, seen, database.unsettled_from) == (0, [(1, 1), (3, 3)], 0)
+
+
+async def test_the_position_at_its_beginning_stays(kind, database):
+    await database.write(add("a", "e1", "e2"))
+    later = await kind.open()
+    await later.write(add("b", "e3"))
+    assert (database.seq_at_open, later.seq_at_open, later.seq) == (0, 2, 3)

@@ -7,8 +7,8 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from agent_ui.pages import error_page
-from contactcenter.front import LOCALES
 from contactcenter.core.texts import Texts
+from contactcenter.front import LOCALES
 
 
 def location(path: str) -> str:
