@@ -32,7 +32,7 @@ from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.customers.model import PersonChanged
 from contactcenter.databases import database_of
 from contactcenter.flow_files import FlowFiles
-from contactcenter.foundation import Foundation
+from contactcenter.foundation import SWITCH_INTERVAL, Foundation
 from contactcenter.front import Front
 from contactcenter.interactions import store as interactions_store
 from contactcenter.interactions.assignments import Assignments
@@ -74,7 +74,6 @@ from routing.why import explain_waiting
 log = structlog.get_logger(__name__)
 
 FLOWS = Path(__file__).resolve().parent.parent / "config" / "flows"
-SWITCH_INTERVAL = 0.0005  # seconds: the writer's thread must not hold up the loop (measured: it shortens the tails)
 FOLLOWED = (AgentChanged, QueueChanged, DialedNumberChanged, SkillChanged, UserChanged, PersonChanged)
 """Events of other processes that ``_on_event`` acts on, besides those about rights."""
 RECOVERED = {

@@ -1,6 +1,7 @@
 """What every room stands on, made first by bootstrap."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from contactcenter.core.bus import Bus
 from contactcenter.core.clock import Clock
@@ -9,6 +10,9 @@ from contactcenter.core.ids import TimeOrderedIds
 from contactcenter.core.publisher import Publisher
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.settings import Settings
+
+SWITCH_INTERVAL: Final = 0.0005
+"""Seconds: a thread of the writer must not hold up the loop (measured: it shortens the tails)."""
 
 
 @dataclass(slots=True)

@@ -221,8 +221,8 @@ def _twice(values: Iterable[object]) -> str:
 class Settings(BaseSettings):
     """All of them; ``data`` holds the PBX's run folder and rendered prompts.
 
-    ``database_url`` names a Postgres; without one the database is a file in ``data``. ``redis_url`` names the Redis that
-    joins several processes over that Postgres. ``servers`` are further Asterisks beside ``pbx``.
+    ``database_url`` names a Postgres; without one the database is a file in ``data``. ``redis_url`` names the Redis
+    that joins several processes over that Postgres. ``servers`` are further Asterisks beside ``pbx``.
     """
 
     model_config = SettingsConfigDict(

@@ -12,7 +12,6 @@ import structlog
 
 from agent_ui.hub import Hub
 from agent_ui.projections.live import checks_slot
-from contactcenter.bootstrap import SWITCH_INTERVAL
 from contactcenter.buses import bus_of
 from contactcenter.core.bus_questions import Asker
 from contactcenter.core.clock import Clock, SystemClock
@@ -23,7 +22,7 @@ from contactcenter.core.migrations import require_current
 from contactcenter.core.publisher import Publisher
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.databases import database_of
-from contactcenter.foundation import Foundation
+from contactcenter.foundation import SWITCH_INTERVAL, Foundation
 from contactcenter.front import Front
 from contactcenter.interactions.audit import Audits
 from contactcenter.interactions.live import Picture

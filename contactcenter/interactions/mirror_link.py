@@ -91,15 +91,19 @@ class PictureSender:
             if looks % SWEEP == 0:
                 await self._sweep()
             looks += 1
-            self._source.offer("site", mirror.pack_site(self._site()))
-            self._source.offer(
-                "figures", mirror.pack_figures(self._figures, list(self._picture.queues), self._clock.now())
-            )
+            self._look()
             quiet = 0 if self._tell() else quiet + 1
             if quiet >= BEAT:
                 quiet = 0
                 self._bus.publish(self._channel, self._source.beat())
             await asyncio.sleep(INTERVAL)
+
+    def _look(self) -> None:
+        """Offer what is the same for all, and little."""
+        queues = list(self._picture.queues)
+        for key in ("site", *(f"queue:{one}" for one in queues)):
+            self._offer(key)
+        self._source.offer("figures", mirror.pack_figures(self._figures, queues, self._clock.now()))
 
     async def _sweep(self) -> None:
         """Offer every thing there is, and take back what is gone, a slice per loop turn."""

@@ -170,8 +170,10 @@ class Server:
         env: Mapping[str, str],
         program: str = "contactcenter",
         database: str = "",
+        verb: str = "run",
     ) -> None:
         self.data = data
+        self._verb = verb
         self.database = database
         self.agent_ids = dict(agent_ids)
         self.port = port
@@ -185,7 +187,7 @@ class Server:
 
     async def start(self, *, wait_ready: bool = True) -> None:
         """Start the process; returns when /readyz says so. Raises NotStarted."""
-        command = [sys.executable, "-m", self._program, "run", "--data", str(self.data), "--port", str(self.port)]
+        command = [sys.executable, "-m", self._program, self._verb, "--data", str(self.data), "--port", str(self.port)]
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, *self._options], cwd=ROOT, env=self._env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -232,6 +234,20 @@ class Server:
             os.kill(pid, signal.SIGKILL)
             while self.pbx_pid == pid:
                 await asyncio.sleep(0.02)
+
+    @contextlib.asynccontextmanager
+    async def web_process(self, *options: str, start: bool = True) -> AsyncIterator["Server"]:
+        """A further process with pages and API over the same Postgres and Redis, with a data folder of its own."""
+        data = self.data / f"web-{free_ports(1)}"
+        data.mkdir()
+        shared = [*options, *self._options[self._options.index("--redis") :][:2], "--database", self.database]
+        web = Server(data, self.agent_ids, free_ports(1), shared, self._env, self._program, self.database, "web")
+        try:
+            if start:
+                await web.start()
+            yield web
+        finally:
+            await web.close()
 
     # ------------------------------------------------------------ what it is made of
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,14 +44,23 @@ class LiveCalls:
 
 @contextlib.asynccontextmanager
 async def live_calls(
-    folder: Path, talking: int, waiting: int, *, wrap_up: float = 0.3, database: str = ""
+    folder: Path,
+    talking: int,
+    waiting: int,
+    *,
+    wrap_up: float = 0.3,
+    database: str = "",
+    options: Sequence[str] = (),
 ) -> AsyncIterator[LiveCalls]:
     """A server with as many agents as talk; returns when everybody talks or waits."""
     port = free_ports(1)
     callers = [Caller(f"+493090{n:05}", "2000", f"Customer {n}") for n in range(talking + waiting)]
     async with (
         running_server(
-            agents=desk_agents(talking, port), queues=[QueueSeed(wrap_up_time=wrap_up)], database=database
+            agents=desk_agents(talking, port),
+            queues=[QueueSeed(wrap_up_time=wrap_up)],
+            database=database,
+            options=options,
         ) as server,
         desk_phones(
             folder / "phones",

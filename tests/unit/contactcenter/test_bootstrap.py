@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from agent_ui.hub import DESKTOP, Page
 from agent_ui.protocol import Hello
-from contactcenter import bootstrap
+from contactcenter import bootstrap, rooms
 from contactcenter.agents.model import DeviceMode, PresenceState
 from contactcenter.agents.service import NewAgent
 from contactcenter.bootstrap import ContactCenter
@@ -68,7 +68,7 @@ class Floor:
 @pytest.fixture
 async def floor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Floor]:
     monkeypatch.setattr(bootstrap, "find_speaker", lambda: None)  # nobody listens to the prompts
-    monkeypatch.setattr(bootstrap, "Passwords", lambda: Passwords(FAST))
+    monkeypatch.setattr(rooms, "Passwords", lambda: Passwords(FAST))
     center = ContactCenter(Settings(data=tmp_path))
     make_tables(center.base.database.engine)
     await center.base.database.open()
