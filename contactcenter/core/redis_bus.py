@@ -12,7 +12,6 @@ https://redis.io/docs/latest/develop/interact/pubsub/ ; channels are one space f
 import asyncio
 import contextlib
 import math
-import re
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
@@ -21,7 +20,7 @@ from redis.asyncio.connection import AbstractConnection, Connection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from contactcenter.core.bus import CLOSED, CUT, Bus, Outbox
 from contactcenter.core.errors import Invalid
@@ -93,7 +92,7 @@ class _Wire:
         return await self.read()
 
     async def drop(self) -> None:
-        """End it now: what a frozen server has not taken yet is not to reach it later."""
+        """End it now, by a reset: what a frozen server has not taken yet is not to come after what is newer."""
         if self._transport is not None:
             self._transport.abort()
         with contextlib.suppress(*_FAULTS):
@@ -112,7 +111,6 @@ class RedisBus(Bus):
         self._unconfirmed = 0  # subscriptions
         self._speaking: _Wire | None = None
         self._hearing: _Wire | None = None
-        self._last = (b"", "")  # the run of the server, its number for the connection that spoke
         self._is_idle = asyncio.Event()
         self._told = ""
         self._task: asyncio.Task[None] | None = None
@@ -162,7 +160,8 @@ class RedisBus(Bus):
         speaking, hearing = _Wire(self._connection()), _Wire(self._connection())
         try:
             async with asyncio.timeout(CONNECT_TIME):
-                await self._introduce(speaking)
+                await speaking.connect()
+                await speaking.ask("PING")  # a server that stands still takes connections too
                 asked = await self._listen(hearing)
             self._speaking, self._hearing, self._told = speaking, hearing, ""
             for channel in asked - self._listeners.keys():
@@ -197,20 +196,6 @@ class RedisBus(Bus):
         for task in ended:
             if not task.cancelled() and task.exception() is None:  # anything else the supervisor tells
                 raise task.result()
-
-    async def _introduce(self, speaking: _Wire) -> None:
-        """Connect, and have the server forget the connection before this one.
-
-        A server that stood still may hold unread messages of it, which would come after newer ones. One that does not
-        let us (its rights may forbid it) has answered, which is all that must be.
-        """
-        await speaking.connect()
-        with contextlib.suppress(ResponseError):
-            run = re.search(rb"run_id:(\w+)", await speaking.ask("INFO", "server"))
-            server, client = self._last
-            if run and run[1] == server:  # one that was started again has given the number to somebody else
-                await speaking.ask("CLIENT", "KILL", "ID", client)
-            self._last = (run[1] if run else b"", str(await speaking.ask("CLIENT", "ID")))
 
     async def _listen(self, hearing: _Wire) -> set[str]:
         """Connect and subscribe to all; returns what is in force. What is heard meanwhile counts as missed."""
