@@ -12,7 +12,7 @@ https://redis.io/docs/latest/develop/interact/pubsub/ ; channels are one space f
 import asyncio
 import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
 import structlog
@@ -20,11 +20,11 @@ from redis.asyncio.connection import AbstractConnection, Connection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from contactcenter.core.bus import CLOSED, CUT, Bus, Outbox
 from contactcenter.core.errors import Invalid
-from contactcenter.core.tasks import TaskSupervisor, run_all
+from contactcenter.core.tasks import TaskSupervisor
 
 log = structlog.get_logger(__name__)
 
@@ -92,7 +92,7 @@ class _Wire:
         return await self.read()
 
     async def drop(self) -> None:
-        """End it now: what a frozen server has not taken yet is not to reach it later."""
+        """End it now, by a reset: what a frozen server has not taken yet is not to come after what is newer."""
         if self._transport is not None:
             self._transport.abort()
         with contextlib.suppress(*_FAULTS):
@@ -111,7 +111,6 @@ class RedisBus(Bus):
         self._unconfirmed = 0  # subscriptions
         self._speaking: _Wire | None = None
         self._hearing: _Wire | None = None
-        self._speaker_id = ""
         self._is_idle = asyncio.Event()
         self._told = ""
         self._task: asyncio.Task[None] | None = None
@@ -153,47 +152,50 @@ class RedisBus(Bus):
         while True:
             try:
                 await self._session()
-            except* _FAULTS as faults:
-                self._away(_first(faults))
+            except _FAULTS as error:
+                self._away(error)
             await asyncio.sleep(RETRY_PAUSE)
 
     async def _session(self) -> None:
         speaking, hearing = _Wire(self._connection()), _Wire(self._connection())
         try:
             async with asyncio.timeout(CONNECT_TIME):
-                await self._introduce(speaking)
+                await speaking.connect()
+                await speaking.ask("PING")  # a server that stands still takes connections too
                 asked = await self._listen(hearing)
             self._speaking, self._hearing, self._told = speaking, hearing, ""
             for channel in asked - self._listeners.keys():
                 self._left(channel)
             log.info("bus-restored", lost=self.lost)
             self._restored()
-            await run_all(
-                [
-                    speaking.write(self._batch),
-                    hearing.write(list),
-                    self._receipts(speaking),
-                    self._hear(hearing),
-                    _watch(speaking, hearing),
-                ]
+            await self._until_one_ends(
+                speaking.write(self._batch),
+                hearing.write(list),
+                self._receipts(speaking),
+                self._hear(hearing),
+                _watch(speaking, hearing),
             )
         finally:
             self._cut_off(CUT)
             await speaking.drop()
             await hearing.drop()
 
-    async def _introduce(self, speaking: _Wire) -> None:
-        """Connect, and have the server forget the connection before this one.
+    async def _until_one_ends(self, *loops: Coroutine[Any, Any, None]) -> None:
+        """Run all until one fails, and raise that.
 
-        A server that stood still may hold unread messages of it, which would come after newer ones. One that does not
-        let us (its rights may forbid it) has answered, which is all that must be.
+        No TaskGroup: in Python 3.11 its failure leaves the task marked as cancelled, and the next time limit does not
+        end as one; and a cancellation that meets a failure is lost.
         """
-        await speaking.connect()
-        with contextlib.suppress(ResponseError):
-            if self._speaker_id:
-                await speaking.ask("CLIENT", "KILL", "ID", self._speaker_id)
-        with contextlib.suppress(ResponseError):
-            self._speaker_id = str(await speaking.ask("CLIENT", "ID"))
+        tasks = [self._tasks.spawn("bus", _fault_of(loop)) for loop in loops]
+        try:
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        for task in ended:
+            if not task.cancelled() and task.exception() is None:  # anything else the supervisor tells
+                raise task.result()
 
     async def _listen(self, hearing: _Wire) -> set[str]:
         """Connect and subscribe to all; returns what is in force. What is heard meanwhile counts as missed."""
@@ -278,13 +280,22 @@ async def _watch(*wires: _Wire) -> None:
             raise TimeoutError(f"no answer within {PING_TIME:g} s")
 
 
+async def _fault_of(loop: Coroutine[Any, Any, None]) -> BaseException:
+    """Return the expected fault by which an endless loop ended."""
+    try:
+        await loop
+    except _FAULTS as error:
+        return error
+    raise AssertionError("an endless loop ended")
+
+
 def _options(url: str) -> tuple[type[AbstractConnection], dict[str, Any]]:
     try:
         options: dict[str, Any] = {**parse_url(url)}
         kind = options.pop("connection_class", Connection)
         options |= {
-            "socket_timeout": None,  # the pings see to that
-            "socket_connect_timeout": CONNECT_TIME,
+            "socket_timeout": None,  # the pings see to that, and CONNECT_TIME
+            "socket_connect_timeout": None,
             "retry": Retry(NoBackoff(), 0),
             "retry_on_timeout": False,
             "retry_on_error": [],
@@ -300,11 +311,4 @@ def _options(url: str) -> tuple[type[AbstractConnection], dict[str, Any]]:
 
 
 def _is_pong(answer: object) -> bool:
-    return answer == b"PONG" or (isinstance(answer, list) and answer[0] == b"pong")
-
-
-def _first(faults: BaseExceptionGroup[Any]) -> BaseException:
-    error: BaseException = faults
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+    return answer == b"PONG" or (isinstance(answer, list) and answer[:1] == [b"pong"])

@@ -24,7 +24,8 @@ class RedisServer:
 
     def __init__(self, password: str = "") -> None:
         self.folder = Path(mkdtemp(prefix="cc-redis-"))
-        self.port = free_ports()
+        self.port = free_ports(2)
+        self.tls_port = self.port + 1
         self.process: subprocess.Popen | None = None
         self.password = password
         self._user = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
@@ -43,13 +44,14 @@ class RedisServer:
         secret = f":{self.password}@" if self.password else ""
         return f"redis://{secret}127.0.0.1:{port}/0"
 
-    def start(self) -> None:
-        """Start it and wait until it answers."""
+    def start(self, tls: tuple[Path, Path] | None = None) -> None:
+        """Start it and wait until it answers. ``tls``: a certificate and its key, served on ``tls_port``."""
         assert BINARY is not None
         words = (
             *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--daemonize", "no"),
             *("--save", "", "--appendonly", "no", "--unixsocket", str(self.socket_path)),
             *(("--requirepass", self.password) if self.password else ()),
+            *(self._tls(*tls) if tls else ()),
         )
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -92,6 +94,14 @@ class RedisServer:
     def remove(self) -> None:
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _tls(self, *files: Path) -> tuple[str, ...]:
+        certificate, key = (Path(shutil.copy(file, self.folder)) for file in files)
+        for file in (certificate, key):
+            file.chmod(0o400)
+            os.chown(file, self._user.pw_uid, self._user.pw_gid)
+        words = ("--tls-port", str(self.tls_port), "--tls-cert-file", str(certificate), "--tls-key-file", str(key))
+        return (*words, "--tls-auth-clients", "no")
 
     def _answers(self) -> bool:
         try:

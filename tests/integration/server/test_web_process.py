@@ -199,14 +199,16 @@ async def test_without_the_server_it_says_so_and_waits(postgres, redis, tmp_path
     from tests.rig.server import running_server
 
     options = ("--pbx", "simulated", "--redis", redis.url)
-    async with running_server(options=options, database=postgres.database(), start=False) as server:
-        async with server.web_process(start=False) as web:
-            await web.start(wait_ready=False)
-            await until_listens(web, 20)
-            status, body = await web.ready_answer()
-            assert (status, [one["code"] for one in body["degraded"]]) == (503, ["pbx-connecting", "router-away"])
-            await server.start()
-            await until_answer(web, 200, 10)
+    async with (
+        running_server(options=options, database=postgres.database(), start=False) as server,
+        server.web_process(start=False) as web,
+    ):
+        await web.start(wait_ready=False)
+        await until_listens(web, 20)
+        status, body = await web.ready_answer()
+        assert (status, [one["code"] for one in body["degraded"]]) == (503, ["pbx-connecting", "router-away"])
+        await server.start()
+        await until_answer(web, 200, 10)
 
 
 async def until_listens(web, limit):
