@@ -11,19 +11,19 @@ import asyncio
 import contextlib
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 import structlog
-from sqlalchemy import Connection, func, select
 
 from contactcenter.core.bus import Bus
 from contactcenter.core.clock import Clock
 from contactcenter.core.database import Database
 from contactcenter.core.errors import Unavailable
-from contactcenter.core.events import Envelope, decode, events_table
+from contactcenter.core.events import Envelope, decode
 from contactcenter.core.number_ranges import NumberRanges
-from contactcenter.core.publisher import Publisher
+from contactcenter.core.publisher import Publisher, rows_after
 
 log = structlog.get_logger(__name__)
 
@@ -131,7 +131,7 @@ class Follower:
         while is_more:
             after = self.told
             try:
-                newest, rows = await self._database.read(lambda c: self._read(c, after))  # noqa: B023 - read at once
+                newest, rows = await self._database.read(partial(rows_after, seq=after, kinds=self._kinds, limit=PAGE))
             except Unavailable as error:
                 if not self._is_away:
                     log.warning("journal-away", error=error.fields.get("reason", ""))
@@ -139,15 +139,6 @@ class Follower:
                 return
             self._is_away, self.looked_at = False, self._clock.now()
             is_more = self._tell(after, newest, rows)
-
-    def _read(self, connection: Connection, after: int) -> tuple[int, Sequence[Any]]:
-        """Return the newest number, and the first rows of our kinds above ``after``, up to it."""
-        table = events_table.c
-        newest = connection.execute(select(func.max(table.seq))).scalar() or 0
-        if newest <= after:
-            return newest, ()
-        wanted = (table.seq > after) & (table.seq <= newest) & table.kind.in_(sorted(self._kinds))
-        return newest, connection.execute(select(events_table).where(wanted).order_by(table.seq).limit(PAGE)).all()
 
     def _tell(self, after: int, newest: int, rows: Sequence[Any]) -> bool:
         """Tell the rows of others and move on; True when more is to be read at once."""

@@ -6,11 +6,11 @@ events of a ``Database.write`` are told after their commit. Either way each list
 What other processes of the site committed comes by ``hear`` (``core/follower``).
 """
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from contactcenter.core.clock import Clock
 from contactcenter.core.database import Database, Work
@@ -82,3 +82,17 @@ def events_after(connection: Connection, seq: int, limit: int) -> list[Envelope]
     table = events_table.c
     rows = connection.execute(select(events_table).where(table.seq > seq).order_by(table.seq).limit(limit))
     return [Envelope(decode(row.kind, row.data), row.at, row.actor, row.seq) for row in rows]
+
+
+def rows_after(connection: Connection, seq: int, kinds: Collection[str], limit: int) -> tuple[int, Sequence[Any]]:
+    """Return the newest number, and the first ``limit`` rows of ``kinds`` above ``seq`` up to it, in order, undecoded.
+
+    The newest may be below ``seq``: on a standby that was behind and has taken over.
+    """
+    table = events_table.c
+    # The number first: a row committed between the two questions is above it, and left to the next read.
+    newest = connection.execute(select(func.max(table.seq))).scalar() or 0
+    if newest <= seq:
+        return newest, ()
+    wanted = (table.seq > seq) & (table.seq <= newest) & table.kind.in_(sorted(kinds))
+    return newest, connection.execute(select(events_table).where(wanted).order_by(table.seq).limit(limit)).all()

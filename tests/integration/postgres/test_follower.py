@@ -391,7 +391,7 @@ async def test_an_event_of_a_newer_program_is_passed_over(pair, bell_only, capsy
 
 @pytest.fixture
 def commit_answered(monkeypatch):
-    """Returns a gate for a process: its commits are done by the server, and answered when the gate is open."""
+    """Makes a gate for a process: its commits are done by the server, and answered when the gate is open."""
     commit, gates = AsyncTransaction.commit, {}
 
     async def late(transaction):
@@ -405,7 +405,9 @@ def commit_answered(monkeypatch):
     def gate_for(process):
         return gates.setdefault(process.database, asyncio.Event())
 
-    return gate_for
+    yield gate_for
+    for gate in gates.values():
+        gate.set()
 
 
 async def test_an_own_commit_on_its_way_is_not_taken_for_anothers(pair, bell_only, commit_answered):
@@ -419,7 +421,7 @@ async def test_an_own_commit_on_its_way_is_not_taken_for_anothers(pair, bell_onl
         while len(await journal(b)) < 2:
             await asyncio.sleep(0.002)
     await b.write()
-    await a.hears("b1", seconds=0.3)
+    await asyncio.sleep(0.2)
     assert a.heard == [(1, "b1")]
     gate.set()
     await writing
@@ -446,13 +448,17 @@ async def test_a_commit_in_doubt_is_told_once(site, postgres, quick, bell_only, 
         with pytest.raises(Unavailable):
             await a.write()
         assert proxy.cuts == 1
-        await b.write()
-        await a.hears(seconds=0.3)
-        reads = a.reads
-        await b.write()
-        await asyncio.sleep(0.3)
-        assert a.reads == reads, "nothing is read while nothing can be told"
-        gate.set()
+        try:
+            await b.write()
+            await asyncio.sleep(0.2)
+            reads = a.reads
+            await b.write()
+            await asyncio.sleep(0.2)
+            assert a.own() == ["a1", "a2"], "told by its announcement"
+            assert a.foreign() == []
+            assert a.reads == reads, "nothing is read while nothing can be told"
+        finally:
+            gate.set()
         await a.hears("b1", "b2")
         await a.write()
         mine = ["a1", "a2", "a3", "a4"] if passes_on else ["a1", "a2", "a4"]
@@ -477,9 +483,11 @@ async def test_numbers_of_a_rolled_back_commit_go_to_another(pair, quick, bell_o
     a.publisher.announce(a.next())
     await reached.wait()
     ended = text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted")
-    await b.database.read(lambda c: c.execute(ended).all())
-    await b.write()
-    gate.set()
+    try:
+        await b.database.read(lambda c: c.execute(ended).all())
+        await b.write()
+    finally:
+        gate.set()
     await a.hears("b1")
     await a.database.flush()
     assert await journal(b) == [(1, "a1"), (2, "b1"), (3, "a2")]
