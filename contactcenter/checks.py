@@ -14,9 +14,11 @@ from agent_ui.pages import DIST
 from contactcenter.agents import store as agents_store
 from contactcenter.agents.model import Device
 from contactcenter.bootstrap import FLOWS, ContactCenter
+from contactcenter.buses import bus_of
 from contactcenter.check_line import Line
 from contactcenter.core.errors import ContactCenterError, Invalid
 from contactcenter.core.migrations import is_current
+from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.flow_files import known_names, problems_in_use
 from contactcenter.network_checks import network_lines
 from contactcenter.pbx_servers import simulated_cel_file
@@ -62,12 +64,31 @@ async def run_checks(settings: Settings) -> list[str]:
     lines = [
         _folder(settings),
         Line(stored.is_current, "database", center.base.database.place, "run `python -m contactcenter migrate`"),
+        *await _redis(settings),
         _flows(settings, stored),
         _pages(),
         *network_lines(settings, own, center.base.clock.timestamp()),
         *_strangers(settings, stored),
     ]
     return [str(line) for line in [*lines, *await _pbx(center, stored)]]
+
+
+async def _redis(settings: Settings) -> list[Line]:
+    if not settings.redis_url.get_secret_value():
+        return []
+    tasks = TaskSupervisor()
+    bus, arrived = bus_of(settings, tasks), asyncio.Event()
+    bus.on_restored(arrived.set)
+    await bus.open()
+    try:
+        async with asyncio.timeout(CONNECT_TIME):
+            await arrived.wait()
+        return [Line(True, "Redis", "joins the processes of the site")]
+    except TimeoutError:
+        return [Line(False, "Redis", bus.degraded, "is it running, and redis_url right? pages of other processes wait")]
+    finally:
+        await bus.close()
+        await tasks.close()
 
 
 async def _stored(center: ContactCenter) -> Stored:

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 import urllib.request
 from pathlib import Path
 
@@ -173,7 +174,8 @@ def test_every_line_of_env_example_is_a_setting_and_compose_gives_good_ones(tmp_
     assert settings.http.trusted_proxies == ("127.0.0.1/32",)
     assert settings.pbx.websocket == "/phone"
     assert (settings.pbx.turn is not None) == commented
-    assert [name for name in given if not name.startswith("CONTACTCENTER_")] == ["DESK_HOST", "POSTGRES_PASSWORD"]
+    others = [name for name in given if not name.startswith("CONTACTCENTER_")]
+    assert others == ["DESK_HOST", "POSTGRES_PASSWORD", "REDIS_PASSWORD", "MORE_PAGES"]
     url = make_url(settings.database_url.get_secret_value())
     postgres = COMPOSE["services"]["postgres"]
     wanted = (
@@ -183,6 +185,26 @@ def test_every_line_of_env_example_is_a_setting_and_compose_gives_good_ones(tmp_
     )
     assert (url.username, url.password, url.database) == wanted
     assert (url.host, url.port) == ("127.0.0.1", int(postgres["command"][-1].removeprefix("port=")))
+    redis = COMPOSE["services"]["redis"]["command"]
+    port = redis[redis.index("--port") + 1]
+    assert settings.redis_url.get_secret_value() == f"redis://:{from_env['REDIS_PASSWORD']}@127.0.0.1:{port}/0"
+
+
+def test_the_web_service_is_a_process_beside_the_server(folder):
+    """Its command is one of ours, its port another, and the proxy knows it."""
+    server, web = COMPOSE["services"]["server"], COMPOSE["services"]["web"]
+    shared = server["environment"]
+    assert {name: web["environment"][name] for name in shared} == shared
+    assert lines_of_env_example()["MORE_PAGES"] == f"127.0.0.1:{web['environment']['CONTACTCENTER_HTTP__PORT']}"
+    done = subprocess.run(
+        [*web["command"], "--data", str(folder / "web")],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr.split()[1]) == (1, "postgres-and-redis-needed."), done.stderr
 
 
 def test_compose_names_what_is_there():
@@ -190,7 +212,7 @@ def test_compose_names_what_is_there():
     assert (ROOT / server["build"] / "Dockerfile").is_file()
     services = COMPOSE["services"].values()
     assert {service["network_mode"] for service in services} == {"host"}
-    named = [one.split(":")[0] for service in services for one in service["volumes"]]
+    named = [one.split(":")[0] for service in services for one in service.get("volumes", ())]
     assert {one for one in named if not one.startswith(".")} == set(COMPOSE["volumes"])
     assert all((ROOT / one).is_file() for one in named if one.startswith("."))
     assert f"data:{IMAGE.volume}" in server["volumes"]
@@ -200,7 +222,8 @@ def test_compose_names_what_is_there():
 def test_the_proxy_leads_everything_to_the_server_and_its_check_is_caddys_own():
     text = (ROOT / "deploy/Caddyfile").read_text()
     site = re.search(r"^\{\$DESK_HOST\} \{\n(.*?)^\}", text, re.M | re.S)[1]
-    assert site.split() == ["reverse_proxy", "127.0.0.1:{$CONTACTCENTER_HTTP__PORT:8080}"]
+    assert site.split()[:4] == ["reverse_proxy", "127.0.0.1:{$CONTACTCENTER_HTTP__PORT:8080}", "{$MORE_PAGES}", "{"]
+    assert "health_uri /healthz" in site, "one that is not ready still shows what is wrong"
     assert COMPOSE["services"]["proxy"]["healthcheck"]["test"][-1] == "http://127.0.0.1:2019/config/"
 
 
@@ -211,8 +234,9 @@ def program(name):
     return name
 
 
-def test_caddy_understands_the_proxys_file(tmp_path):
-    env = environment(DESK_HOST="desk.example", HOME=str(tmp_path))
+@pytest.mark.parametrize("more", ["", "127.0.0.1:8090", "127.0.0.1:8090 127.0.0.1:8091"])
+def test_caddy_understands_the_proxys_file(tmp_path, more):
+    env = environment(DESK_HOST="desk.example", HOME=str(tmp_path), MORE_PAGES=more)
     words = [program("caddy"), "validate", "--config", str(ROOT / "deploy/Caddyfile"), "--adapter", "caddyfile"]
     done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
@@ -243,6 +267,33 @@ async def test_the_databases_command_and_check_are_postgres_own(postgres):
         user="nobody" if os.getuid() == 0 else None,
     )
     assert done.stdout.strip() == "127.0.0.1", done.stderr
+
+
+def test_the_command_and_check_of_redis_are_its_own(tmp_path):
+    service = COMPOSE["services"]["redis"]
+    port, password = str(free_ports(1)), "secret"
+    words = [word.replace("${REDIS_PASSWORD:?choose one in .env}", password) for word in service["command"]]
+    words[words.index("--port") + 1] = port
+    check = [word.replace("6379", port) for word in service["healthcheck"]["test"][1:]]
+    assert service["environment"] == {"REDISCLI_AUTH": "${REDIS_PASSWORD}"}
+
+    def is_healthy(secret):
+        env = environment(REDISCLI_AUTH=secret)
+        return subprocess.run(check, env=env, capture_output=True, timeout=30).returncode == 0
+
+    assert not is_healthy(password), "nobody answers yet"
+    process = subprocess.Popen([program(words[0]), *words[1:]], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    try:
+        limit = time.monotonic() + 10
+        while not is_healthy(password):
+            assert process.poll() is None
+            assert time.monotonic() < limit
+            time.sleep(0.1)
+        assert not is_healthy("another")
+    finally:
+        process.terminate()
+        process.wait(10)
+    assert list(tmp_path.iterdir()) == [], "it keeps nothing"
 
 
 # ------------------------------------------------------------------ systemd

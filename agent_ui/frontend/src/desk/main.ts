@@ -90,7 +90,12 @@ function paint(): void {
 
 function paintNotices(): void {
   const agent = me();
-  bars.when(agent?.link.pbx === "down", "pbx", () => ({
+  const isAway = agent?.link.reason === "router-away";
+  bars.when(isAway, "router", () => ({
+    level: "breach", icon: "plug-connected-x", title: t("The server that routes calls does not answer."),
+    text: t("Calls that are up go on. This page goes on by itself as soon as it is back."),
+  }));
+  bars.when(agent?.link.pbx === "down" && !isAway, "pbx", () => ({
     level: "breach", icon: "plug-connected-x", title: t("The phone system does not answer."),
     text: t("Calls that are up go on. New calls come as soon as it is back."),
   }));

@@ -56,17 +56,25 @@ const DEGRADED: Record<string, () => string> = {
   "flow-invalid": () => t("A call flow has an error; its last good version stays in force."),
   "certificate-not-valid": () => t("The certificate of these pages is not valid today: browsers warn of it."),
   "certificate-ends": () => t("The certificate of these pages ends soon, or its renewed files cannot be used."),
+  "bus-away": () => t("The way between our servers (Redis) is down; pages of the other servers stand still, calls go on."),
+  "router-away": () => t("The server that routes calls does not answer."),
   "store-refuses": () => t("The database refuses to write; calls go on, nothing acknowledged is lost."),
 };
 
 function paintBars(totals: Totals): void {
-  const down = totals.pbx.filter((one) => !one.up);
+  const away = totals.pbx.find((one) => one.reason === "router-away");
+  bars.when(away !== undefined, "router", () => ({
+    level: "breach", icon: "plug-connected-x",
+    title: t("The server that routes calls does not answer since {time}.", { time: clockTime(away?.since ?? "") }),
+    text: t("Calls that are up go on; what this page shows stands still."),
+  }));
+  const down = away ? [] : totals.pbx.filter((one) => !one.up);
   bars.when(down.length > 0, "pbx", () => ({
     level: "breach", icon: "plug-connected-x",
     title: t("Phone system {name} does not answer since {time}.", { name: down.map((one) => one.server_id).join(", "), time: clockTime(down[0]?.since ?? "") }),
     text: t("Calls that are up go on; the figures of its calls stand still."),
   }));
-  const rest = totals.degraded.filter((one) => !(one.code.startsWith("pbx") && down.length));
+  const rest = totals.degraded.filter((one) => !(one.code.startsWith("pbx") && (down.length || away)) && !(one.code === "router-away" && away));
   bars.when(rest.length > 0, "degraded", () => ({
     level: "soon", icon: "alert-triangle", title: t("Something is not as it should be."),
     text: rest.map((one) => DEGRADED[one.code]?.() ?? t(one.code)).join(" "),
