@@ -350,6 +350,14 @@ async def test_a_dead_phone_and_a_dead_pbx_are_named(open_page: Open, server: De
         await until(lambda: named(server, "set-presence") == [{"state": "ready", "reason": ""}])
 
 
+async def test_a_desk_whose_server_has_no_news_says_so(open_page: Open, server: DeskServer) -> None:
+    server.slots["desktop"]["me"] = me(link={"pbx": "down", "reason": "router-away"})
+    async with open_page("/desk") as watched:
+        await expect(watched.page.get_by_test_id("bar-router")).to_contain_text("The server that routes calls")
+        await expect(watched.page.get_by_test_id("bar-pbx")).to_have_count(0)
+        await expect(watched.page.locator("#link-sign")).to_have_text("Stands still")
+
+
 async def test_a_browser_phone_that_cannot_start_is_not_asked_for_without_pause(
     open_page: Open, server: DeskServer
 ) -> None:

@@ -65,6 +65,19 @@ async def test_a_dead_phone_system_is_named(open_page: Open, server: DeskServer)
         await expect(watched.page.get_by_test_id("bar-pbx")).to_contain_text("Phone system pbx-1 does not answer since")
 
 
+async def test_what_stands_still_says_so(open_page: Open, server: DeskServer) -> None:
+    """The server of the page lives, the one that routes calls does not: no figure here is of now."""
+    totals = server.slots["live"]["totals"]
+    totals["pbx"] = [{"server_id": "pbx-1", "up": False, "reason": "router-away", "since": ago(60)}]
+    totals["degraded"] = [{"code": code, "since": None, "fields": {}} for code in ("bus-away", "router-away")]
+    async with open_page("/live") as watched:
+        bars = watched.page.locator("[data-testid^=bar-]")
+        await expect(bars).to_have_count(2)
+        await expect(bars.first).to_contain_text("The server that routes calls does not answer since")
+        await expect(bars.last).to_contain_text("Redis")
+        await expect(watched.page.locator("#link-sign")).to_have_text("Stands still")
+
+
 async def test_hostile_callers_are_text(open_page: Open, server: DeskServer) -> None:
     first = server.slots["live"]["waiting:w-0"]
     server.slots["live"]["waiting:w-0"] = {**first, "name": HOSTILE, "caller": HOSTILE}

@@ -14,6 +14,9 @@ export interface Bar {
   close?: (() => void) | undefined;
 }
 
+/** What is worse stands above. */
+const RANK: Bar["level"][] = ["breach", "soon", ""];
+
 function makeBar(first: Bar): Row<Bar> {
   let bar = first;
   const title = h("b");
@@ -57,6 +60,7 @@ export class Bars {
   }
 
   private paint(): void {
-    keyed(this.element, [...this.shown.values()], (bar) => bar.id, makeBar);
+    const bars = [...this.shown.values()].sort((one, other) => RANK.indexOf(one.level) - RANK.indexOf(other.level));
+    keyed(this.element, bars, (bar) => bar.id, makeBar);
   }
 }

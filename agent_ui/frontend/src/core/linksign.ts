@@ -13,9 +13,11 @@ function liveText(link: Link, byAge: boolean): string {
   return link.trip === null ? t("Live") : t("Live {n} ms", { n: Math.max(1, Math.round(link.trip)) });
 }
 
-export function linkSign(link: Link, byAge: boolean): Sign {
+/** ``isStill``: the link lives, but the server behind it has no news of the present. */
+export function linkSign(link: Link, byAge: boolean, isStill = false): Sign {
   if (link.state === "connecting" && !link.heardOnce) return { level: "soon", icon: "clock", text: t("Connecting") };
   if (link.state !== "live") return { level: "breach", icon: "plug-connected-x", text: t("Not live since {time}", { time: clockTime(link.heardAt, true) }) };
+  if (isStill) return { level: "breach", icon: "plug-connected-x", text: t("Stands still") };
   const age = link.age();
   if (age > 5000) return { level: "soon", icon: "clock", text: t("Data {n} s old", { n: Math.floor(age / 1000) }) };
   return { level: "ok", icon: byAge ? "circle-check" : "bolt", text: liveText(link, byAge) };

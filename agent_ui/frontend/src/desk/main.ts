@@ -116,7 +116,7 @@ const NOTICES: Record<string, () => string> = {
 };
 
 function paintSigns(): void {
-  paintSign(byId("link-sign"), linkSign(link, false));
+  paintSign(byId("link-sign"), linkSign(link, false, me()?.link.reason === "router-away"));
   const phone = phoneSign();
   show(byId("phone-sign"), phone !== null);
   if (phone) paintSign(byId("phone-sign"), { level: phone.ok ? "ok" : phone.waiting ? "soon" : "breach", icon: phone.ok ? "headphones" : "plug-connected-x", text: phone.text });

@@ -61,8 +61,11 @@ const DEGRADED: Record<string, () => string> = {
   "store-refuses": () => t("The database refuses to write; calls go on, nothing acknowledged is lost."),
 };
 
+/** What this server's process shows is another one's, and that one is not heard. */
+const routerAway = (totals: Totals | null) => totals?.pbx.find((one) => one.reason === "router-away");
+
 function paintBars(totals: Totals): void {
-  const away = totals.pbx.find((one) => one.reason === "router-away");
+  const away = routerAway(totals);
   bars.when(away !== undefined, "router", () => ({
     level: "breach", icon: "plug-connected-x",
     title: t("The server that routes calls does not answer since {time}.", { time: clockTime(away?.since ?? "") }),
@@ -87,6 +90,7 @@ function paint(): void {
   if (totals) {
     paintTotals(byId("totals"), totals, queues());
     paintBars(totals);
+    paintLink();
   }
   const shown = waiting();
   paintQueues(queues(), (queue) => {
@@ -113,7 +117,7 @@ const link = new Link("live", html.dataset["socket"] ?? "/socket", store, { slot
 
 function paintLink(): void {
   html.dataset["link"] = link.state;
-  paintSign(byId("link-sign"), linkSign(link, true));
+  paintSign(byId("link-sign"), linkSign(link, true, routerAway(store.get<Totals>("totals")) !== undefined));
   setText(byId("wall-clock"), clockTime(now(), true));
   bars.when(link.state === "replaced", "replaced", () => ({
     level: "soon", icon: "device-laptop", title: t("This page was opened elsewhere."), text: t("The figures here stand still."), action: { label: t("Use it here"), act: () => link.takeOver() },
