@@ -151,6 +151,7 @@ class ContactCenter:
             base.database, base.clock, self.assignments, callers, self.rooms.agents, self.rooms.customers, self._explain
         )
         self.rooms.tickets.reach = self.interactions.check_reach
+        self.rooms.customers.traces.append(self.interactions)
         self.operation = Operation(base.database, base.publisher, base.clock, self.picture, base.tasks)
         self.hub = Hub(self.picture, self.figures, base.clock, base.ids, self.operation.degraded)
         self._build_reloading()

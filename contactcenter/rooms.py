@@ -28,3 +28,4 @@ class Rooms:
         self.principals = Principals(base.database, base.clock, self.agents)
         self.users = UserService(*parts, self.passwords, SignInAttempts(), self.principals)
         self.tickets = TicketService(*parts, self.customers)
+        self.customers.traces.append(self.tickets)

@@ -91,6 +91,7 @@ class WebProcess:
             base.database, base.clock, self.picture, rooms.agents, rooms.customers, self._asker
         )
         rooms.tickets.reach = self.interactions.check_reach
+        rooms.customers.traces.append(self.interactions)
         parts = (self.hub, self.interactions, self.operation, self._audits)
         self.front = Front(base, rooms, *parts, lambda: self._replica.site.own_port if self._replica.site else None)
         self.operation.conditions.append(lambda: self._receiver.is_current and self._replica.is_ready)

@@ -24,6 +24,7 @@ class Right(StrEnum):
     INTERACTIONS_WRITE = "interactions:write"
     CUSTOMERS_READ = "customers:read"
     CUSTOMERS_WRITE = "customers:write"
+    CUSTOMERS_ERASE = "customers:erase"
     TICKETS_READ = "tickets:read"
     TICKETS_WRITE = "tickets:write"
     AGENTS_READ = "agents:read"

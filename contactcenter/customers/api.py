@@ -134,6 +134,12 @@ async def update_person(call: Call[PersonPatch]) -> PersonOut:
     return person_out(await service.update_person(call.principal, call.path["person_id"], _values(call.body)))
 
 
+@routes.delete("/api/v1/people/{person_id}", right=Right.CUSTOMERS_ERASE, tag="customers")
+async def erase_person(call: Call[None]) -> None:
+    """Erase a person for ever: name, numbers, addresses, notes, texts of tickets. Counts and times stay."""
+    await call.services[CustomerService].erase_person(call.principal, call.path["person_id"])
+
+
 @routes.get(
     "/api/v1/organisations",
     right=Right.CUSTOMERS_READ,

@@ -29,6 +29,7 @@ from contactcenter.customers.model import (
     with_points,
 )
 from contactcenter.customers.numbers import NumberReading, Reading, formatted, read_number
+from contactcenter.customers.ports import Traces
 
 _PLAIN: Final = frozenset(
     {"name", "title", "is_vip", "heed", "language", "note", "since", "value_per_year", "currency"}
@@ -53,6 +54,8 @@ class CustomerService:
         self._clock = clock
         self._ids = ids
         self._region = region
+        self.traces: list[Traces] = []
+        """Rooms that hold something of people; bound after construction."""
 
     # ------------------------------------------------------------------ for the program itself
 
@@ -119,6 +122,30 @@ class CustomerService:
             return self._save(tx, principal, before, changes, is_new=False)
 
         return await self._database.write(work)
+
+    async def erase_person(self, principal: Principal, person_id: str) -> None:
+        """Remove a person for ever: name, numbers, addresses, notes, and what other rooms hold of him; one commit.
+
+        Contacts and tickets stay as they counted, with nobody's name. Raises NotFound out of reach, Conflict
+        ``person-in-contact`` while he is in contact.
+        """
+        scope = require(principal, Right.CUSTOMERS_ERASE)
+
+        def look(connection: Connection) -> list[Collection[str]]:
+            person = _found(store.find_person(connection, scope, principal, person_id))
+            numbers = [point.value for point in person.numbers]
+            return [room.find_traces(connection, numbers) for room in self.traces]
+
+        found = await self._database.read(look)
+
+        def work(tx: Transaction) -> None:
+            person = _found(store.find_person(tx.connection, scope, principal, person_id))
+            for room, also in zip(self.traces, found, strict=True):
+                room.erase_traces(tx, person.person_id, also)
+            store.erase_person(tx, person.person_id)
+            tx.record(PersonChanged(person.person_id, "erased"), principal.user_id)
+
+        await self._database.write(work)
 
     def _check_values(self, values: Mapping[str, Any]) -> None:
         unknown = sorted(set(values) - _PLAIN - _LISTS)

@@ -66,6 +66,7 @@ people_table = Table(
     Column("currency", String(3), nullable=False),
     Column("team_id", String(40), ForeignKey("teams.id"), nullable=True),
     Column("created_at", Instant, nullable=False),
+    Column("erased_at", Instant, nullable=True),
     Index("people_name", "name_key", "id"),
     Index("people_organisation", "organisation_id"),
 )
@@ -91,7 +92,7 @@ _organisations = organisations_table.c
 _PEOPLE = select(people_table, _organisations.name.label("organisation_name")).select_from(
     people_table.outerjoin(organisations_table, _organisations.id == _people.organisation_id)
 )
-_PERSON = _PEOPLE.where(_people.id == bindparam("person_id"))
+_PERSON = _PEOPLE.where(_people.id == bindparam("person_id"), _people.erased_at.is_(None))
 _POINTS_OF = (
     select(contact_points_table).where(_points.person_id.in_(bindparam("ids", expanding=True))).order_by(_points.id)
 )
@@ -145,10 +146,12 @@ _LOOK_UP = Prepared(
 
 
 def within(scope: Scope, principal: Principal) -> ColumnElement[bool]:
-    """Return the condition that keeps the people this scope reaches: below site, those of the principal's teams."""
-    if scope >= Scope.SITE:
-        return true()
-    return _people.team_id.in_(principal.team_ids)
+    """Return the condition that keeps the people this scope reaches: below site, those of the principal's teams.
+
+    Whoever was erased is out of everybody's reach.
+    """
+    is_there = _people.erased_at.is_(None)
+    return is_there if scope >= Scope.SITE else is_there & _people.team_id.in_(principal.team_ids)
 
 
 # ------------------------------------------------------------------ who is calling
@@ -245,6 +248,15 @@ def save_person(tx: Transaction, person: Person, *, is_new: bool) -> None:
         tx.execute(insert(people_table), row)
     else:
         tx.execute(update(people_table).where(_people.id == person.person_id), values)
+
+
+def erase_person(tx: Transaction, person_id: PersonId) -> None:
+    """Keep of a person nothing but the row that others refer to."""
+    tx.execute(delete(contact_points_table).where(_points.person_id == person_id))
+    blank = dict.fromkeys(("name", "name_key", "title", "heed", "language", "note"), "")
+    nothing = dict.fromkeys(("organisation_id", "since", "value_per_year"))
+    values = {**blank, **nothing, "is_vip": False, "erased_at": tx.now}
+    tx.execute(update(people_table).where(_people.id == person_id), values)
 
 
 def save_points(tx: Transaction, person_id: PersonId, points: Iterable[ContactPoint]) -> None:

@@ -4,24 +4,27 @@ Every method takes the principal first and checks his right in one place.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row
 
 from contactcenter.agents.service import AgentService
 from contactcenter.core.clock import Clock
-from contactcenter.core.database import Database
-from contactcenter.core.errors import NotFound
-from contactcenter.core.ids import AgentId, InteractionId
+from contactcenter.core.database import Database, Transaction
+from contactcenter.core.errors import Conflict, NotFound
+from contactcenter.core.ids import AgentId, InteractionId, PersonId
 from contactcenter.core.paging import Page, Paging, cut
 from contactcenter.core.permissions import Principal, Right, Scope, require
 from contactcenter.customers.service import CustomerService
 from contactcenter.interactions import store
 from contactcenter.interactions.live import Picture
 from contactcenter.interactions.model import Interaction
+
+END: Final = 6
+"""Digits at the end of a number that every way of writing it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,18 @@ class InteractionService(ABC):
         if item is None or principal.agent_id is None or principal.agent_id not in holders(item):
             await self._database.flush()
             await self.get(principal, interaction_id)
+
+    def find_traces(self, connection: Connection, numbers: Collection[str]) -> Collection[str]:
+        """See customers.ports.Traces."""
+        if not numbers:
+            return ()
+        alike = store.callers_ending_with(connection, {number[-END:] for number in numbers})
+        return [row.id for row in alike if self._customers.read_number(row.caller_number).e164 in numbers]
+
+    def erase_traces(self, tx: Transaction, person_id: PersonId, also: Collection[str]) -> None:
+        """See customers.ports.Traces."""
+        if not store.erase_person(tx, person_id, also):
+            raise Conflict("person-in-contact", {"person_id": person_id})
 
     def held(self, principal: Principal, interaction_id: str) -> Interaction:
         """Return an interaction the agent is alerted for or handles. Raises NotFound for any other."""

@@ -5,7 +5,7 @@ row never shows half a change. Lists take the caller and his scope; there is no 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -53,6 +53,8 @@ SETTLED: Final = timedelta(seconds=60)
 LINKS_BACK: Final = 200
 _HEARD: Final = (InteractionArrived.kind, InteractionEnded.kind, PbxLinkChanged.kind)
 
+PART = 500
+"""Ids in one statement, where there may be many."""
 interactions = Table(
     "interactions",
     metadata,
@@ -311,6 +313,31 @@ def parts(connection: Connection, table: Table, interaction_ids: Sequence[str]) 
 def find_segment(connection: Connection, segment_id: str) -> Row[Any] | None:
     """Return one segment's row."""
     return connection.execute(select(segments).where(segments.c.id == segment_id)).first()
+
+
+def callers_ending_with(connection: Connection, ends: Collection[str]) -> Sequence[Any]:
+    """Return (id, caller_number) of the contacts that are nobody's and whose number ends so. Reads the whole table."""
+    table = interactions.c
+    alike = or_(*(table.caller_number.endswith(end, autoescape=True) for end in ends))
+    return connection.execute(select(table.id, table.caller_number).where(table.person_id.is_(None), alike)).all()
+
+
+def erase_person(tx: Transaction, person_id: PersonId, also: Collection[str]) -> bool:
+    """Remove numbers, names and notes of a person's contacts and of those in ``also``.
+
+    Returns False, with nothing changed, while one of them goes on.
+    """
+    table = interactions.c
+    his = set(tx.execute(select(table.id).where(table.person_id == person_id)).scalars()) | set(also)
+    parts = [sorted(his)[first : first + PART] for first in range(0, len(his), PART)]
+    for part in parts:
+        goes_on = select(table.id).where(table.id.in_(part), table.is_over.is_(False))
+        if tx.execute(goes_on.limit(1)).first() is not None:
+            return False
+    for part in parts:
+        tx.execute(update(segments).where(segments.c.interaction_id.in_(part)), {"note": ""})
+        tx.execute(update(interactions).where(table.id.in_(part)), {"caller_number": "", "caller_name": ""})
+    return True
 
 
 def open_rows(connection: Connection) -> Sequence[Row[Any]]:

@@ -1,6 +1,6 @@
 """Use cases of tickets and their policies."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -64,6 +64,14 @@ class TicketService:
         For the program: the card's screen was checked for the interaction. ``''`` is nobody's id.
         """
         return store.open_tickets_query(person_id, most), store.call_tickets_query(interaction_id)
+
+    def find_traces(self, connection: Connection, numbers: Collection[str]) -> Collection[str]:
+        """See customers.ports.Traces; tickets are found by the person alone."""
+        return ()
+
+    def erase_traces(self, tx: Transaction, person_id: PersonId, also: Collection[str]) -> None:
+        """See customers.ports.Traces."""
+        store.erase_person(tx, person_id)
 
     # ------------------------------------------------------------------ tickets
 

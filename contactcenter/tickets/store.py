@@ -30,7 +30,7 @@ from sqlalchemy import (
 
 from contactcenter.core.database import Transaction
 from contactcenter.core.events import Instant, metadata, to_microseconds
-from contactcenter.core.ids import SiteId, TicketId
+from contactcenter.core.ids import PersonId, SiteId, TicketId
 from contactcenter.core.paging import Page, Paging, cut
 from contactcenter.core.permissions import Principal, Scope
 from contactcenter.core.prepared import Prepared, Query
@@ -253,6 +253,13 @@ def insert_note(tx: Transaction, ticket_id: TicketId, note: TicketNote) -> None:
         "is_reply": note.is_reply,
     }
     tx.execute(insert(ticket_notes_table), row)
+
+
+def erase_person(tx: Transaction, person_id: PersonId) -> None:
+    """Remove the texts of a person's tickets; numbers, states and times stay."""
+    his = select(_tickets.id).where(_tickets.person_id == person_id).scalar_subquery()
+    tx.execute(update(ticket_notes_table).where(ticket_notes_table.c.ticket_id.in_(his)), {"text": ""})
+    tx.execute(update(tickets_table).where(_tickets.person_id == person_id), {"subject": "", "subject_key": ""})
 
 
 def list_notes(connection: Connection, ticket_id: TicketId) -> list[TicketNote]:
