@@ -63,6 +63,10 @@ def asset(name: str) -> str:
     return f"/static/dist/{_manifest()[name]}"
 
 
+_SHOWN: Final = (Right.CUSTOMERS_ERASE,)
+"""Rights whose acts a page shows to those only who have them."""
+
+
 async def _page(call: Call[None], template: str, page: str) -> web.Response:
     user = None
     language = call.services[Texts].choose(call.request.headers.get("Accept-Language", ""))
@@ -70,7 +74,8 @@ async def _page(call: Call[None], template: str, page: str) -> web.Response:
         own = await call.services[UserService].own_user(call.principal)
         user = {"id": own.user_id, "name": own.name, "login": own.login, "initials": _initials(own.name)}
         language = own.language
-    return _render(call.services[Texts], language, template, page, user=user, nav=_nav(call.principal))
+    may = [right.value for right in _SHOWN if call.principal.may(right)]
+    return _render(call.services[Texts], language, template, page, user=user, nav=_nav(call.principal), may=may)
 
 
 def _render(texts: Texts, language: str, template: str, page: str, **values: Any) -> web.Response:

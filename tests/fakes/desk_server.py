@@ -55,6 +55,8 @@ class DeskServer:
     rest: list[tuple[str, str, Any]] = field(default_factory=list)
     tickets: list[dict[str, Any]] = field(default_factory=list)
     people: list[dict[str, Any]] = field(default_factory=list)
+    may: list[str] = field(default_factory=list)
+    erase_refused: str = ""
     interactions: list[dict[str, Any]] = field(default_factory=list)
     why: dict[str, Any] = field(default_factory=dict)
     open_for_links: bool = True
@@ -193,6 +195,7 @@ class DeskServer:
                 code="not-found",
                 reference="r-1",
                 nav=["desk", "live", "tickets", "people"],
+                may=self.may,
                 assets=lambda name: f"/static/dist/{manifest[name]}",
             )
             return web.Response(text=body, content_type="text/html", headers={"Content-Security-Policy": CSP})
@@ -259,6 +262,11 @@ class DeskServer:
         found = next((one for one in rows if one["id"] == wanted), None)
         if found is None:
             return web.json_response({"error": {"code": "not-found", "fields": {}}}, status=404)
+        if request.method == "DELETE":
+            if self.erase_refused:
+                return web.json_response({"error": {"code": self.erase_refused, "fields": {}}}, status=409)
+            rows.remove(found)
+            return web.Response(status=204)
         if request.method == "PATCH":
             body = await request.json()
             self.rest.append(("PATCH", request.path, body))

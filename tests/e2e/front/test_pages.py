@@ -57,6 +57,29 @@ async def test_a_persons_note_is_saved(open_page: Open, server: DeskServer) -> N
         assert server.people[0]["note"] == "Call before noon"
 
 
+async def test_a_person_is_erased_by_typing_his_name(open_page: Open, server: DeskServer) -> None:
+    server.may = ["customers:erase"]
+    server.erase_refused = "person-in-contact"
+    async with open_page("/people/p-1", ready="[data-testid=erase]", broken=True) as watched:
+        page = watched.page
+        name, button = page.get_by_test_id("erase-name"), page.get_by_test_id("erase")
+        await expect(button).to_be_disabled()
+        await name.fill("Marta")
+        await expect(button).to_be_disabled()
+        await name.fill(server.people[0]["name"])
+        await button.click()
+        await expect(page.get_by_role("alert")).to_contain_text("in contact with us now")
+        server.erase_refused = ""
+        await button.click()
+        await expect(page.get_by_test_id("erased")).to_have_text("The person was erased.")
+        assert all(one["id"] != "p-1" for one in server.people)
+
+
+async def test_who_may_not_erase_sees_no_button(open_page: Open, server: DeskServer) -> None:
+    async with open_page("/people/p-1", ready="[data-testid=person-note]") as watched:
+        await expect(watched.page.get_by_test_id("erase")).to_have_count(0)
+
+
 @pytest.mark.parametrize("path", ["/tickets/none", "/people/none"])
 async def test_what_is_gone_is_said(open_page: Open, path: str) -> None:
     async with open_page(path, broken=True) as watched:

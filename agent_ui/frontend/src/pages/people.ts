@@ -51,7 +51,7 @@ export function mountPeople(root: HTMLElement, params: URLSearchParams): () => v
   return people.leave;
 }
 
-function side(one: PersonFull, note: HTMLElement): HTMLElement {
+function side(one: PersonFull, ...forms: HTMLElement[]): HTMLElement {
   const rows: [string, Child][] = [
     [t("Company"), organisationName(one.organisation) || "–"],
     [t("Numbers"), one.numbers.length ? h("span", { class: "num pre" }, one.numbers.map((number) => number.display).join("\n")) : "–"],
@@ -59,7 +59,7 @@ function side(one: PersonFull, note: HTMLElement): HTMLElement {
   ];
   return h("div", { class: "tk-side" },
     h("section", { class: "pan" }, h("div", { class: "ph" }, h("h2", null, t("Facts"))), h("div", { class: "pb" }, h("dl", { class: "kv" }, ...rows.flatMap(([name, value]) => [h("dt", null, name), h("dd", null, value)])))),
-    note);
+    ...forms);
 }
 
 function noteForm(one: PersonFull): HTMLElement {
@@ -84,6 +84,30 @@ function noteForm(one: PersonFull): HTMLElement {
   return form;
 }
 
+const mayErase = (): boolean => (document.documentElement.dataset["may"] ?? "").split(" ").includes("customers:erase");
+
+/** What cannot be undone asks for the name: a click is too easily made. */
+function eraseForm(one: PersonFull, done: () => void): HTMLElement {
+  const field = h("input", { class: "in", id: "erase-name", autocomplete: "off", "data-testid": "erase-name" });
+  const button = h("button", { class: "btn stop-o", disabled: true, "data-testid": "erase" }, t("Erase for ever"));
+  const problem = h("p", { class: "emsg", role: "alert", hidden: true });
+  const form = h("form", { class: "pan" }, h("div", { class: "ph" }, h("h2", null, t("Erase this person"))),
+    h("div", { class: "pb d-grid gap-2" }, h("p", { class: "small ink2" }, t("Name, numbers, addresses, notes and texts of tickets go and cannot be brought back. Contacts and tickets still count, as nobody's.")),
+      h("label", { class: "small", for: field.id }, t("Type {name} to confirm", { name: one.name })), field, problem, h("div", null, button)));
+  field.addEventListener("input", () => (button.disabled = field.value.trim() !== one.name.trim()));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (button.disabled) return;
+    button.disabled = true;
+    api.delete(`/api/v1/people/${encodeURIComponent(one.id)}`).then(done, (error: unknown) => {
+      button.disabled = false;
+      problem.textContent = errorText(error);
+      show(problem, true);
+    });
+  });
+  return form;
+}
+
 const panel = (title: string, body: HTMLElement): HTMLElement => h("section", { class: "pan" }, h("div", { class: "ph" }, h("h2", null, title)), body);
 
 function caseRow(one: Ticket): HTMLElement {
@@ -99,11 +123,15 @@ function build(root: HTMLElement, one: PersonFull): () => void {
     path: "/api/v1/tickets", limit: 10, filters: () => ({ person_id: one.id, state: "open" }),
     head: [[t("Number"), "c-number"], [t("Subject"), ""], [t("Due"), "c-due"]], row: caseRow, caption: t("Open tickets"), none: t("No open ticket."),
   });
+  const erased = (): void => {
+    root.replaceChildren(h("div", { class: "page" }, h("a", { class: "back", href: "/people" }, icon("arrow-left", "s"), t("People")),
+      h("p", { class: "ink2", role: "status", "data-testid": "erased" }, t("The person was erased."))));
+  };
   const where = [one.title, organisationName(one.organisation)].filter(Boolean).join(", ");
   root.replaceChildren(h("div", { class: "page tk" }, h("a", { class: "back", href: "/people" }, icon("arrow-left", "s"), t("People")),
     h("div", { class: "fx" }, h("span", { class: "av m", "aria-hidden": "true" }, initials(one.name)), h("div", { class: "grow" }, h("h1", { class: "tk-h" }, one.name), h("p", { class: "ink2 row13" }, where)), one.is_vip && h("span", { class: "tag vip" }, t("VIP"))),
     one.heed ? h("p", { class: "heed" }, icon("hand-stop", "s"), h("span", null, one.heed)) : h("span"),
-    h("div", { class: "tk-g" }, h("div", { class: "tk-main" }, panel(t("Open tickets"), cases.element), panel(t("Last contacts"), contacts.element)), side(one, noteForm(one)))));
+    h("div", { class: "tk-g" }, h("div", { class: "tk-main" }, panel(t("Open tickets"), cases.element), panel(t("Last contacts"), contacts.element)), side(one, noteForm(one), ...(mayErase() ? [eraseForm(one, erased)] : [])))));
   return () => {
     contacts.leave();
     cases.leave();
