@@ -36,6 +36,8 @@ from contactcenter.users.model import SessionEnded, TokenChanged
 
 HERE = Path(__file__).resolve().parent
 LOCALES: Final = HERE / "locales"
+MAX_LINE: Final = 32_768
+"""Bytes of a request's first line. What is longer the parser refuses by itself, and not in our words."""
 
 
 class Front:
@@ -94,7 +96,9 @@ class Front:
         )
         services = self._services(texts)
         app = build_app(_routes(texts), services, self._rooms.principals, base.ids, web_settings, error_page(texts))
-        self._runner = web.AppRunner(app, access_log=None, logger=server_logger(), shutdown_timeout=2.0)
+        self._runner = web.AppRunner(
+            app, access_log=None, logger=server_logger(), shutdown_timeout=2.0, max_line_size=MAX_LINE
+        )
         await self._runner.setup()
         context = self.certificate.context if self.certificate else None
         try:

@@ -14,12 +14,14 @@ import pytest
 from tests.rig.fuzz_requests import AGI_SAMPLES, HTTP_SAMPLES, Fuzzer
 from tests.rig.fuzzing import TARGETS, memory, run
 from tests.rig.ports import free_ports
+from tests.rig.schema_runs import run_schemathesis
 from tests.rig.server import desk_agents, running_server
 
 INPUTS = int(os.environ.get("INPUTS", "1000000"))
 SEED, FIRST = int(os.environ.get("SEED", "2026")), int(os.environ.get("FIRST", "0"))
 PARTS = {"ami": 0.30, "agi": 0.33, "frames": 0.32, "flows": 0.03}
-REQUESTS = 0.02
+REQUESTS = 0.01
+SCHEMA, OPERATIONS = 0.01, 120  # schemathesis: 60 operations, two phases
 GROWTH = 10.0  # MiB of a parser's process, after a tenth of its inputs
 SERVER_GROWTH = 60.0  # MiB: agents, queues and users that were made stay in the live picture
 
@@ -37,6 +39,16 @@ def test_no_input_breaks_a_parser(name):
     print(json.dumps({"target": name, "seed": SEED, "first": FIRST, "inputs": count, "growth": round(growth, 1)}))
     assert found == []
     assert growth < GROWTH
+
+
+async def test_no_request_breaks_what_the_document_promises(tmp_path):
+    async with running_server(agents=desk_agents(2, free_ports(1)), options=("--pbx", "simulated")) as server:
+        examples = max(5, round(INPUTS * SCHEMA / OPERATIONS))
+        code, told = await run_schemathesis(server, examples=examples, seed=SEED, folder=tmp_path, limit=INPUTS / 100)
+        log = server.log()
+    assert code == 0, told
+    print(told[-1500:])
+    assert "Traceback" not in log
 
 
 async def test_no_request_and_no_frame_breaks_the_server():
