@@ -60,6 +60,7 @@ class PictureSender:
         for key in mirror.keys_of(self._picture):
             self._offer(key)
         self._offer_shared()
+        self._source.take()  # nobody has it yet: whoever comes, or hears of this sender, asks
         self._picture.watch(self._touch)
         self._bus.subscribe(f"{self._channel}:asks", self._asked)
 
