@@ -43,9 +43,9 @@ class Client:
 class Screens:
     """A room with a hub."""
 
-    def __init__(self, room: Room | None = None) -> None:
+    def __init__(self, room: Any = None, figures: DayFigures | None = None) -> None:
         self.room = room or Room()
-        self.figures = DayFigures(self.room.time.now())
+        self.figures = figures or DayFigures(self.room.time.now())
         self.degraded: list[dict[str, Any]] = []
         self.hub = Hub(self.room.picture, self.figures, self.room.time, self.room.ids, lambda: self.degraded)
         self.healed: list[Healed] = []
