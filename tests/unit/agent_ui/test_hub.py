@@ -9,13 +9,14 @@ import pytest
 
 from agent_ui import hub as hub_module
 from agent_ui.hub import DESKTOP, FEED_KEPT, LIVE, OUTBOX
+from agent_ui.projections.live import in_line
 from agent_ui.protocol import Hello, Resume
 from contactcenter.core.ids import AgentId, LegId, QueueId, ReservationId, ServerId, SkillId, TeamId
 from contactcenter.interactions import ports
 from contactcenter.interactions.audit import Code, Finding, Healed
 from contactcenter.interactions.model import Interaction, Phase
 from routing import commands as routing
-from tests.fakes.room import SERVER, Room, queue
+from tests.fakes.room import QUEUE, SERVER, Room, queue
 from tests.fakes.screens import Client, Screens, agent, turn
 
 CALLER = "1780000000.1"
@@ -543,3 +544,17 @@ async def test_a_supervisor_sees_what_the_audit_put_right() -> None:
     assert found[0]["code"] == "call-gone"
     assert found[0]["server_id"] == "pbx-1"
     assert of_a_team.read().slots["checks"]["found"] == [], "they name calls of all teams"
+
+
+def test_callers_of_one_moment_stand_as_the_router_serves_them_in_whichever_order_they_are_kept() -> None:
+    room = Room()
+    calls = [room.call(f"178000000{number}.1") for number in range(3)]
+    for item in reversed(calls):
+        room.picture.drop(item)
+        room.picture.add(item)
+    room.picture.interactions = dict(reversed(room.picture.interactions.items()))
+    assert in_line(room.picture, QUEUE) == calls
+    room.picture.interactions = dict(reversed(room.picture.interactions.items()))
+    assert in_line(room.picture, QUEUE) == calls
+    room.agent("ann")
+    assert calls[0].phase is Phase.ALERTING
