@@ -1,6 +1,6 @@
 """Asked over the bus, every act does and says what it does and says where the router is.
 
-All tests of the interactions' use cases are collected here again with a ``floor`` whose service is another process's.
+The tests of an agent's acts are collected here again, with a ``floor`` whose service is another process's.
 """
 
 import asyncio
@@ -27,7 +27,26 @@ from contactcenter.remote_rooms import RemoteInteractions, RemotePresence, answe
 from tests.fakes.floor import Floor, alerting, floor_of, talking, wrapping_up
 from tests.fakes.mirrored import turns
 from tests.unit.contactcenter.interactions.conftest import desk as desk
-from tests.unit.contactcenter.interactions.test_service import *  # noqa: F403
+from tests.unit.contactcenter.interactions.test_service import (  # noqa: F401
+    test_a_note_is_saved_before_it_is_answered,
+    test_a_note_too_long_is_refused_not_cut,
+    test_a_person_out_of_reach_cannot_be_chosen,
+    test_a_wrong_reason_leaves_everything_as_it_was,
+    test_accept_and_reject,
+    test_choose_a_person_and_a_person_who_is_none,
+    test_choosing_a_person_needs_the_right_to_read_customers,
+    test_extend_as_often_as_the_queue_allows,
+    test_finish_after_the_timer_calls_nobody_back_from_lunch,
+    test_finish_and_go_to_lunch,
+    test_finish_and_take_the_next,
+    test_finish_wrap_up,
+    test_hang_up,
+    test_no_wrap_up_while_talking,
+    test_notes_racing_with_the_end_of_the_call_lose_nothing,
+    test_reservation_over,
+    test_the_outcome_may_still_be_named_after_the_timer,
+    test_why_is_told_within_the_scope,
+)
 
 ABSTRACT = sorted(InteractionService.__abstractmethods__)
 
@@ -50,8 +69,6 @@ class Elsewhere:
         rooms = desk.rooms
         parts = (rooms.database, desk.room.time, desk.room.picture, rooms.agents, rooms.customers)
         self.service = RemoteInteractions(*parts, self.asker)
-        # no use case: what the router's process does when it hears that a person was changed
-        self.service.refresh_cards_of = self.own.refresh_cards_of  # type: ignore[attr-defined]
 
     async def open(self) -> None:
         self.answerer.start()
@@ -141,27 +158,25 @@ async def test_every_argument_and_the_whole_principal_arrive_and_the_answer_come
         assert answer == await act()
 
 
-@pytest.mark.parametrize("name", ABSTRACT)
 @pytest.mark.parametrize("prepare", [alerting, talking, wrapping_up])
-async def test_the_same_comes_of_it_as_there(away: Elsewhere, floor: Floor, name: str, prepare: Any) -> None:
-    """First as somebody else, without rights, of no call, then for good: refused or not, in the same words."""
+async def test_the_same_comes_of_it_as_there(away: Elsewhere, floor: Floor, prepare: Any) -> None:
+    """As somebody else, without rights, of no call, then for good: refused or not, in the same words."""
     item = prepare(floor)
     nobody = replace(floor.ann, rights={Right.SIGNED_IN: ROLES["agent"][Right.SIGNED_IN]}, agent_id=None)
     given = [(floor.bob, item.interaction_id), (nobody, item.interaction_id), (floor.ann, "nothing")]
-    if name != "finish_wrap_up" or prepare is not wrapping_up:
-        given.append((floor.ann, item.interaction_id))
-    for principal, one in given:
-        arguments = arguments_of(name, principal, one)
-        there = await outcome(getattr(away.own, name), *arguments)
-        here = await outcome(getattr(away.service, name), *arguments)
-        assert as_sent(here) == as_sent(there)
-    acts = floor.desk.room.telephony.acts
-    if (name, prepare) in ACTED:
-        assert acts[-1][0] == ACTED[name, prepare]
-        assert acts[-1] == acts[-2], "once there, once from here"
+    for name in ABSTRACT:
+        once = [] if (name, prepare) == ("finish_wrap_up", wrapping_up) else [(floor.ann, item.interaction_id)]
+        for principal, one in (*given, *once):
+            arguments = arguments_of(name, principal, one)
+            there = await outcome(getattr(away.own, name), *arguments)
+            here = await outcome(getattr(away.service, name), *arguments)
+            assert as_sent(here) == as_sent(there), name
+    acts = [act[0] for act in floor.desk.room.telephony.acts]
+    done = [act for act in acts if act != "alert"]
+    assert done == [one for one in ACTED.get(prepare, ()) for _ in range(2)], "once there, once from here"
 
 
-ACTED = {("accept", alerting): "connect", ("reject", alerting): "revoke", ("hang_up", talking): "hang-up"}
+ACTED = {alerting: ["connect", "revoke"], talking: ["hang-up"]}
 
 
 def as_sent(answer: Any) -> Any:
