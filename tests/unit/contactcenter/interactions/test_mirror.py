@@ -406,7 +406,7 @@ def test_what_was_offered_with_everything_comes_again_after_it() -> None:
 @pytest.mark.parametrize("what", ["take", "beat", "everything"])
 def test_a_sender_that_was_replaced_is_not_believed(what: str) -> None:
     pair, old = pair_with(agent("ann")), Source("e0")
-    old.offer("queue:x", mirror.pack(pair.picture, "agent:a-ann"))
+    old.offer("agent:a-old", mirror.pack(pair.picture, "agent:a-ann"))
     if what != "take":
         old.take()
     assert pair.replica.apply(getattr(old, what)()) is None
