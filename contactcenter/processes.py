@@ -60,7 +60,7 @@ class Joined:
     def _opened_elsewhere(self, message: bytes) -> None:
         try:
             process, agent_id, instance = _desktops.decode(message)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             log.warning("desktop-not-understood", bytes=len(message))
             return
         if process != self.process:

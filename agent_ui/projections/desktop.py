@@ -76,7 +76,8 @@ def waiting_view(picture: Picture) -> Waiting:
 
 def _waiting_for(agent: LiveAgent, picture: Picture, waiting: Waiting) -> dict[str, Any]:
     """Return how many wait in the queues the agent serves, and since when the first."""
-    served = (entered for queue_id, entered in waiting.items() if serves(agent, picture.queues[queue_id]))
+    queues = picture.queues  # the view is up to 2 s old: in a process that shows another's picture one may be gone
+    served = (entered for one, entered in waiting.items() if one in queues and serves(agent, queues[one]))
     entered = [at for line in served for at in line]
     return {"count": len(entered), "longest_since": min(entered, default=None)}
 

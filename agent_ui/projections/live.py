@@ -75,9 +75,9 @@ def in_line(picture: Picture, queue_id: QueueId) -> list[Interaction]:
     return sorted(picture.waiting(queue_id), key=_rank)
 
 
-def _rank(item: Interaction) -> tuple[bool, int, float]:
+def _rank(item: Interaction) -> tuple[bool, int, float, str]:
     assert item.visit is not None
-    return not item.vip, -item.visit.priority, item.visit.entered_at.timestamp()
+    return not item.vip, -item.visit.priority, item.visit.entered_at.timestamp(), item.interaction_id
 
 
 def waiting_slot(item: Interaction, place: int, picture: Picture) -> dict[str, Any] | None:

@@ -8,20 +8,21 @@ screens work; a number it missed means that it asks for everything.
 An agent's phone secret is left out: who needs it reads it from the database.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
-from contactcenter.core.ids import QueueId, ServerId, SkillId
+from contactcenter.core.ids import AgentId, InteractionId, QueueId, ServerId, SkillId
 from contactcenter.interactions.audit import Healed
 from contactcenter.interactions.figures import DayFigures, QueueFigures
 from contactcenter.interactions.live import Link, LiveAgent, Picture
 from contactcenter.interactions.model import Interaction
 from contactcenter.queues.model import Queue
 
+T = TypeVar("T")
 Slots = dict[str, bytes | None]
 _KINDS: Final[Mapping[str, str]] = {"agent": "agent", "work": "item", "card": "item", "queue": "queue", "link": "site"}
 
@@ -82,6 +83,14 @@ _site = msgspec.msgpack.Decoder(Site)
 _changes = msgspec.msgpack.Decoder(Changes)
 
 
+def _decode(decoder: msgspec.msgpack.Decoder[T], packed: bytes) -> T:
+    """Return what was packed. Raises msgspec.DecodeError whatever is wrong with it."""
+    try:
+        return decoder.decode(packed)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(str(error)) from error
+
+
 class Source:
     """What went out so far, and under which number. Owned by the router's process."""
 
@@ -124,7 +133,7 @@ class Source:
 
 def is_everything(message: bytes) -> bool:
     """Tell whether a message holds all slots. Raises msgspec.DecodeError for what is no such message."""
-    return _changes.decode(message).prev == 0
+    return _decode(_changes, message).prev == 0
 
 
 def key_of(touched: str) -> str:
@@ -227,7 +236,7 @@ class Gap(Exception):
 class Replica:
     """What was heard of the picture, and how far. Owned by a process that shows it."""
 
-    def __init__(self, picture: Picture, figures: "ShownFigures") -> None:
+    def __init__(self, picture: Picture, figures: ShownFigures) -> None:
         self.picture = picture
         self.figures = figures
         self.site: Site | None = None
@@ -240,58 +249,62 @@ class Replica:
         """Whether the router's process said that it serves calls."""
         return self.site is not None and self.site.is_ready
 
-    def apply(self, message: bytes) -> set[str]:
+    def apply(self, message: bytes) -> set[str] | None:
         """Bring the picture up to date; return what the picture's watchers have to be told was touched.
 
-        Raises Gap, after which nothing is changed but by everything; msgspec.DecodeError for what is no such message.
+        None: it is of a sender that was replaced, or of before what we have. Raises Gap, after which only everything
+        helps; msgspec.DecodeError for what is no such message, or holds what is no such slot. Then nothing has changed.
         """
-        news = _changes.decode(message)
-        if news.epoch < self.epoch or (news.epoch == self.epoch and news.seq < self.seq):
-            return set()  # of a sender that was replaced, or of before what we have
-        if news.prev and (news.epoch, news.prev) != (self.epoch, self.seq):
+        news = _decode(_changes, message)
+        is_everything, is_ours = not news.prev, news.epoch == self.epoch
+        if news.epoch < self.epoch or (is_ours and news.seq < self.seq):
+            return None
+        if is_ours and news.seq == self.seq and 0 < news.prev < news.seq:
+            return None  # everything held it
+        if not is_everything and (news.epoch, news.prev) != (self.epoch, self.seq):
             raise Gap
-        slots = dict(news.slots)
-        if not news.prev:
-            slots |= dict.fromkeys(self._keys - slots.keys())  # everything: what is not there is gone
+        things = {key: _unpack(key, slot) for key, slot in news.slots.items()}
+        if is_everything:
+            things |= dict.fromkeys(self._keys - things.keys())  # what is not there is gone
         self.epoch, self.seq = news.epoch, news.seq
-        return {touched for key, slot in slots.items() for touched in self._take(key, slot)}
+        return {touched for key, thing in things.items() for touched in self._take(key, thing)}
 
-    def _take(self, key: str, slot: bytes | None) -> tuple[str, ...]:
-        (self._keys.discard if slot is None else self._keys.add)(key)
+    def _take(self, key: str, thing: Any) -> tuple[str, ...]:
+        (self._keys.discard if thing is None else self._keys.add)(key)
         kind, _, one = key.partition(":")
-        return _TAKES[kind](self, one, slot)
+        return _SLOTS[kind][1](self, one, thing)
 
-    def _take_agent(self, one: str, slot: bytes | None) -> tuple[str, ...]:
-        if slot is not None:
-            self.picture.add_agent(_agent.decode(slot))
-        elif (agent := self.picture.agents.get(one)) is not None:  # type: ignore[call-overload]
-            self.picture.remove_agent(agent)
+    def _take_agent(self, one: str, agent: LiveAgent | None) -> tuple[str, ...]:
+        if agent is not None:
+            self.picture.add_agent(agent)
+        elif (before := self.picture.agents.get(AgentId(one))) is not None:
+            self.picture.remove_agent(before)
         return (f"agent:{one}",)
 
-    def _take_item(self, one: str, slot: bytes | None) -> tuple[str, ...]:
-        before = self.picture.interactions.get(one)  # type: ignore[call-overload]
-        if before is not None and slot is None:
+    def _take_item(self, one: str, item: Interaction | None) -> tuple[str, ...]:
+        before = self.picture.interactions.get(InteractionId(one))
+        if item is not None:
+            self.picture.add(item)
+        elif before is not None:
             self.picture.drop(before)
-        if slot is not None:
-            self.picture.add(_item.decode(slot))
         return f"work:{one}", f"card:{one}"
 
-    def _take_queue(self, one: str, slot: bytes | None) -> tuple[str, ...]:
-        if slot is None:
+    def _take_queue(self, one: str, queue: Queue | None) -> tuple[str, ...]:
+        if queue is None:
             self.picture.queues.pop(QueueId(one), None)
         else:
-            self.picture.queues[QueueId(one)] = _queue.decode(slot)
+            self.picture.queues[QueueId(one)] = queue
         return (f"queue:{one}",)
 
-    def _take_figures(self, one: str, slot: bytes | None) -> tuple[str, ...]:
-        if slot is not None:
-            self.figures.show(_figures.decode(slot))
+    def _take_figures(self, one: str, told: Figures | None) -> tuple[str, ...]:
+        if told is not None:
+            self.figures.show(told)
         return ("figures:",)
 
-    def _take_site(self, one: str, slot: bytes | None) -> tuple[str, ...]:
-        if slot is None:
+    def _take_site(self, one: str, site: Site | None) -> tuple[str, ...]:
+        if site is None:
             return ()
-        self.site = site = _site.decode(slot)
+        self.site = site
         picture = self.picture
         links = {link.server_id: link for link in site.links}
         gone = picture.links.keys() - links.keys()
@@ -302,10 +315,18 @@ class Replica:
         return "link:", *(f"link:{server_id}" for server_id in (*links, *gone))
 
 
-_TAKES: Final = {
-    "agent": Replica._take_agent,
-    "item": Replica._take_item,
-    "queue": Replica._take_queue,
-    "figures": Replica._take_figures,
-    "site": Replica._take_site,
+_SLOTS: Final[Mapping[str, tuple[msgspec.msgpack.Decoder[Any], Callable[..., tuple[str, ...]]]]] = {
+    "agent": (_agent, Replica._take_agent),
+    "item": (_item, Replica._take_item),
+    "queue": (_queue, Replica._take_queue),
+    "figures": (_figures, Replica._take_figures),
+    "site": (_site, Replica._take_site),
 }
+"""How each kind of slot is read and taken."""
+
+
+def _unpack(key: str, slot: bytes | None) -> Any:
+    kind = key.partition(":")[0]
+    if kind not in _SLOTS:
+        raise msgspec.DecodeError(f"no kind of slot: {kind}")  # a younger program's
+    return _decode(_SLOTS[kind][0], slot) if slot is not None else None

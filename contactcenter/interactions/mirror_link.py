@@ -52,10 +52,15 @@ class PictureSender:
         self._source = source
         self._touched: set[str] = set()
         self._channel = ""
+        self._looks = self._quiet = 0
 
     def start(self, site_id: SiteId) -> None:
-        """From now on tell what is touched, and everything to whoever asks."""
+        """From now on tell what is touched, and everything to whoever asks: at once all there is, never a part."""
         self._channel = channel_of(site_id)
+        for key in mirror.keys_of(self._picture):
+            self._offer(key)
+        self._offer_shared()
+        self._source.take()  # nobody has it yet: whoever comes, or hears of this sender, asks
         self._picture.watch(self._touch)
         self._bus.subscribe(f"{self._channel}:asks", self._asked)
 
@@ -86,19 +91,22 @@ class PictureSender:
 
     async def keep(self) -> None:
         """For ever: look at what changes without being touched."""
-        quiet = looks = 0
         while True:
-            if looks % SWEEP == 0:
-                await self._sweep()
-            looks += 1
-            self._look()
-            quiet = 0 if self._tell() else quiet + 1
-            if quiet >= BEAT:
-                quiet = 0
-                self._bus.publish(self._channel, self._source.beat())
+            await self.look()
             await asyncio.sleep(INTERVAL)
 
-    def _look(self) -> None:
+    async def look(self) -> None:
+        """Tell what changed since the last look, or that nothing did; now and then look through everything."""
+        self._looks += 1
+        if self._looks % SWEEP == 0:
+            await self._sweep()
+        self._offer_shared()
+        self._quiet = 0 if self._tell() else self._quiet + 1
+        if self._quiet >= BEAT:
+            self._quiet = 0
+            self._bus.publish(self._channel, self._source.beat())
+
+    def _offer_shared(self) -> None:
         """Offer what is the same for all, and little."""
         queues = list(self._picture.queues)
         for key in ("site", *(f"queue:{one}" for one in queues)):
@@ -158,6 +166,8 @@ class PictureReceiver:
         except msgspec.DecodeError:
             log.warning("picture-not-understood", bytes=len(message))  # a sender of another version
             return
+        if touched is None:
+            return  # no sign of life: who sent it may have been replaced
         self._heard_at = _time()
         if replica.site is not None:
             self.is_current = True
@@ -175,12 +185,16 @@ class PictureReceiver:
         """For ever: notice silence, and ask until it ends."""
         while True:
             await asyncio.sleep(INTERVAL)
-            if self.is_current and _time() - self._heard_at > SILENT_TIME:
-                self._is_away()
-            if not self.is_current:
-                self._ask_again()
+            self.look()
 
-    def _is_away(self) -> None:
+    def look(self) -> None:
+        """Notice that nothing was heard for long; ask as long as that lasts."""
+        if self.is_current and _time() - self._heard_at > SILENT_TIME:
+            self._went_away()
+        if not self.is_current:
+            self._ask_again()
+
+    def _went_away(self) -> None:
         log.warning("router-away", epoch=self._replica.epoch, seq=self._replica.seq)
         self.is_current = False
         picture, now = self._replica.picture, self._clock.now()

@@ -12,7 +12,8 @@ from contactcenter.core.errors import Forbidden, NotFound
 from contactcenter.core.ids import UserId
 from contactcenter.core.permissions import ROLES, Principal, Right
 from contactcenter.core.web.access import Services
-from tests.unit.agent_ui.test_hub import CALLER, Screens
+from tests.fakes.floor import CALLER
+from tests.fakes.screens import Screens
 
 DOCS = Path(__file__).parents[3] / "docs" / "socket.md"
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from contactcenter.agents.model import NotReadyReason
 from contactcenter.core.errors import Conflict, Forbidden, Invalid, NotFound
 from contactcenter.core.events import events_table
-from contactcenter.core.ids import QueueId, TeamId
+from contactcenter.core.ids import QueueId
 from contactcenter.core.paging import Paging
 from contactcenter.core.permissions import ROLES, SYSTEM, Principal, Right, Scope
 from contactcenter.customers.store import people_table
@@ -20,57 +20,13 @@ from contactcenter.interactions.service import Filters, InteractionService
 from contactcenter.interactions.work import MAX_NOTE, OwnWork
 from contactcenter.tickets.service import TicketFilter
 from routing import commands as routing
+from tests.fakes.floor import CALLER, Floor, alerting, floor_of, talking, wrapping_up
 from tests.fakes.room import queue
-
-CALLER = "1780000000.1"
-
-
-@dataclass
-class Floor:
-    desk: Any
-    ann: Principal
-    bob: Principal  # the same team as ann
-    eve: Principal  # another team
-
-    teams: dict[str, TeamId]
-
-    @property
-    def service(self) -> Any:
-        return self.desk.service
-
-    def supervisor(self, team: str) -> Principal:
-        return Principal(SYSTEM.user_id, "sup", ROLES["supervisor"], team_ids=frozenset({self.teams[team]}))
 
 
 @pytest.fixture
 async def floor(desk: Any) -> Floor:
-    teams = {}
-    for name in ("north", "south"):
-        made = await desk.rooms.agents.save_team(SYSTEM, name, frozenset())
-        teams[name] = made.team_id
-    ann = await desk.agent("ann", "1001", teams["north"])
-    bob = await desk.agent("bob", "1002", teams["north"])
-    eve = await desk.agent("eve", "1003", teams["south"])
-    return Floor(desk, ann, bob, eve, teams)
-
-
-def alerting(floor: Floor, leg: str = CALLER) -> Interaction:
-    """Alerts the agent who has been idle longest: ann, then bob, then eve."""
-    return floor.desk.room.call(leg)
-
-
-def talking(floor: Floor, leg: str = CALLER) -> Interaction:
-    item = alerting(floor, leg)
-    floor.desk.room.connect(item)
-    return item
-
-
-def wrapping_up(floor: Floor) -> Interaction:
-    item = talking(floor)
-    assert item.segment is not None
-    floor.desk.room.part(item, item.segment.segment_id, first=CALLER)
-    floor.desk.room.leg_ends(CALLER)
-    return item
+    return await floor_of(desk)
 
 
 # ------------------------------------------------------------------ someone else's interaction
