@@ -139,6 +139,8 @@ async def test_redis_goes_and_comes_back(joined, redis):
     with pytest.raises(Refused, match="router-away"):
         await desk.command("hang-up", interaction_id=work["interaction_id"])
     await there.until(lambda page: not page.slots["totals"]["pbx"][0]["up"])
+    kept = await desk.command("create-ticket", interaction_id=work["interaction_id"], subject="Opened once")
+    assert kept["ticket"]["number"], "or the agent would open it again"
 
     await web.api("POST", "/queues", {"name": "Night"}, login="admin")
     await here.until(lambda page: any(one["name"] == "Night" for one in page.of("queue")), 10)
