@@ -291,6 +291,7 @@ class ContactCenter:
     async def _serve(self) -> None:
         base = self.base
         await self.front.start()
+        base.tasks.spawn("signed-out", self._signed_out_meanwhile())
         base.tasks.keep("day", self._keep_day)
         base.tasks.keep("audit", self.auditor.keep)
         base.tasks.keep("reload", self.reloading.keep)
@@ -335,6 +336,14 @@ class ContactCenter:
         signed_in = await self.base.database.read(lambda c: self.rooms.users.is_signed_in(c, user_id))
         if agent is not None and not signed_in and agent.presence != PresenceState.OFFLINE.value:
             await self.presence.set_presence(agent.agent_id, PresenceState.OFFLINE, "", user_id)
+
+    async def _signed_out_meanwhile(self) -> None:
+        """Treat whoever signed out while no process with a router ran as if it had just happened."""
+        there = {one.record.user_id: one for one in self.picture.agents.values() if one.presence != "offline"}
+        ended = await self.base.database.read(lambda c: self.rooms.users.last_ended(c, there.keys()))
+        for user_id, at in ended.items():
+            if at > there[user_id].presence_since:
+                self.base.tasks.spawn("signed-out", self._signed_out(user_id))
 
     def _count(self, event: Event, at: datetime) -> None:
         if isinstance(event, InteractionQueued):

@@ -1,5 +1,6 @@
 """What joins the processes of a site, in each of them: events of the others, and desktops opened there."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ class Joined:
         self._rooms = rooms
         self._hub = hub
         self._channel = f"cc:{base.settings.site_id}:desktops"
+        self._on_the_way: Counter[AgentId] = Counter()  # of our own words about desktops: not heard back yet
         heard = sorted({kind.kind for kind in (*RIGHTS, *kinds)})
         self._follower = Follower(base.database, base.publisher, base.bus, base.clock, self.process, heard)
 
@@ -42,7 +44,8 @@ class Joined:
         if not base.bus.reaches_others:
             return
         self._hub.on_desktop = self._opened
-        base.bus.subscribe(self._channel, self._opened_elsewhere)
+        base.bus.subscribe(self._channel, self._opened_somewhere)
+        base.bus.on_restored(self._on_the_way.clear)
         base.tasks.keep("follow", self._follower.keep)
 
     def degraded(self) -> list[dict[str, Any]]:
@@ -55,13 +58,19 @@ class Joined:
             self._rooms.principals.drop()
 
     def _opened(self, agent_id: AgentId, instance: str) -> None:
-        self._base.bus.publish(self._channel, msgspec.msgpack.encode((self.process, agent_id, instance)))
+        bus = self._base.bus
+        lost = bus.lost
+        bus.publish(self._channel, msgspec.msgpack.encode((self.process, agent_id, instance)))
+        self._on_the_way[agent_id] += bus.lost == lost
 
-    def _opened_elsewhere(self, message: bytes) -> None:
+    def _opened_somewhere(self, message: bytes) -> None:
+        """Give way to a desktop of another process, unless ours is the later one: all hear them in the same order."""
         try:
             process, agent_id, instance = _desktops.decode(message)
         except (msgspec.DecodeError, UnicodeDecodeError):
             log.warning("desktop-not-understood", bytes=len(message))
             return
-        if process != self.process:
+        if process == self.process:
+            self._on_the_way -= Counter([agent_id])
+        elif not self._on_the_way[agent_id]:
             self._hub.opened_elsewhere(agent_id, instance)

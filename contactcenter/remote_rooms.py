@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
+import structlog
 
 from contactcenter.agents.model import PresenceState
 from contactcenter.agents.ports import PresencePort
@@ -17,12 +18,14 @@ from contactcenter.agents.service import AgentService
 from contactcenter.core.bus_questions import Asker
 from contactcenter.core.clock import Clock
 from contactcenter.core.database import Database
-from contactcenter.core.errors import Unavailable
+from contactcenter.core.errors import OutcomeUnknown, RateLimited, Unavailable
 from contactcenter.core.ids import AgentId, SiteId
 from contactcenter.core.permissions import Principal
 from contactcenter.customers.service import CustomerService
 from contactcenter.interactions.live import Picture
 from contactcenter.interactions.service import InteractionService
+
+log = structlog.get_logger(__name__)
 
 ACTS: Final = (
     "accept",
@@ -122,7 +125,11 @@ class RemoteInteractions(InteractionService):
         await self._ask("choose_person", principal, interaction_id, person_id)
 
     async def refresh_card(self, interaction_id: str) -> None:
-        await self._asker.ask("refresh_card", interaction_id)
+        """See InteractionService. What changed is kept already: a card that is not read again now is no failure."""
+        try:
+            await self._asker.ask("refresh_card", interaction_id)
+        except (Unavailable, OutcomeUnknown, RateLimited) as error:
+            log.warning("card-not-refreshed", interaction=interaction_id, reason=error.code)
 
     async def why(self, principal: Principal, interaction_id: str) -> dict[str, Any]:
         told: dict[str, Any] = await self._ask("why", principal, interaction_id)

@@ -1,7 +1,8 @@
 """Carries messages between the processes of one site: what one says, all who listen hear, each with his own copy.
 
-At most once, and in the order of one sender per channel. Whoever is cut off misses what is said meanwhile and is told
-when he is back: he then reads the database. The bus never carries truth or decisions; the database does.
+At most once, and all hear a channel in the same order, which is that of each sender. Whoever is cut off misses what is
+said meanwhile and is told when he is back: he then reads the database. The bus never carries truth or decisions; the
+database does.
 
 Here: what every bus does with its listeners, and the twin inside one process (the default, and for tests).
 """

@@ -6,7 +6,7 @@ after ``LIFETIME``. Functions here only read and write rows; who may is asked in
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -21,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     and_,
+    func,
     insert,
     select,
     update,
@@ -117,6 +118,13 @@ def end_sessions(tx: Transaction, user_id: UserId, session_id: str | None = None
     live = list(tx.execute(select(_sessions.id).where(*where)).scalars())
     tx.execute(update(sessions_table).where(_sessions.id.in_(live)), {"ended_at": tx.now})
     return live
+
+
+def last_ended(connection: Connection, user_ids: Collection[UserId]) -> dict[UserId, datetime]:
+    """Return when the latest session of these users was ended, of those who had one."""
+    latest = func.max(_sessions.ended_at, type_=Instant)
+    query = select(_sessions.user_id, latest).where(_sessions.user_id.in_(user_ids), _sessions.ended_at.is_not(None))
+    return {UserId(user_id): at for user_id, at in connection.execute(query.group_by(_sessions.user_id))}
 
 
 def _is_live(now: datetime) -> ColumnElement[bool]:

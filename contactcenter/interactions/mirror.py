@@ -269,6 +269,10 @@ class Replica:
         self.epoch, self.seq = news.epoch, news.seq
         return {touched for key, thing in things.items() for touched in self._take(key, thing)}
 
+    def forget_sender(self) -> None:
+        """Take everything of whoever tells it next, whatever his epoch."""
+        self.epoch, self.seq = "", 0
+
     def _take(self, key: str, thing: Any) -> tuple[str, ...]:
         (self._keys.discard if thing is None else self._keys.add)(key)
         kind, _, one = key.partition(":")

@@ -29,6 +29,9 @@ BEAT: Final = 2  # looks without news after which a beat is sent
 SLICE: Final = 25  # things looked through in one loop turn
 SWEEP: Final = 20  # looks between two sweeps through everything
 SILENT_TIME: Final = 3.0
+FORGET_TIME: Final = 30.0
+"""Seconds of silence after which any sender is believed: one made by a clock that is behind looks older than it is, and
+one that was replaced without knowing it has left by then, for its next commit told it."""
 ASK_EVERY: Final = 1.0
 AWAY: Final = "router-away"
 
@@ -189,8 +192,11 @@ class PictureReceiver:
 
     def look(self) -> None:
         """Notice that nothing was heard for long; ask as long as that lasts."""
-        if self.is_current and _time() - self._heard_at > SILENT_TIME:
+        silence = _time() - self._heard_at
+        if self.is_current and silence > SILENT_TIME:
             self._went_away()
+        if silence > FORGET_TIME:
+            self._replica.forget_sender()
         if not self.is_current:
             self._ask_again()
 

@@ -1,6 +1,6 @@
 """Use cases of users: sign in and out, keep users, sessions and API tokens."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -72,6 +72,10 @@ class UserService:
     def is_signed_in(self, connection: Connection, user_id: UserId) -> bool:
         """Tell whether the user has a live session anywhere; within ``database.read``."""
         return bool(sessions.list_sessions(connection, user_id, self._clock.now()))
+
+    def last_ended(self, connection: Connection, user_ids: Collection[UserId]) -> dict[UserId, datetime]:
+        """Return when the latest session of these users was ended; within ``database.read``."""
+        return sessions.last_ended(connection, user_ids)
 
     # ------------------------------------------------------------------ sessions
 

@@ -44,6 +44,16 @@ async def test_what_one_says_is_heard_in_order_also_in_bulk(network):
     assert heard == [said, said]
 
 
+async def test_all_hear_what_several_say_in_the_same_order(network):
+    buses, heard = await ends(network, 3)
+    for number in range(300):
+        buses[number % 3].publish("news", b"%d" % number)
+        if number % 7 == 0:
+            await asyncio.sleep(0)
+    await until(lambda: all(len(one) == 300 for one in heard))
+    assert heard[0] == heard[1] == heard[2]
+
+
 async def test_publish_calls_no_listener_itself(network):
     buses, heard = await ends(network)
     buses[0].publish("news", b"one")

@@ -134,6 +134,14 @@ async def test_unknown_options_are_told(data):
     assert "usage:" in errors
 
 
+@pytest.mark.parametrize("given", [("--redis", "redis://127.0.0.1:1"), ("--redis=redis://127.0.0.1:1",)])
+async def test_processes_are_joined_over_a_database_of_several(data, given):
+    process = start(data, 0, *given)
+    _, errors = await asyncio.to_thread(process.communicate, None, LIMIT)
+    assert process.returncode == 2
+    assert "redis_url: several processes share a Postgres" in errors
+
+
 @pytest.mark.parametrize("given", [("--tls",), ("--tls", "only.pem"), ("--tls=,key.pem",), ("--tls", "c.pem,")])
 async def test_half_a_pair_of_files_is_told(data, given):
     process = start(data, 0, *given)

@@ -13,7 +13,16 @@ from contactcenter.interactions import mirror_link
 from contactcenter.interactions.figures import DayFigures
 from contactcenter.interactions.live import Link, LiveAgent, Picture
 from contactcenter.interactions.mirror import Changes, Source
-from contactcenter.interactions.mirror_link import AWAY, BEAT, INTERVAL, SILENT_TIME, SLICE, SWEEP, receiver_of
+from contactcenter.interactions.mirror_link import (
+    AWAY,
+    BEAT,
+    FORGET_TIME,
+    INTERVAL,
+    SILENT_TIME,
+    SLICE,
+    SWEEP,
+    receiver_of,
+)
 from tests.fakes.mirrored import SITE, Mirrored, turns
 from tests.fakes.room import SERVER, queue, record
 from tests.fakes.virtual_time import VirtualTime
@@ -229,6 +238,24 @@ async def test_a_replaced_senders_beats_are_no_sign_of_life(pair: Mirrored) -> N
         pair.clock.advance(INTERVAL)
         pair.receiver.look()
     assert not pair.receiver.is_current
+
+
+@pytest.mark.parametrize("what", ["a clock that is behind", "garbage"])
+async def test_after_long_silence_any_sender_is_believed(pair: Mirrored, what: str) -> None:
+    """What is told last is not always what looks youngest."""
+    if what == "garbage":
+        assert pair.bus is not None
+        pair.bus.publish(CHANNEL, msgspec.msgpack.encode(Changes("~", 1, 0, {})))
+    else:
+        pair.runs = -2
+        await pair.restart_sender()
+    for _ in range(round(FORGET_TIME)):
+        await pair.look(1.0)
+    assert not pair.receiver.is_current
+    for _ in range(3):
+        await pair.look(1.0)
+    assert (pair.receiver.is_current, pair.replica.epoch) == (True, pair.source.epoch)
+    assert shown(pair) == "ready"
 
 
 async def test_it_asks_at_most_once_a_second(pair: Mirrored) -> None:
