@@ -94,6 +94,7 @@ class Hub:
         self._kept: dict[tuple[str, str, str], tuple[Feed, float]] = {}
         self._dirty: set[str] = set()
         self._live_dirty = True
+        self._told_degraded: list[dict[str, Any]] = []
         self._shown: dict[InteractionId, set[AgentId]] = {}  # whose desktops may show it
         self._late: dict[AgentId, tuple[set[str], asyncio.TimerHandle]] = {}  # pops that wait for their card
         self._waiting: desktop.Waiting = desktop.waiting_view(picture)
@@ -248,9 +249,14 @@ class Hub:
         """For ever: bring the live pages up to date twice a second, a slice of pages per loop turn."""
         while True:
             await asyncio.sleep(LIVE_INTERVAL)
-            if self._live_dirty:
-                self._live_dirty = False
-                await self._refresh([page for page in self.pages if page.name == LIVE])
+            await self.look_live()
+
+    async def look_live(self) -> None:
+        """Refresh the live pages when something was touched; what is wrong with the site comes and goes untouched."""
+        degraded = self._degraded()
+        if self._live_dirty or degraded != self._told_degraded:
+            self._live_dirty, self._told_degraded = False, degraded
+            await self._refresh([page for page in self.pages if page.name == LIVE])
 
     async def keep_waiting(self) -> None:
         """For ever: tell desktops how many wait in all queues, every 2 s."""

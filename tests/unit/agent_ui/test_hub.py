@@ -558,3 +558,17 @@ def test_callers_of_one_moment_stand_as_the_router_serves_them_in_whichever_orde
     assert in_line(room.picture, QUEUE) == calls
     room.agent("ann")
     assert calls[0].phase is Phase.ALERTING
+
+
+async def test_what_is_wrong_with_the_site_comes_and_goes_on_live_pages_though_no_call_does() -> None:
+    screens = Screens()
+    live = screens.supervise(scope="administrator")
+    for degraded in ([{"code": "bus-away"}], []):
+        await screens.hub.look_live()
+        live.read()
+        screens.degraded = degraded
+        await screens.hub.look_live()
+        assert live.read().slots["totals"]["degraded"] == degraded
+    frames = len(live.kinds)
+    await screens.hub.look_live()
+    assert len(live.read().kinds) == frames
