@@ -21,6 +21,7 @@ const TEXTS: Record<string, () => string> = {
   "no-browser-device": () => t("Your device is a desk phone, not this browser."),
   "not-talking": () => t("The call is over already."),
   "pbx-unavailable": () => t("The phone system does not answer. Nothing was changed; try again in a moment."),
+  "router-away": () => t("The server that leads the calls does not answer. Nothing was changed; try again in a moment."),
   "session-over": () => t("You are signed out. Sign in again."),
   "still-talking": () => t("The call is still up. Hang up first."),
   "store-unavailable": () => t("The server cannot write at the moment. Nothing was changed; try again soon."),

@@ -56,6 +56,8 @@ const DEGRADED: Record<string, () => string> = {
   "flow-invalid": () => t("A call flow has an error; its last good version stays in force."),
   "certificate-not-valid": () => t("The certificate of these pages is not valid today: browsers warn of it."),
   "certificate-ends": () => t("The certificate of these pages ends soon, or its renewed files cannot be used."),
+  "router-away": () => t("The server that leads the calls does not answer; what is shown here stands still."),
+  "bus-away": () => t("The servers of the site do not hear each other; pages of the others stand still."),
   "store-refuses": () => t("The database refuses to write; calls go on, nothing acknowledged is lost."),
 };
 
