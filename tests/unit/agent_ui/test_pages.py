@@ -1,5 +1,6 @@
 """The page of an error: where a page asked for without a session leads."""
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -9,6 +10,8 @@ from aiohttp.test_utils import make_mocked_request
 from agent_ui.pages import error_page
 from contactcenter.core.texts import Texts
 from contactcenter.front import LOCALES
+from contactcenter.interactions.mirror_link import AWAY
+from tests.rig.server import ROOT
 
 
 def location(path: str) -> str:
@@ -35,3 +38,11 @@ def test_no_path_makes_a_line_of_its_own(path: str) -> None:
 def test_sign_in_leads_to_no_other_site(path: str) -> None:
     (following,) = parse_qs(urlsplit(location(path)).query).get("next", ["/"])
     assert not following.startswith(("//", "/\\"))
+
+
+def test_whatever_is_degraded_has_words_on_the_live_page():
+    sources = "".join(path.read_text() for path in (ROOT / "contactcenter").rglob("*.py"))
+    codes = {*re.findall(r'"code": "([a-z-]+)", "since"', sources), AWAY}
+    words = (ROOT / "agent_ui/frontend/src/live/main.ts").read_text()
+    assert "store-refuses" in codes
+    assert [code for code in sorted(codes) if f'"{code}": () => t(' not in words] == []
