@@ -143,7 +143,7 @@ async def _create_person(services: Services, principal: Principal, data: CreateP
     values: dict[str, Any] = {"name": data.name}
     values |= {"organisation": data.organisation} if data.organisation else {}
     values |= {"numbers": [reading.e164]} if reading.e164 else {}
-    person = await services[CustomerService].create_person(principal, values)
+    person = await services[CustomerService].create_caller(principal, values)
     await services[InteractionService].choose_person(principal, data.interaction_id, person.person_id)
     return {"person_id": person.person_id}
 

@@ -1,4 +1,4 @@
-"""What joins the processes of a site, in each of them: events of the others, and desktops opened there."""
+"""What joins the processes of a site, in each of them: events of the others, desktops opened and sign-ins tried."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 RIGHTS: Final[tuple[type[Event], ...]] = (UserChanged, SessionEnded, TokenChanged, AgentChanged, TeamChanged)
 """Events after which somebody may do more, or less, than before."""
 _desktops = msgspec.msgpack.Decoder(tuple[str, AgentId, str])
+_attempts = msgspec.msgpack.Decoder(tuple[str, str, str])
 
 
 class Joined:
@@ -33,6 +34,7 @@ class Joined:
         self._rooms = rooms
         self._hub = hub
         self._channel = f"cc:{base.settings.site_id}:desktops"
+        self._attempts_channel = f"cc:{base.settings.site_id}:attempts"
         self._on_the_way: Counter[AgentId] = Counter()  # of our own words about desktops: not heard back yet
         heard = sorted({kind.kind for kind in (*RIGHTS, *kinds)})
         self._follower = Follower(base.database, base.publisher, base.bus, base.clock, self.process, heard)
@@ -44,7 +46,9 @@ class Joined:
         if not base.bus.reaches_others:
             return
         self._hub.on_desktop = self._opened
+        self._rooms.attempts.tell = self._tried
         base.bus.subscribe(self._channel, self._opened_somewhere)
+        base.bus.subscribe(self._attempts_channel, self._tried_somewhere)
         base.bus.on_restored(self._on_the_way.clear)
         base.tasks.keep("follow", self._follower.keep)
 
@@ -56,6 +60,20 @@ class Joined:
     def _on_event(self, envelope: Envelope) -> None:
         if isinstance(envelope.event, RIGHTS):
             self._rooms.principals.drop()
+
+    def _tried(self, login: str, address: str) -> None:
+        message = msgspec.msgpack.encode((self.process, login, address))
+        self._base.bus.publish(self._attempts_channel, message)
+
+    def _tried_somewhere(self, message: bytes) -> None:
+        """Whoever guesses passwords has no more tries for there being more processes."""
+        try:
+            process, login, address = _attempts.decode(message)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            log.warning("attempt-not-understood", bytes=len(message))
+            return
+        if process != self.process:
+            self._rooms.attempts.count(login, address)
 
     def _opened(self, agent_id: AgentId, instance: str) -> None:
         bus = self._base.bus

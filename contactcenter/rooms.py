@@ -26,6 +26,7 @@ class Rooms:
         self.customers = CustomerService(*parts, settings.region)
         self.passwords = Passwords()
         self.principals = Principals(base.database, base.clock, self.agents)
-        self.users = UserService(*parts, self.passwords, SignInAttempts(), self.principals)
+        self.attempts = SignInAttempts()
+        self.users = UserService(*parts, self.passwords, self.attempts, self.principals)
         self.tickets = TicketService(*parts, self.customers)
         self.customers.traces.append(self.tickets)

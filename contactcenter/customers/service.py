@@ -26,6 +26,7 @@ from contactcenter.customers.model import (
     PersonChanged,
     email_value,
     rank,
+    search_key,
     with_points,
 )
 from contactcenter.customers.numbers import NumberReading, Reading, formatted, read_number
@@ -107,6 +108,23 @@ class CustomerService:
             return self._save(tx, principal, blank, values, is_new=True)
 
         return await self._database.write(work)
+
+    async def create_caller(self, principal: Principal, values: Mapping[str, Any]) -> Person:
+        """Create the person of a call, once: whoever is in reach with this very name and number is him.
+
+        The answer to a first try may have been lost; see ``create_person``.
+        """
+        scope = require(principal, Right.CUSTOMERS_WRITE)
+        name = str(values.get("name", ""))
+
+        def look(connection: Connection) -> Person | None:
+            number = next(iter(values.get("numbers", ())), None)
+            matches = store.find_matches(connection, number) if number else []
+            same = (one for one in matches if one.is_own and search_key(one.name) == search_key(name))
+            found = next(same, None)
+            return store.find_person(connection, scope, principal, found.person_id) if found else None
+
+        return await self._database.read(look) or await self.create_person(principal, values)
 
     async def update_person(self, principal: Principal, person_id: str, changes: Mapping[str, Any]) -> Person:
         """Change a person: plain fields, ``numbers`` and ``emails`` (whole lists), and ``organisation_id``.

@@ -1,5 +1,6 @@
-"""Failed sign-ins counted per login and per network address, within this process."""
+"""Failed sign-ins counted per login and per network address: this process's, and those others tell of."""
 
+from collections.abc import Callable
 from typing import Final
 
 from limits import RateLimitItem, parse
@@ -20,6 +21,8 @@ class SignInAttempts:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
         self._per_login: RateLimitItem = parse(per_login)
         self._per_address: RateLimitItem = parse(per_address)
+        self.tell: Callable[[str, str], None] = lambda login, address: None
+        """Told of each try here: login and address of a failure, an empty address for a login whose owner got in."""
 
     def check(self, login: str, address: str) -> None:
         """Raise RateLimited when this login or this address failed too often lately."""
@@ -29,9 +32,18 @@ class SignInAttempts:
 
     def failed(self, login: str, address: str) -> None:
         """Count a failure."""
-        self._limiter.hit(self._per_login, "login", login)
-        self._limiter.hit(self._per_address, "address", address)
+        self.count(login, address)
+        self.tell(login, address)
 
     def succeeded(self, login: str) -> None:
         """Forget the failures of a login whose owner got in."""
-        self._limiter.clear(self._per_login, "login", login)
+        self.count(login, "")
+        self.tell(login, "")
+
+    def count(self, login: str, address: str) -> None:
+        """Take a try as ``tell`` tells it, here or in another process."""
+        if address:
+            self._limiter.hit(self._per_login, "login", login)
+            self._limiter.hit(self._per_address, "address", address)
+        else:
+            self._limiter.clear(self._per_login, "login", login)

@@ -11,6 +11,7 @@ import structlog
 from contactcenter import processes
 from contactcenter.agents.model import AgentChanged, SkillChanged, TeamChanged
 from contactcenter.core.bus import Exchange, MemoryBus
+from contactcenter.core.errors import RateLimited
 from contactcenter.core.events import Envelope, Event
 from contactcenter.core.ids import AgentId, QueueId, SkillId, TeamId, UserId
 from contactcenter.core.publisher import Publisher
@@ -19,6 +20,7 @@ from contactcenter.foundation import Foundation
 from contactcenter.interactions.figures import DayFigures
 from contactcenter.processes import RIGHTS, Joined
 from contactcenter.queues.model import QueueChanged
+from contactcenter.users.attempts import SignInAttempts
 from contactcenter.users.model import SessionEnded, TokenChanged, UserChanged
 from tests.fakes.mirrored import turns
 from tests.fakes.room import Room
@@ -59,7 +61,8 @@ class Process(Screens):
         settings: Any = SimpleNamespace(site_id="main")
         ids: Any = room.ids
         base = Foundation(settings, room.time, ids, self.tasks, database, self.publisher, bus)
-        rooms: Any = SimpleNamespace(principals=self.principals)
+        self.attempts = SignInAttempts(per_login="3/5 minutes", per_address="5/5 minutes")
+        rooms: Any = SimpleNamespace(principals=self.principals, attempts=self.attempts)
         self.joined = Joined(base, rooms, self.hub, (QueueChanged,))
         self.joined.start()
         self.said: list[bytes] = []
@@ -243,3 +246,28 @@ async def test_a_bus_that_is_away_is_told(both: tuple[Process, Process]) -> None
     here.bus.come_back()
     await turns()
     assert here.joined.degraded() == []
+
+
+# ------------------------------------------------------------------ sign-ins
+
+
+async def test_a_password_is_guessed_no_oftener_for_more_processes(both: tuple[Process, Process]) -> None:
+    here, there = both
+    for one in (here, there, here):
+        one.attempts.failed("ann", "192.0.2.7")
+        await turns()
+    for one in both:
+        with pytest.raises(RateLimited):
+            one.attempts.check("ann", "192.0.2.8")
+        one.attempts.check("bob", "192.0.2.7")
+    there.attempts.succeeded("ann")
+    await turns()
+    here.attempts.check("ann", "192.0.2.8")
+
+
+async def test_what_is_no_word_of_a_sign_in_changes_nothing(both: tuple[Process, Process]) -> None:
+    here, there = both
+    for garbage in (b"", b"\xff", msgspec.msgpack.encode(("p", 1, "x")), b"\x93\xa1\xff\xa1x\xa1y"):
+        there.bus.publish("cc:main:attempts", garbage)
+    await turns()
+    here.attempts.check("ann", "192.0.2.7")

@@ -33,6 +33,17 @@ async def names(rooms, query, principal=SYSTEM):
     return [p.name for p in (await rooms.customers.list_people(principal, Paging(), query)).items]
 
 
+async def test_the_person_of_a_call_is_made_once_however_often_it_is_asked_for(rooms):
+    values = {"name": "Ada Lovelace", "numbers": ["+4930901820"]}
+    first = await rooms.customers.create_caller(SYSTEM, values)
+    assert await rooms.customers.create_caller(SYSTEM, {**values, "name": " ada  LOVELACE"}) == first
+    another = await rooms.customers.create_caller(SYSTEM, {**values, "name": "Byron"})
+    nobody = await rooms.customers.create_caller(SYSTEM, {"name": "Ada Lovelace"})
+    assert len({first.person_id, another.person_id, nobody.person_id}) == 3
+    with pytest.raises(Forbidden):
+        await rooms.customers.create_caller(replace(SYSTEM, rights={}), values)
+
+
 # ------------------------------------------------------------------ who is calling
 
 
