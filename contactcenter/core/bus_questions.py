@@ -39,6 +39,9 @@ MAX_UNDER_WAY: Final = 256
 REMEMBERED: Final = 1000
 PATIENCE: Final = 5.0  # seconds
 CLOSE_TIME: Final = 2.0  # seconds for what is being carried out when the answerer ends
+TICK: Final = 0.5  # seconds between two looks at the own clock
+STALL: Final = 1.0  # seconds late: this process stood still
+STALE_TIME: Final = 1.0  # seconds after a standstill in which what is heard may have been asked long ago
 _RETRY_AFTER: Final = 1  # seconds
 
 _ERRORS: Final[Mapping[str, type[ContactCenterError]]] = {
@@ -81,7 +84,7 @@ class Answerer:
     Questions of one sender and lane are carried out one after the other, in the order they came; lanes side by side; a
     question without a lane waits for none. At most 256 are under way, those that wait among them; one more is answered
     ``rate-limited``. A question whose asker gave up while it waited is not carried out (``expired`` counts), nor one
-    that was seen among the last 1,000.
+    that was seen among the last 1,000; nor what is heard in the second after this process stood still.
     """
 
     def __init__(self, bus: Bus, channel: str, handlers: Mapping[str, Handler], tasks: TaskSupervisor) -> None:
@@ -95,12 +98,18 @@ class Answerer:
         self._count = 0
         self._is_closed = False
         self._end: Callable[[], None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
+        self._stale_until = 0.0
         self.expired = 0
 
     def start(self) -> None:
         """Answer from now on."""
         self._is_closed = False
-        self._end = self._end or self._bus.subscribe(self._channel, self._heard)
+        if self._end is None:
+            self._end = self._bus.subscribe(self._channel, self._heard)
+            self._due = asyncio.get_running_loop().time()
+            self._tick()
 
     async def close(self) -> None:
         """Hear no more; end within 2 s what is being carried out. What still waits is answered ``router-away``."""
@@ -108,6 +117,8 @@ class Answerer:
         if self._end is not None:
             self._end()
             self._end = None
+        if self._timer is not None:
+            self._timer.cancel()
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=CLOSE_TIME)
         for task in self._under_way:
@@ -116,6 +127,19 @@ class Answerer:
         self._lanes.clear()  # a task that ended before it began counted nothing down
         self._count = 0
 
+    def _tick(self) -> None:
+        """Notice a standstill (a suspended machine, SIGSTOP): whoever asked meanwhile has given up long ago.
+
+        A timer's own callback, so it runs before the tasks that read what has piled up.
+        """
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if now - self._due > STALL:
+            log.warning("bus-questions-stood-still", seconds=round(now - self._due, 1))
+            self._stale_until = now + STALE_TIME
+        self._due = now + TICK
+        self._timer = loop.call_at(self._due, self._tick)
+
     def _heard(self, message: bytes) -> None:
         try:
             question = _questions.decode(message)
@@ -123,6 +147,9 @@ class Answerer:
             log.warning("bus-question-unreadable", channel=self._channel)
             return
         if question.id in self._seen:
+            return
+        if asyncio.get_running_loop().time() < self._stale_until:
+            self._refuse(question, Unavailable("router-away"))
             return
         if self._count >= MAX_UNDER_WAY:
             self._refuse(question, RateLimited("rate-limited", {"retry_after": _RETRY_AFTER}))

@@ -372,3 +372,15 @@ async def test_not_found_is_no_fault(asker):
     with structlog.testing.capture_logs() as logs, pytest.raises(NotFound):
         await asker.ask("fail", ["NotFound", "agent-unknown"])
     assert logs == []
+
+
+async def test_what_piled_up_while_the_process_stood_still_is_not_carried_out(router, asker, monkeypatch):
+    """Whoever asked has long been told that nobody answered, and may have done something else instead."""
+    assert await asker.ask("echo", 1) == 1
+    router.answerer._due -= 8.0  # as after SIGCONT
+    router.answerer._tick()
+    with pytest.raises(Unavailable, match="router-away"):
+        await asker.ask("echo", 2)
+    monkeypatch.setattr(router.answerer, "_stale_until", 0.0)
+    assert await asker.ask("echo", 3) == 3
+    assert router.carried_out == [1, 3]
