@@ -52,7 +52,7 @@ from contactcenter.interactions.recovery import Recovery
 from contactcenter.interactions.work import OwnWork
 from contactcenter.operation import Operation
 from contactcenter.pbx_servers import PbxServers
-from contactcenter.processes import Joined
+from contactcenter.processes import LOST, Joined
 from contactcenter.queues.model import DialedNumberChanged, QueueChanged
 from contactcenter.reloading import Reloading
 from contactcenter.remote_rooms import answers, channel_of
@@ -193,6 +193,7 @@ class ContactCenter:
         handlers = answers(self.presence, self.interactions, base.database)
         self._answerer = Answerer(bus, channel_of(SiteId(base.settings.site_id)), handlers, base.tasks)
         self.operation.sources.append(self._joined.degraded)
+        self.operation.show("bus_lost", LOST, lambda: bus.lost)
 
     def _site(self) -> Site:
         """Return what there is once, for the screens of other processes."""

@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 RIGHTS: Final[tuple[type[Event], ...]] = (UserChanged, SessionEnded, TokenChanged, AgentChanged, TeamChanged)
 """Events after which somebody may do more, or less, than before."""
+LOST: Final = "Messages to other processes that were not carried"
 _desktops = msgspec.msgpack.Decoder(tuple[str, AgentId, str])
 _attempts = msgspec.msgpack.Decoder(tuple[str, str, str])
 

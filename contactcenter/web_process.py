@@ -29,7 +29,7 @@ from contactcenter.interactions.live import Picture
 from contactcenter.interactions.mirror import Replica, ShownFigures
 from contactcenter.interactions.mirror_link import AWAY, PictureReceiver
 from contactcenter.operation import Operation
-from contactcenter.processes import Joined
+from contactcenter.processes import LOST, Joined
 from contactcenter.remote_rooms import RemoteInteractions, RemotePresence, channel_of
 from contactcenter.rooms import Rooms
 from contactcenter.settings import Settings
@@ -96,6 +96,7 @@ class WebProcess:
         self.front = Front(base, rooms, *parts, lambda: self._replica.site.own_port if self._replica.site else None)
         self.operation.conditions.append(lambda: self._receiver.is_current and self._replica.is_ready)
         self.operation.sources += [self._joined.degraded, self._degraded]
+        self.operation.show("bus_lost", LOST, lambda: base.bus.lost)
         base.publisher.subscribe(self._on_event)
         self._is_built = True
 

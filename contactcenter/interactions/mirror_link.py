@@ -33,6 +33,7 @@ FORGET_TIME: Final = 30.0
 """Seconds of silence after which any sender is believed: one made by a clock that is behind looks older than it is, and
 one that was replaced without knowing it has left by then, for its next commit told it."""
 ASK_EVERY: Final = 1.0
+MAX_ASKERS: Final = 32  # answered at a time: everything is a lot
 AWAY: Final = "router-away"
 
 
@@ -53,6 +54,7 @@ class PictureSender:
         self._site = site
         self._clock = clock
         self._source = source
+        self._askers: set[str] = set()
         self._touched: set[str] = set()
         self._channel = ""
         self._looks = self._quiet = 0
@@ -89,8 +91,18 @@ class PictureSender:
         return news is not None
 
     def _asked(self, message: bytes) -> None:
-        """Tell everything, to the one who asked."""
-        self._bus.publish(f"{self._channel}:{message.decode(errors='replace')[:64]}", self._source.everything())
+        """Tell everything, to the one who asked: at the end of the loop turn, once however often he asked in it."""
+        asker = message.decode(errors="replace")[:64]
+        if len(self._askers) < MAX_ASKERS:
+            if not self._askers:
+                asyncio.get_running_loop().call_soon(self._answer)
+            self._askers.add(asker)
+
+    def _answer(self) -> None:
+        askers, self._askers = self._askers, set()
+        everything = self._source.everything()
+        for asker in askers:
+            self._bus.publish(f"{self._channel}:{asker}", everything)
 
     async def keep(self) -> None:
         """For ever: look at what changes without being touched."""
