@@ -139,6 +139,7 @@ async def _choose_person(services: Services, principal: Principal, data: ChooseP
 
 async def _create_person(services: Services, principal: Principal, data: CreatePerson) -> dict[str, Any]:
     item = services[InteractionService].held(principal, data.interaction_id)
+    services[InteractionService].check_there()  # before a person is kept whom nobody could be told of
     reading = services[CustomerService].read_number(item.caller_number)
     values: dict[str, Any] = {"name": data.name}
     values |= {"organisation": data.organisation} if data.organisation else {}

@@ -7,6 +7,7 @@ the reverse order. Tests pass another clock, settings, or a telephony of their o
 import asyncio
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -22,10 +23,11 @@ from contactcenter.agents.model import AgentChanged, PresenceState, SkillChanged
 from contactcenter.buses import bus_of
 from contactcenter.core.bus_questions import Answerer
 from contactcenter.core.clock import Clock, SystemClock
-from contactcenter.core.errors import Conflict
+from contactcenter.core.errors import Conflict, Unavailable
 from contactcenter.core.events import Envelope, Event
 from contactcenter.core.ids import AgentId, InteractionId, PersonId, ServerId, SiteId, TimeOrderedIds, UserId
 from contactcenter.core.migrations import require_current
+from contactcenter.core.permissions import SYSTEM
 from contactcenter.core.prepared import Query
 from contactcenter.core.publisher import Publisher
 from contactcenter.core.tasks import TaskSupervisor
@@ -151,7 +153,7 @@ class ContactCenter:
             base.database, base.clock, self.assignments, callers, self.rooms.agents, self.rooms.customers, self._explain
         )
         self.rooms.tickets.reach = self.interactions.check_reach
-        self.rooms.customers.traces.append(self.interactions)
+        self.rooms.customers.traces.insert(0, self.interactions)
         self.operation = Operation(base.database, base.publisher, base.clock, self.picture, base.tasks)
         self.hub = Hub(self.picture, self.figures, base.clock, base.ids, self.operation.degraded)
         self._build_reloading()
@@ -324,8 +326,17 @@ class ContactCenter:
         self.front.on_event(event)
         if isinstance(event, SessionEnded):
             self.base.tasks.spawn("signed-out", self._signed_out(event.user_id))
+        elif isinstance(event, PersonChanged) and event.change == "erased":
+            self.base.tasks.spawn("erased", self._erased(event.person_id))
         elif isinstance(event, PersonChanged) and event.change != "created":
             self.base.tasks.spawn("cards", self.interactions.refresh_cards_of(event.person_id))
+
+    async def _erased(self, person_id: PersonId) -> None:
+        """What was on its way to the store meanwhile may have brought him back: once more, behind it."""
+        await self.interactions.refresh_cards_of(person_id)
+        with suppress(Unavailable, Conflict):
+            await self.base.database.flush()
+            await self.rooms.customers.erase_person(SYSTEM, person_id)
 
     async def _signed_out(self, user_id: UserId) -> None:
         """Whoever has no session left is rung no more; what he works on goes on."""

@@ -199,8 +199,8 @@ async def list_events(call: Call[None]) -> EventsOut:
     """Return committed events in order, without gaps."""
     require(call.principal, Right.EVENTS_READ)
     database, query = call.services[Operation].database, call.query
-    envelopes = await database.read(lambda c: events_after(c, query.after, query.limit))
-    return EventsOut(epoch=database.epoch, items=[_event(one) for one in envelopes])
+    epoch, envelopes = await database.read(lambda c: (database.epoch_now(c), events_after(c, query.after, query.limit)))
+    return EventsOut(epoch=epoch, items=[_event(one) for one in envelopes])
 
 
 def _event(envelope: Envelope) -> EventOut:

@@ -50,7 +50,7 @@ class Joined:
         self._rooms.attempts.tell = self._tried
         base.bus.subscribe(self._channel, self._opened_somewhere)
         base.bus.subscribe(self._attempts_channel, self._tried_somewhere)
-        base.bus.on_restored(self._on_the_way.clear)
+        base.bus.on_restored(self._back)
         base.tasks.keep("follow", self._follower.keep)
 
     def degraded(self) -> list[dict[str, Any]]:
@@ -61,6 +61,14 @@ class Joined:
     def _on_event(self, envelope: Envelope) -> None:
         if isinstance(envelope.event, RIGHTS):
             self._rooms.principals.drop()
+
+    def _back(self) -> None:
+        """Tell again which desktops are open here: what was told meanwhile nobody heard, and one stays of two."""
+        self._on_the_way.clear()
+        for page in list(self._hub.pages):
+            agent_id = page.principal.agent_id
+            if agent_id is not None and self._hub.desktop_of(agent_id) is page:
+                self._opened(agent_id, page.instance)
 
     def _tried(self, login: str, address: str) -> None:
         message = msgspec.msgpack.encode((self.process, login, address))

@@ -75,13 +75,16 @@ def _principal(given: Any) -> Principal:
 
 
 class RemotePresence:
-    """agents' PresencePort where the router is another process's."""
+    """agents' PresencePort where the router is another process's; ``is_there`` tells whether that one is heard."""
 
-    def __init__(self, asker: Asker) -> None:
+    def __init__(self, asker: Asker, is_there: Callable[[], bool]) -> None:
         self._asker = asker
+        self._is_there = is_there
 
     async def set_presence(self, agent_id: AgentId, state: PresenceState, reason: str, actor: str) -> None:
         """See agents.ports.PresencePort."""
+        if not self._is_there():
+            raise Unavailable("router-away")
         await self._asker.ask("set_presence", [agent_id, state.value, reason, actor], lane=agent_id)
 
 
@@ -96,9 +99,16 @@ class RemoteInteractions(InteractionService):
         agents: AgentService,
         customers: CustomerService,
         asker: Asker,
+        is_there: Callable[[], bool],
     ) -> None:
+        """``is_there`` tells whether the router's process is heard: nobody waits for an answer of one that is not."""
         super().__init__(database, clock, picture, agents, customers)
         self._asker = asker
+        self._is_there = is_there
+
+    def check_there(self) -> None:
+        if not self._is_there():
+            raise Unavailable("router-away")
 
     async def accept(self, principal: Principal, interaction_id: str) -> None:
         await self._ask("accept", principal, interaction_id)
@@ -127,6 +137,7 @@ class RemoteInteractions(InteractionService):
     async def refresh_card(self, interaction_id: str) -> None:
         """See InteractionService. What changed is kept already: a card that is not read again now is no failure."""
         try:
+            self.check_there()
             await self._asker.ask("refresh_card", interaction_id)
         except (Unavailable, OutcomeUnknown, RateLimited) as error:
             log.warning("card-not-refreshed", interaction=interaction_id, reason=error.code)
@@ -136,4 +147,5 @@ class RemoteInteractions(InteractionService):
         return told
 
     async def _ask(self, name: str, principal: Principal, *arguments: Any) -> Any:
+        self.check_there()
         return await self._asker.ask(name, [principal, *arguments], lane=principal.agent_id or "")

@@ -85,13 +85,13 @@ class WebProcess:
         self._asker = Asker(base.bus, channel_of(site_id), process)
         self._receiver = PictureReceiver(base.bus, self._replica, site_id, process, base.clock)
         self._receiver.on_site = self._site_told
-        rooms = self.rooms = Rooms(base, RemotePresence(self._asker))
+        rooms = self.rooms = Rooms(base, RemotePresence(self._asker, self._is_there))
         self._joined = Joined(base, rooms, self.hub)
         self.interactions = RemoteInteractions(
-            base.database, base.clock, self.picture, rooms.agents, rooms.customers, self._asker
+            base.database, base.clock, self.picture, rooms.agents, rooms.customers, self._asker, self._is_there
         )
         rooms.tickets.reach = self.interactions.check_reach
-        rooms.customers.traces.append(self.interactions)
+        rooms.customers.traces.insert(0, self.interactions)
         parts = (self.hub, self.interactions, self.operation, self._audits)
         self.front = Front(base, rooms, *parts, lambda: self._replica.site.own_port if self._replica.site else None)
         self.operation.conditions.append(lambda: self._receiver.is_current and self._replica.is_ready)
@@ -99,6 +99,10 @@ class WebProcess:
         self.operation.show("bus_lost", LOST, lambda: base.bus.lost)
         base.publisher.subscribe(self._on_event)
         self._is_built = True
+
+    def _is_there(self) -> bool:
+        """Whether the router's process is heard."""
+        return self._receiver.is_current
 
     def _site_told(self) -> None:
         """Take what the screens do not read off the picture."""

@@ -128,7 +128,7 @@ class Answerer:
         self._count = 0
 
     def _tick(self) -> None:
-        """Notice a standstill (a suspended machine, SIGSTOP): whoever asked meanwhile has given up long ago.
+        """Notice a standstill (SIGSTOP, a machine that gives no time): whoever asked meanwhile has given up long ago.
 
         A timer's own callback, so it runs before the tasks that read what has piled up.
         """

@@ -214,8 +214,12 @@ class Database(ABC):
 
     def _read_position(self, connection: Connection) -> None:
         self._seq = self._seq_at_open = connection.execute(select(func.max(events_table.c.seq))).scalar() or 0
+        self.epoch = self.epoch_now(connection) or self._found_journal(connection)
+
+    def epoch_now(self, connection: Connection) -> str:
+        """Return the journal's epoch as it is stored: a restore begins a new one beside processes that run."""
         row = connection.execute(select(journal_table.c.epoch).where(journal_table.c.site_id == self.site_id))
-        self.epoch = row.scalar() or self._found_journal(connection)
+        return str(row.scalar() or "")
 
     def _found_journal(self, connection: Connection) -> str:
         epoch = f"{int(self._clock.timestamp() * 1000):x}"

@@ -3,8 +3,6 @@
 from collections.abc import Collection
 from typing import Protocol
 
-from sqlalchemy import Connection
-
 from contactcenter.core.database import Transaction
 from contactcenter.core.ids import PersonId
 
@@ -12,14 +10,14 @@ from contactcenter.core.ids import PersonId
 class Traces(Protocol):
     """What another room holds of a person."""
 
-    def find_traces(self, connection: Connection, numbers: Collection[str]) -> Collection[str]:
-        """Return the ids of what is nobody's and came by these numbers (E.164). May take long: not in a commit."""
+    async def find_traces(self, numbers: Collection[str]) -> Collection[str]:
+        """Return the ids of contacts that are nobody's and came by these numbers (E.164). May take long."""
         ...
 
-    def erase_traces(self, tx: Transaction, person_id: PersonId, also: Collection[str]) -> None:
+    def erase_traces(self, tx: Transaction, person_id: PersonId, contacts: Collection[str]) -> Collection[str]:
         """Remove every name, number and text of the person, in the caller's commit; counts and times stay.
 
-        ``also`` is what ``find_traces`` returned. Raises Conflict ``person-in-contact`` while he is in contact: what is
-        written of that would come back.
+        ``contacts`` are ids of contacts known to be his; returns the ids of those this room knows besides. Raises
+        Conflict ``person-in-contact`` while he is in contact: what is written of that would come back.
         """
         ...

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from contactcenter.core.clock import Clock
 from contactcenter.core.database import Database, Transaction
-from contactcenter.core.errors import Invalid, NotFound
+from contactcenter.core.errors import Conflict, Invalid, NotFound
 from contactcenter.core.ids import ContactPointId, Ids, OrganisationId, PersonId
 from contactcenter.core.images import Image
 from contactcenter.core.paging import Page, Paging
@@ -56,7 +56,7 @@ class CustomerService:
         self._ids = ids
         self._region = region
         self.traces: list[Traces] = []
-        """Rooms that hold something of people; bound after construction."""
+        """Rooms that hold something of people, those that know contacts first; bound after construction."""
 
     # ------------------------------------------------------------------ for the program itself
 
@@ -110,7 +110,7 @@ class CustomerService:
         return await self._database.write(work)
 
     async def create_caller(self, principal: Principal, values: Mapping[str, Any]) -> Person:
-        """Create the person of a call, once: whoever is in reach with this very name and number is him.
+        """Create the person of a call, by one number once: whoever is in reach with this very name and number is him.
 
         The answer to a first try may have been lost; see ``create_person``.
         """
@@ -144,26 +144,31 @@ class CustomerService:
     async def erase_person(self, principal: Principal, person_id: str) -> None:
         """Remove a person for ever: name, numbers, addresses, notes, and what other rooms hold of him; one commit.
 
-        Contacts and tickets stay as they counted, with nobody's name. Raises NotFound out of reach, Conflict
-        ``person-in-contact`` while he is in contact.
+        Contacts and tickets stay as they counted, with nobody's name. Repeatable: what was written of him meanwhile
+        goes as well. Raises NotFound out of reach, Conflict ``person-in-contact`` while he is in contact.
         """
         scope = require(principal, Right.CUSTOMERS_ERASE)
-
-        def look(connection: Connection) -> list[Collection[str]]:
-            person = _found(store.find_person(connection, scope, principal, person_id))
-            numbers = [point.value for point in person.numbers]
-            return [room.find_traces(connection, numbers) for room in self.traces]
-
-        found = await self._database.read(look)
+        person = await self._database.read(lambda c: store.find_person(c, scope, principal, person_id))
+        numbers = [point.value for point in person.numbers] if person else []
+        found = {one for room in self.traces for one in await room.find_traces(numbers)}
 
         def work(tx: Transaction) -> None:
-            person = _found(store.find_person(tx.connection, scope, principal, person_id))
-            for room, also in zip(self.traces, found, strict=True):
-                room.erase_traces(tx, person.person_id, also)
-            store.erase_person(tx, person.person_id)
-            tx.record(PersonChanged(person.person_id, "erased"), principal.user_id)
+            is_again = store.is_erased(tx.connection, person_id)
+            if not is_again:
+                _found(store.find_person(tx.connection, scope, principal, person_id))
+            contacts, erased = set(found), PersonId(person_id)
+            for room in self.traces:
+                contacts |= set(room.erase_traces(tx, erased, contacts))
+            if not is_again:
+                store.erase_person(tx, erased)
+                tx.record(PersonChanged(erased, "erased"), principal.user_id)
 
         await self._database.write(work)
+
+    def check_not_erased(self, connection: Connection, person_id: str | None) -> None:
+        """Raise Conflict ``person-erased`` for a person of whom nothing may be written any more."""
+        if person_id and store.is_erased(connection, person_id):
+            raise Conflict("person-erased", {"person_id": person_id})
 
     def _check_values(self, values: Mapping[str, Any]) -> None:
         unknown = sorted(set(values) - _PLAIN - _LISTS)

@@ -111,7 +111,7 @@ _CALLER = Prepared(
             contact_points_table, _points.person_id == _people.id
         )
     )
-    .where(_people.id == bindparam("person_id"))
+    .where(_people.id == bindparam("person_id"), _people.erased_at.is_(None))
     .order_by(_points.id)
 )
 _CONTACTED = Change(
@@ -248,6 +248,12 @@ def save_person(tx: Transaction, person: Person, *, is_new: bool) -> None:
         tx.execute(insert(people_table), row)
     else:
         tx.execute(update(people_table).where(_people.id == person.person_id), values)
+
+
+def is_erased(connection: Connection, person_id: str) -> bool:
+    """Tell whether there was such a person, and is no more."""
+    gone = select(_people.id).where(_people.id == person_id, _people.erased_at.is_not(None))
+    return connection.execute(gone).first() is not None
 
 
 def erase_person(tx: Transaction, person_id: PersonId) -> None:

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row
@@ -24,7 +25,8 @@ from contactcenter.interactions.live import Picture
 from contactcenter.interactions.model import Interaction
 
 END: Final = 6
-"""Digits at the end of a number that every way of writing it has."""
+"""Digits at the end of a number that every way of writing it has, one after the other."""
+SLICE: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,17 +149,29 @@ class InteractionService(ABC):
             await self._database.flush()
             await self.get(principal, interaction_id)
 
-    def find_traces(self, connection: Connection, numbers: Collection[str]) -> Collection[str]:
-        """See customers.ports.Traces."""
-        if not numbers:
-            return ()
-        alike = store.callers_ending_with(connection, {number[-END:] for number in numbers})
-        return [row.id for row in alike if self._customers.read_number(row.caller_number).e164 in numbers]
+    async def find_traces(self, numbers: Collection[str]) -> Collection[str]:
+        """See customers.ports.Traces. Reads a slice at a time: the loop has calls to serve."""
+        ends = tuple({number[-END:] for number in numbers})
+        found: list[str] = []
+        last = ""
+        while ends:
+            rows = await self._database.read(partial(store.nobodys_callers, after=last, limit=SLICE))
+            alike = (row for row in rows if any(end in _digits(row.caller_number) for end in ends))
+            found += [row.id for row in alike if self._customers.read_number(row.caller_number).e164 in numbers]
+            if len(rows) < SLICE:
+                break
+            last = rows[-1].id
+        return found
 
-    def erase_traces(self, tx: Transaction, person_id: PersonId, also: Collection[str]) -> None:
+    def erase_traces(self, tx: Transaction, person_id: PersonId, contacts: Collection[str]) -> Collection[str]:
         """See customers.ports.Traces."""
-        if not store.erase_person(tx, person_id, also):
+        his = store.erase_person(tx, person_id, contacts)
+        if his is None:
             raise Conflict("person-in-contact", {"person_id": person_id})
+        return his
+
+    def check_there(self) -> None:  # noqa: B027 - where the router is, there is nothing to check
+        """Raise Unavailable ``router-away`` when acts could not be carried out now."""
 
     def held(self, principal: Principal, interaction_id: str) -> Interaction:
         """Return an interaction the agent is alerted for or handles. Raises NotFound for any other."""
@@ -187,3 +201,7 @@ def holders(item: Interaction) -> set[AgentId]:
     alerted = {item.alert.agent_id} if item.alert else set()
     open_segment = item.segment is not None and item.segment.is_open
     return alerted | ({item.segment.agent_id} if item.segment is not None and open_segment else set())
+
+
+def _digits(number: str) -> str:
+    return "".join(char for char in number if char.isdigit())

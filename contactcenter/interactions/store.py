@@ -315,17 +315,24 @@ def find_segment(connection: Connection, segment_id: str) -> Row[Any] | None:
     return connection.execute(select(segments).where(segments.c.id == segment_id)).first()
 
 
-def callers_ending_with(connection: Connection, ends: Collection[str]) -> Sequence[Any]:
-    """Return (id, caller_number) of the contacts that are nobody's and whose number ends so. Reads the whole table."""
+def person_of(connection: Connection, interaction_id: str) -> str | None:
+    """Return the person of a contact, None for nobody's."""
     table = interactions.c
-    alike = or_(*(table.caller_number.endswith(end, autoescape=True) for end in ends))
-    return connection.execute(select(table.id, table.caller_number).where(table.person_id.is_(None), alike)).all()
+    person_id: str | None = connection.execute(select(table.person_id).where(table.id == interaction_id)).scalar()
+    return person_id
 
 
-def erase_person(tx: Transaction, person_id: PersonId, also: Collection[str]) -> bool:
-    """Remove numbers, names and notes of a person's contacts and of those in ``also``.
+def nobodys_callers(connection: Connection, after: str, limit: int) -> Sequence[Any]:
+    """Return (id, caller_number) of contacts that are nobody's and have a number, with ids above ``after``."""
+    table = interactions.c
+    nobodys = select(table.id, table.caller_number).where(table.person_id.is_(None), table.caller_number != "")
+    return connection.execute(nobodys.where(table.id > after).order_by(table.id).limit(limit)).all()
 
-    Returns False, with nothing changed, while one of them goes on.
+
+def erase_person(tx: Transaction, person_id: PersonId, also: Collection[str]) -> Collection[str] | None:
+    """Remove numbers, names and notes of a person's contacts and of those in ``also``; return the ids of all.
+
+    Returns None, with nothing changed, while one of them goes on.
     """
     table = interactions.c
     his = set(tx.execute(select(table.id).where(table.person_id == person_id)).scalars()) | set(also)
@@ -333,11 +340,11 @@ def erase_person(tx: Transaction, person_id: PersonId, also: Collection[str]) ->
     for part in parts:
         goes_on = select(table.id).where(table.id.in_(part), table.is_over.is_(False))
         if tx.execute(goes_on.limit(1)).first() is not None:
-            return False
+            return None
     for part in parts:
         tx.execute(update(segments).where(segments.c.interaction_id.in_(part)), {"note": ""})
         tx.execute(update(interactions).where(table.id.in_(part)), {"caller_number": "", "caller_name": ""})
-    return True
+    return his
 
 
 def open_rows(connection: Connection) -> Sequence[Row[Any]]:

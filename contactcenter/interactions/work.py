@@ -79,6 +79,7 @@ class OwnWork(InteractionService):
         saved_at = self._clock.now()
 
         def work(tx: Transaction) -> None:
+            self._customers.check_not_erased(tx.connection, store.person_of(tx.connection, interaction_id))
             store.save_texts(tx, segment, agent_id, {"note": text, "note_saved_at": saved_at})
             tx.record(model.NoteSaved(InteractionId(interaction_id), agent_id), principal.user_id)
 
@@ -126,6 +127,8 @@ class OwnWork(InteractionService):
             texts |= {"note": note, "note_saved_at": self._clock.now()}
 
         def work(tx: Transaction) -> None:
+            if note:
+                self._customers.check_not_erased(tx.connection, store.person_of(tx.connection, interaction_id))
             store.save_texts(tx, segment, agent_id, texts)
             event = model.DispositionSet(InteractionId(interaction_id), agent_id, disposition)
             tx.record(event, principal.user_id)
@@ -152,9 +155,10 @@ class OwnWork(InteractionService):
             await self._callers.refresh(item)
 
     async def refresh_cards_of(self, person_id: str) -> None:
-        """A person was changed: read the cards that show him again."""
+        """A person was changed: read the cards that show him again, also as one of those it may be."""
         for item in list(self.picture.interactions.values()):
-            if item.person_id == person_id:
+            candidates = (item.card or {}).get("candidates", ())
+            if item.person_id == person_id or any(one["person_id"] == person_id for one in candidates):
                 await self._callers.refresh(item)
 
     def _alerting(self, principal: Principal, interaction_id: str) -> Interaction:

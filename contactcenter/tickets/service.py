@@ -65,13 +65,14 @@ class TicketService:
         """
         return store.open_tickets_query(person_id, most), store.call_tickets_query(interaction_id)
 
-    def find_traces(self, connection: Connection, numbers: Collection[str]) -> Collection[str]:
-        """See customers.ports.Traces; tickets are found by the person alone."""
+    async def find_traces(self, numbers: Collection[str]) -> Collection[str]:
+        """See customers.ports.Traces; a ticket came by no number."""
         return ()
 
-    def erase_traces(self, tx: Transaction, person_id: PersonId, also: Collection[str]) -> None:
+    def erase_traces(self, tx: Transaction, person_id: PersonId, contacts: Collection[str]) -> Collection[str]:
         """See customers.ports.Traces."""
-        store.erase_person(tx, person_id)
+        store.erase_person(tx, person_id, contacts)
+        return ()
 
     # ------------------------------------------------------------------ tickets
 
@@ -120,7 +121,8 @@ class TicketService:
     ) -> Ticket:
         """Open a case, assigned to the principal and his team, under the policy named or the site's default.
 
-        Raises NotFound for a person or an interaction out of reach, Invalid for a policy that does not exist.
+        Raises NotFound for a person or an interaction out of reach, Conflict ``person-erased`` for somebody erased
+        meanwhile, Invalid for a policy that does not exist.
         """
         require(principal, Right.TICKETS_WRITE)
         if person_id:
@@ -130,6 +132,7 @@ class TicketService:
         site = self._database.site_id
 
         def work(tx: Transaction) -> Ticket:
+            self._customers.check_not_erased(tx.connection, person_id)
             fresh = Ticket(
                 ticket_id=TicketId(self._ids.new()),
                 site_id=site,
@@ -154,7 +157,8 @@ class TicketService:
     async def update_ticket(self, principal: Principal, ticket_id: str, changes: Mapping[str, Any]) -> Ticket:
         """Change ``state`` or ``subject``, add a ``note``; with ``is_reply`` the note is what the customer was told.
 
-        Raises NotFound out of reach, Conflict ``ticket-state`` for a move the state table does not allow.
+        Raises NotFound out of reach, Conflict ``ticket-state`` for a move the state table does not allow,
+        ``person-erased`` for texts about somebody who was erased.
         """
         scope, site = require(principal, Right.TICKETS_WRITE), self._database.site_id
         unknown = sorted(set(changes) - _CHANGEABLE)
@@ -163,6 +167,8 @@ class TicketService:
 
         def work(tx: Transaction) -> Ticket:
             before = _found(store.find_ticket(tx.connection, scope, principal, site, ticket_id))
+            if {"subject", "note"} & changes.keys():
+                self._customers.check_not_erased(tx.connection, before.person_id)
             after = _changed(before, changes, tx)
             store.save_ticket(tx, after, is_new=False)
             self._add_note(tx, principal, after, changes.get("note", ""), is_reply=bool(changes.get("is_reply")))

@@ -17,7 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
-from contactcenter import bootstrap, databases, pbx_servers
+from contactcenter import bootstrap, databases, pbx_servers, rooms
 from contactcenter.agents.model import PresenceState
 from contactcenter.bootstrap import ContactCenter
 from contactcenter.core.clock import ManualClock
@@ -312,7 +312,7 @@ def in_here(number: int) -> Iterator[None]:
     with (
         mock.patch.object(databases, "SqliteDatabase", InlineDatabase),
         mock.patch.object(bootstrap, "find_speaker", return_value=None),
-        mock.patch.object(bootstrap, "Passwords", return_value=Passwords(FAST)),
+        mock.patch.object(rooms, "Passwords", return_value=Passwords(FAST)),
         mock.patch.object(
             bootstrap, "TimeOrderedIds", side_effect=lambda clock: seeded_ids(clock, chance.getrandbits(32))
         ),

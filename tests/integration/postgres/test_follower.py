@@ -51,6 +51,12 @@ class FakeBus(Bus):
         self.is_lost = lambda: False
         peers.append(self)
 
+    async def open(self):
+        pass
+
+    async def close(self):
+        pass
+
     def publish(self, channel, message):
         self.sent.append(msgspec.msgpack.decode(message))
         for peer in self.peers:

@@ -171,6 +171,10 @@ async def test_the_routers_process_is_killed_and_comes_back(joined):
     print(f"seconds until the web process said so: {took:.2f}")
     assert "router-away" in codes
     await desk.until(lambda page: page.me["link"] == {"pbx": "down", "reason": "router-away"})
+    began = time.monotonic()
+    with pytest.raises(Refused, match="router-away"):
+        await desk.command("hang-up", interaction_id=before["interaction_id"])
+    assert time.monotonic() - began < 1, "nobody waits for an answer of one who is not there"
     assert (await web.api("GET", "/agents", login="admin"))["items"], "what the database knows is shown"
     await server.start()
     began = time.monotonic()

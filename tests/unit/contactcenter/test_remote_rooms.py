@@ -65,10 +65,11 @@ class Elsewhere:
         self.handlers = dict(answers(self.router_presence, self.own, desk.rooms.database))
         self.answerer = Answerer(self.buses[0], channel, self.handlers, self.tasks)
         self.asker = Asker(self.buses[1], channel, "web-1")
-        self.presence = RemotePresence(self.asker)
+        self.is_there = True
+        self.presence = RemotePresence(self.asker, lambda: self.is_there)
         rooms = desk.rooms
         parts = (rooms.database, desk.room.time, desk.room.picture, rooms.agents, rooms.customers)
-        self.service = RemoteInteractions(*parts, self.asker)
+        self.service = RemoteInteractions(*parts, self.asker, lambda: self.is_there)
 
     async def open(self) -> None:
         self.answerer.start()

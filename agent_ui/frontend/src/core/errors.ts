@@ -20,6 +20,7 @@ const TEXTS: Record<string, () => string> = {
   "interaction-not-routed": () => t("It does not wait any more."),
   "no-browser-device": () => t("Your device is a desk phone, not this browser."),
   "not-talking": () => t("The call is over already."),
+  "person-erased": () => t("This person was erased; nothing can be written about the contact any more."),
   "person-in-contact": () => t("This person is in contact with us now. Erase when the call and its wrap-up are over."),
   "pbx-unavailable": () => t("The phone system does not answer. Nothing was changed; try again in a moment."),
   "router-away": () => t("The server that routes calls does not answer. Nothing was changed; try again in a moment."),

@@ -22,7 +22,7 @@ import { buildNote, focusNote, paintNote } from "./note";
 import { buildPresence, paintPresence } from "./presence";
 import { paintRecent } from "./recent";
 import { armRing, beatRing, ring } from "./ring";
-import { act, alerting, bars, card, current, me, onSelect, setLink, shown, store, works } from "./state";
+import { act, alerting, bars, card, current, me, onSelect, setLink, settings, shown, store, works } from "./state";
 import { showTab, startTabs } from "./tabs";
 import { buildTicket, paintTicket } from "./ticket";
 import { showDesk, startViews } from "./view";
@@ -90,6 +90,10 @@ function paint(): void {
 
 function paintNotices(): void {
   const agent = me();
+  bars.when(agent === null && settings() !== null, "nowhere", () => ({
+    level: "soon", icon: "clock", title: t("Your place at the desk is not there yet."),
+    text: t("The server that routes calls has not told of you. This page goes on by itself."),
+  }));
   const isAway = agent?.link.reason === "router-away";
   bars.when(isAway, "router", () => ({
     level: "breach", icon: "plug-connected-x", title: t("The server that routes calls does not answer."),

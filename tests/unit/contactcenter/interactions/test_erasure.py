@@ -19,21 +19,30 @@ from tests.rig.rooms import as_role
 from tests.unit.contactcenter.interactions.test_service import CALLER, Floor, talking
 from tests.unit.contactcenter.interactions.test_service import floor as floor
 
-SECRETS = ("Marta", "Köhler", "marta@", "901820", "her note", "Broken router", "ticket text", "be kind", "Dr.")
+SECRETS = (
+    *("Marta", "Köhler", "marta@", "901820", "90 18 20", "90-18-20", "her note", "be kind", "Dr."),
+    *("Broken router", "ticket text", "Nobody's ticket", "nobody's text"),
+)
+FORMS = ("030901820", "030/90 18 20", "+49-30-90-18-20", "+4930901820;ext=5", "sip:+4930901820@carrier.example")
 
 
 @pytest.fixture
 def bound(floor: Floor) -> Floor:
     """As bootstrap binds it."""
-    floor.desk.rooms.customers.traces = [floor.desk.rooms.tickets, floor.service]
+    floor.desk.rooms.customers.traces = [floor.service, floor.desk.rooms.tickets]
     return floor
 
 
 async def lived(floor: Floor, leg: str = CALLER):
     """Marta called: recognised, talked, noted, with a ticket; and once before, when nobody knew her number."""
     rooms, room = floor.desk.rooms, floor.desk.room
-    before = room.arrive("1780000000.0", "030901820", "Marta K")
-    room.leg_ends(before.leg_id)
+    for number, form in enumerate(FORMS):
+        before = room.arrive(f"178000000{number}.0", form, "Marta K")
+        ticket = await rooms.tickets.open_ticket(
+            SYSTEM, "Nobody's ticket", interaction_id=before.interaction_id, note="nobody's text"
+        )
+        assert ticket.person_id is None
+        room.leg_ends(before.leg_id)
     values = {
         "name": "Marta Köhler",
         "title": "Dr.",
@@ -109,8 +118,10 @@ async def test_nothing_of_him_is_left_and_everything_counts_as_before(bound: Flo
     assert last.event == PersonChanged(person.person_id, "erased")
     with pytest.raises(NotFound):
         await rooms.customers.get_person(SYSTEM, person.person_id)
+    await rooms.customers.erase_person(SYSTEM, person.person_id)
+    assert await counted(bound) == after, "once more is allowed, and tells nobody"
     with pytest.raises(NotFound):
-        await rooms.customers.erase_person(SYSTEM, person.person_id)
+        await rooms.customers.erase_person(SYSTEM, "01nobody")
     assert (await rooms.customers.list_people(SYSTEM, Paging(10))).items == []
     again = bound.desk.room.arrive("1780000009.1", "+4930901820")
     await bound.desk.callers.refresh(again)
@@ -162,3 +173,46 @@ async def test_it_takes_a_right_of_its_own(bound: Floor) -> None:
         if role != "administrator":
             with pytest.raises(Forbidden):
                 await bound.desk.rooms.customers.erase_person(as_role(role), person.person_id)
+
+
+async def test_nothing_is_written_of_him_afterwards(bound: Floor) -> None:
+    person, item, ticket = await lived(bound)
+    over(bound, item)
+    rooms = bound.desk.rooms
+    await rooms.customers.erase_person(SYSTEM, person.person_id)
+    for write in (
+        bound.service.save_note(bound.ann, item.interaction_id, "kept by a browser that was offline"),
+        rooms.tickets.update_ticket(SYSTEM, ticket.ticket_id, {"note": "text"}),
+        rooms.tickets.update_ticket(SYSTEM, ticket.ticket_id, {"subject": "text"}),
+    ):
+        with pytest.raises(Conflict, match="person-erased"):
+            await write
+    closed = await rooms.tickets.update_ticket(SYSTEM, ticket.ticket_id, {"state": "solved"})
+    assert closed.subject == "", "its state still changes"
+
+
+async def test_a_call_that_came_meanwhile_brings_nobody_back(bound: Floor) -> None:
+    """His look-up was read before the commit and told after it."""
+    person, item, _ = await lived(bound)
+    over(bound, item)
+    rooms, assignments = bound.desk.rooms, bound.desk.room.assignments
+    late = bound.desk.room.call("1780000007.1")
+    await rooms.customers.erase_person(SYSTEM, person.person_id)
+    assignments.customer_found(late, {"person": {"name": "Marta"}}, person.person_id, 92, vip=False, is_news=True)
+    await bound.service.refresh_cards_of(person.person_id)
+    assert late.person_id is None
+    assert late.card["person"] is None
+
+
+async def test_what_was_on_its_way_to_the_store_goes_with_the_next_sweep(bound: Floor) -> None:
+    person, item, _ = await lived(bound)
+    over(bound, item)
+    rooms = bound.desk.rooms
+    await rooms.database.flush()
+    image = store.interaction_row(item)
+    await rooms.customers.erase_person(SYSTEM, person.person_id)
+    rooms.database.write_behind((), images=[(store.interactions, image)])
+    await rooms.database.flush()
+    assert (await bound.service.get(SYSTEM, item.interaction_id)).row.caller_number
+    await rooms.customers.erase_person(SYSTEM, person.person_id)
+    assert (await bound.service.get(SYSTEM, item.interaction_id)).row.caller_number == ""

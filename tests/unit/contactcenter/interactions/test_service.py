@@ -55,7 +55,7 @@ def test_every_act_is_here(floor: Floor) -> None:
     """A use case added later must say here whose it is; ``search`` narrows by itself, the rest the program does."""
     kinds = (InteractionService, OwnWork)
     public = {name for kind in kinds for name in vars(kind) if not name.startswith("_")}
-    programs = {"refresh_card", "refresh_cards_of", "find_traces", "erase_traces"}
+    programs = {"refresh_card", "refresh_cards_of", "find_traces", "erase_traces", "check_there"}
     assert public - {"search"} - programs == set(ACTS)
 
 
