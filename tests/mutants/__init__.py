@@ -55,6 +55,10 @@ def copy_tree(to: Path) -> None:
         if (ROOT / name).is_file():
             (to / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, to / name)
+    built = ROOT / "agent_ui/static/dist"
+    if built.is_dir():
+        (to / "agent_ui/static").mkdir(parents=True, exist_ok=True)
+        (to / "agent_ui/static/dist").symlink_to(built)
 
 
 def run_tests(folder: Path, *tests: str) -> subprocess.CompletedProcess[str]:
