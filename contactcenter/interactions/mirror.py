@@ -147,7 +147,7 @@ def pack(picture: Picture, key: str) -> bytes | None:
     """Return one thing of the picture, packed; None when it holds no such thing."""
     kind, _, one = key.partition(":")
     if kind == "agent":
-        agent = picture.agents.get(one)  # type: ignore[call-overload]
+        agent = picture.agents.get(AgentId(one))
         return _pack_agent(agent) if agent is not None else None
     things: Mapping[Any, Any] = picture.interactions if kind == "item" else picture.queues
     thing = things.get(one)

@@ -248,6 +248,25 @@ async def test_a_bus_that_is_away_is_told(both: tuple[Process, Process]) -> None
     assert here.joined.degraded() == []
 
 
+async def test_of_two_desktops_opened_while_the_bus_was_away_one_stays(room: Room) -> None:
+    exchange = Exchange()
+    here, there = Process(MemoryBus(exchange), room), Process(MemoryBus(exchange), room)
+    for one in (here, there):
+        await one.bus.open()
+    await turns()
+    exchange.cut()
+    pages = here.open("ann", instance="tab-1"), there.open("ann", instance="tab-2"), here.open("bob")
+    await turns()
+    assert [goodbye(one) for one in pages] == ["", "", ""]
+    exchange.restore()
+    await turns()
+    assert sorted(goodbye(one) for one in pages[:2]) == ["", "replaced"]
+    assert goodbye(pages[2]) == "", "his is the only one of his"
+    for one in (here, there):
+        await one.bus.close()
+        await one.tasks.close()
+
+
 # ------------------------------------------------------------------ sign-ins
 
 
