@@ -70,6 +70,27 @@ async def listen_in_page(page: Page, hertz: float) -> None:
     await page.evaluate(LISTEN, [hertz])
 
 
+async def hear_both_ways(page: Page, ear: Ear, spoken: float, seconds: float, limit: float = 20) -> None:
+    """Wait until, from now on, the page played and the ear heard so many seconds of their tones. Raises TimeoutError.
+
+    A recording that was begun before holds as much of both, however late this machine woke anybody. The page listens
+    already (``listen_in_page``); ``spoken`` is the tone of its microphone.
+    """
+    begin, played = len(ear.heard), await _seconds_played(page)
+    async with asyncio.timeout(limit):
+        while await _seconds_played(page) - played < seconds or _seconds_heard(ear, begin, spoken) < seconds:
+            await asyncio.sleep(0.1)
+
+
+async def _seconds_played(page: Page) -> float:
+    return float(await page.evaluate("window.heard.seconds"))
+
+
+def _seconds_heard(ear: Ear, begin: int, hertz: float) -> float:
+    blocks = (bytes(ear.heard[at : at + BLOCK]) for at in range(begin, len(ear.heard) - BLOCK + 1, BLOCK))
+    return sum(BLOCK / 8000 for block in blocks if holds_tone(block, hertz))
+
+
 async def record_leg(server: Server, endpoint: str, folder: Path) -> tuple[Path, Path]:
     """Let Asterisk record an agent's leg; (what the agent says, what the agent hears)."""
     rows = (await server.console("core show channels concise")).splitlines()
