@@ -68,13 +68,15 @@ class Channel:
 class LegRecord:
     """What the PBX's records tell of a leg that is still up; None for what they do not.
 
-    When it began, when it entered the bridge it entered last, the line it was put into last, and when that was.
+    When it began, when it entered the bridge it entered last, the line it was put into last, and when that was; the
+    call that a customer's leg began.
     """
 
     started_at: datetime | None = None
     bridged_at: datetime | None = None
     in_line: ports.PlaceInLine | None = None
     in_line_at: datetime | None = None
+    arrival: ports.CallArrived | None = None
 
 
 def device_of(channel_name: str, leg_id: str, exten: str) -> str:

@@ -204,7 +204,8 @@ class _Leg:
                 self.is_told, self.in_line, self.in_line_at = True, place, line["time"]
 
     def record(self) -> LegRecord:
-        return LegRecord(self.started_at, _instant(self.last_bridged), self.in_line, _instant(self.in_line_at))
+        bridged_at, in_line_at = _instant(self.last_bridged), _instant(self.in_line_at)
+        return LegRecord(self.started_at, bridged_at, self.in_line, in_line_at, self.arrival)
 
     def ended(self) -> ports.EndedLeg | None:
         if self.end is None:

@@ -192,6 +192,7 @@ class PbxTelephony:
 
     async def _take_picture(self) -> None:
         news = await self._read_cel(self._gap_began)
+        asked_at = self._clock.now()
         status = self._client.send("CoreStatus", {})
         settings = self._client.send("CoreSettings", {})
         endpoints = self._client.collect("PJSIPShowEndpoints", {}, "EndpointListComplete")
@@ -199,7 +200,7 @@ class PbxTelephony:
             "CoreShowChannels",
             {},
             "CoreShowChannelsComplete",
-            on_complete=lambda shown: self._adopt(shown, news, status, endpoints),
+            on_complete=lambda shown: self._adopt(shown, news, status, endpoints, asked_at),
         )
         await status
         if not _refused(endpoints):
@@ -215,6 +216,7 @@ class PbxTelephony:
         news: CelNews,
         status: "asyncio.Future[Message]",
         endpoints: "asyncio.Future[list[Message]]",
+        asked_at: datetime,
     ) -> None:
         rows = [] if _refused(endpoints) else _result(endpoints)  # a PBX without endpoints refuses to list them
         started = _result(status)
@@ -229,10 +231,33 @@ class PbxTelephony:
         self._reconcile_alerts({leg.leg_id: leg for leg in legs})
         told = self._without_parking(legs)
         self._on_fact(
-            ports.Resynced(self.server_id, told, devices, news.ended, is_restarted, now, self._gap_began, news.is_cut)
+            ports.Resynced(
+                self.server_id,
+                told,
+                devices,
+                news.ended,
+                is_restarted,
+                now,
+                self._gap_began,
+                news.is_cut,
+                asked_at,
+                self._cut_off(news, legs, now) if is_restarted else (),
+            )
         )
         self.trunks.look(rows)
         self._tell_link(up=True, reason="")
+
+    def _cut_off(self, news: CelNews, legs: Sequence[ports.LiveLeg], now: datetime) -> list[ports.EndedLeg]:
+        """Return the customers whose calls ended with the former run of the PBX, which wrote no end of them."""
+        up, died_at = {leg.leg_id for leg in legs}, self._gap_began or now
+        return [
+            ports.EndedLeg(
+                leg_id, 0, max(died_at, record.arrival.at), arrival=record.arrival,
+                in_line=record.in_line, in_line_at=record.in_line_at,
+            )
+            for leg_id, record in news.up.items()
+            if record.arrival is not None and leg_id not in up
+        ]  # fmt: skip
 
     def _trunk_changed(self, fact: ports.TrunkChanged) -> None:
         """Who rings over a trunk that is gone rings nowhere: nobody is to wait for it until his ring time is over."""
@@ -349,7 +374,15 @@ class PbxTelephony:
     def _caller_gone(self, leg_id: LegId) -> None:
         """The PBX knows no such channel: should the news of its end have been lost, nobody rings for it again."""
         self.calls.channels.pop(leg_id, None)
-        self._on_fact(ports.LegEnded(self.server_id, leg_id, 0, self._clock.now()))
+        self._tasks.spawn(f"gone-{leg_id}", self._tell_gone(leg_id, self._clock.now()))
+
+    async def _tell_gone(self, leg_id: LegId, at: datetime) -> None:
+        """He may have left up to two audits ago: his record knows when."""
+        news = await self._read_cel(at)
+        told = next((leg for leg in news.ended if leg.leg_id == leg_id), None)
+        self._on_fact(
+            ports.LegEnded(self.server_id, leg_id, told.cause if told else 0, min(told.at, at) if told else at)
+        )
 
     def _originate_queued(self, alert: AlertLeg, future: "asyncio.Future[Message]") -> None:
         """A refused Originate is over; one without an answer is not known and never sent again: the resync tells."""

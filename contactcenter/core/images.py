@@ -111,7 +111,10 @@ def _array(kind: TypeEngine[Any]) -> str:
 @cache
 def row_statement(dialect: str, table: Table, columns: tuple[str, ...], tail: str = "") -> RowStatement:
     """Return the INSERT of these columns' stored values; ``tail``: what is said after the rows."""
-    head = f"INSERT INTO {table.name} ({', '.join(_quoted(name) for name in columns)})"
+    # Only a statement that can fail half-way and leave the transaction alive needs the former state of each page it
+    # touches. Ours takes the transaction with it (``Database._number``) or stands behind a savepoint.
+    verb = "INSERT OR FAIL" if dialect == "sqlite" else "INSERT"
+    head = f"{verb} INTO {table.name} ({', '.join(_quoted(name) for name in columns)})"
     if dialect == "sqlite":
         return _Marks(head, len(columns), tail)
     return _Arrays(head, [table.c[name].type for name in columns], tail)

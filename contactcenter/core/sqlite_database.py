@@ -19,6 +19,7 @@ from contactcenter.core.clock import Clock
 from contactcenter.core.database import COMPANY, LINGER, MAX_BATCH, RETRY_PAUSE, Database, Unit
 from contactcenter.core.errors import Unavailable
 from contactcenter.core.ids import SiteId
+from contactcenter.core.sqlite_checkpoints import Checkpoints
 
 T = TypeVar("T")
 
@@ -60,6 +61,7 @@ class SqliteDatabase(Database):
         self._here: Connection | None = None  # for look-ups in the event loop
         self._slow_until = 0.0
         self._turn = asyncio.Lock()
+        self._checkpoints = Checkpoints(path)
 
     @property
     def engine(self) -> Engine:
@@ -101,6 +103,7 @@ class SqliteDatabase(Database):
             self._queue.put(None)
             self._hurry.set()
             await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
+            await asyncio.get_running_loop().run_in_executor(None, self._checkpoints.close)
             self._answer_the_rest(self._queued())
         self._readers.shutdown(wait=True)
         for connection in self._reading.values():
@@ -168,11 +171,13 @@ class SqliteDatabase(Database):
 
     def _run(self) -> None:
         with self._engine.connect() as connection:
+            connection.connection.cursor().execute("PRAGMA wal_autocheckpoint=0")
             ended = False
             while not ended:
                 batch, ended = self._take()
                 if batch:
                     self._commit(connection, batch)
+                    self._checkpoints.committed(connection.connection)
 
     def _take(self) -> tuple[list[Unit], bool]:
         """Wait for work; then take all that is there. A pure tail waits ``LINGER`` for company, a caller never does.
@@ -264,7 +269,8 @@ def open_engine(path: Path, *, readonly: bool, busy_time: float = 10.0) -> Engin
 
     @sqlalchemy_event.listens_for(engine, "connect")
     def _on_connect(connection: sqlite3.Connection, record: Any) -> None:
-        pragmas = ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"]
+        # What a savepoint would put back is kept in memory: beyond 64 KiB it would be a file, written page by page.
+        pragmas = ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"]
         for pragma in [*pragmas, *(["query_only=ON"] if readonly else [])]:
             connection.execute(f"PRAGMA {pragma}")
 

@@ -382,6 +382,7 @@ class AgentPresenceChanged(Event):
 # ------------------------------------------------------------ what an interaction says of itself
 
 
+PBX_RESTARTED: Final = "pbx-restarted"
 SERVER_AWAY: Final = "server-away"
 """The end of a call that met only the PBX's own queue, because nobody of us was there."""
 

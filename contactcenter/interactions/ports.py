@@ -274,7 +274,9 @@ class Resynced:
 
     ``pbx_restarted``: the PBX itself is younger than the gap, so every call from before is over. ``lost_at``: when the
     gap began, also one in which we were not there; None when there was no link before. ``is_cut``: the PBX's records of
-    the gap were not read whole, so that calls may be missing in ``ended``.
+    the gap were not read whole, so that calls may be missing in ``ended``. ``asked_at``: who calls from then on may be
+    missing in ``legs``, for his FastAGI request may come before the list does; None: nobody is. ``cut_off``: customers'
+    legs that its former run took with it, known or not.
     """
 
     server_id: ServerId
@@ -285,6 +287,8 @@ class Resynced:
     at: datetime
     lost_at: datetime | None = None
     is_cut: bool = False
+    asked_at: datetime | None = None
+    cut_off: Sequence[EndedLeg] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.interactions import ports, store
 from contactcenter.interactions.assignments import Assignments, requirement_of
 from contactcenter.interactions.model import (
+    PBX_RESTARTED,
     SERVER_AWAY,
     EndedBy,
     Interaction,
@@ -36,6 +37,7 @@ log = structlog.get_logger(__name__)
 _IN_LINE = (Phase.WAITING, Phase.ALERTING)
 _WAITING_PLACES = (ports.CallerPlace.HOLD, ports.CallerPlace.FALLBACK, ports.CallerPlace.BRIDGED)
 SAME_MOMENT = timedelta(milliseconds=50)  # two legs of one bridge end microseconds to a millisecond apart
+CLOCKS_APART = timedelta(seconds=1)  # the PBX's and ours, at most: a later audit ends whoever is left by mistake
 A_TURN = 20  # past calls written down in one turn of the loop
 
 
@@ -43,13 +45,15 @@ A_TURN = 20  # past calls written down in one turn of the loop
 class _Ended:
     """Legs that ended in the gap, by their id; and agents' legs that were bridged, by their customer's.
 
-    ``at``: when the PBX was looked at; ``busy``: the endpoints that were in a conversation then.
+    ``at``: when the PBX was looked at; ``busy``: the endpoints in a conversation then; ``cut_off``: customers' legs
+    that ended with the PBX.
     """
 
     legs: Mapping[LegId, ports.EndedLeg]
     met: Mapping[LegId, ports.EndedLeg]
     at: datetime
     busy: Collection[str]
+    cut_off: Mapping[LegId, ports.EndedLeg]
 
 
 class Recovery:
@@ -125,14 +129,15 @@ class Recovery:
             log.error("records-of-the-gap-cut", server=fact.server_id, lost_at=fact.lost_at)
         met = {leg.caller_leg: leg for leg in fact.ended if leg.caller_leg and leg.bridged_at}
         busy = {leg.endpoint for leg in fact.legs if leg.peer is not None and not leg.is_customer}
-        ended = _Ended({leg.leg_id: leg for leg in fact.ended}, met, fact.at, busy)
+        cut_off = {leg.leg_id: leg for leg in fact.cut_off}
+        ended = _Ended({leg.leg_id: leg for leg in fact.ended}, met, fact.at, busy, cut_off)
         self._hang_up_strays(fact)
         legs = {leg.leg_id: leg for leg in fact.legs}
         for leg in sorted(fact.legs, key=lambda leg: leg.started_at):  # who called first goes on first
             if leg.is_customer and self._picture.find_by_leg(fact.server_id, leg.leg_id) is None:
                 self._assignments.call_arrived(_arrival(fact.server_id, leg))
         for item in list(self._picture.interactions.values()):
-            if item.server_id == fact.server_id:
+            if item.server_id == fact.server_id and not self._is_newer(item, fact, ended, legs):
                 self._parted_already(item, ended)
                 if item.phase is not Phase.ENDED:
                     self._reconcile(item, fact, ended, legs)
@@ -141,7 +146,8 @@ class Recovery:
 
     def _look_for_missed(self, server_id: ServerId, ended: _Ended) -> None:
         """Calls we do not know: most of them are over and written, some came and went while we were away."""
-        legs = [leg for leg in ended.legs.values() if leg.arrival and not self._knows(server_id, leg.leg_id)]
+        told = (*ended.legs.values(), *ended.cut_off.values())
+        legs = [leg for leg in told if leg.arrival and not self._knows(server_id, leg.leg_id)]
         if legs:
             self._tasks.spawn(f"missed-calls-{server_id}", self._write_missed(server_id, legs, ended))
 
@@ -165,10 +171,18 @@ class Recovery:
         if item is None:
             return
         self.missed += 1
-        if leg.in_line is not None and leg.in_line_at is not None and leg.in_line.queue_id in self._picture.queues:
-            self._assignments.adopt_visit(item, leg.in_line, max(leg.in_line_at, item.arrived_at))
+        self._was_in_line(item, leg)
         self._met_meanwhile(item, ended)
-        self._left(item, leg)
+        if leg.leg_id in ended.cut_off:
+            self._assignments.customer_left(item, leg.at, leg.cause, PBX_RESTARTED)
+        else:
+            self._left(item, leg)
+
+    def _was_in_line(self, item: Interaction, leg: ports.EndedLeg) -> None:
+        """He was put into a line before he left, and nobody of us could write that down."""
+        place, at = leg.in_line, leg.in_line_at
+        if place is not None and at is not None and place.queue_id in self._picture.queues:
+            self._assignments.adopt_visit(item, place, max(at, item.arrived_at))
 
     def _take_devices(self, fact: ports.Resynced) -> None:
         """Last of all: a device that is usable again is given work, and by now only those still there wait."""
@@ -203,6 +217,9 @@ class Recovery:
             else:
                 self._adopt_work(item, item.segment, routing.Work.HANDLING)
         is_new_in_line = leg is not None and self._put_in_line_meanwhile(item, leg)
+        told = ended.legs.get(item.leg_id)
+        if told is not None and item.phase is Phase.FLOW and item.visit is None and told.place in _WAITING_PLACES:
+            self._was_in_line(item, told)
         self._met_meanwhile(item, ended)
         self._agent_left_meanwhile(item, ended)
         if leg is None:
@@ -211,6 +228,13 @@ class Recovery:
             self._bridged(item, leg.peer, legs[leg.peer], fact.at)
         else:
             self._unbridged(item, leg, fact.at, unknown_to_router=fresh or is_new_in_line)
+
+    def _is_newer(
+        self, item: Interaction, fact: ports.Resynced, ended: _Ended, legs: Mapping[LegId, ports.LiveLeg]
+    ) -> bool:
+        """He called while the list was on its way: it cannot tell of him, what comes after it will."""
+        is_told = item.leg_id in legs or item.leg_id in ended.legs or item.interaction_id in self._fresh
+        return not is_told and fact.asked_at is not None and item.arrived_at >= fact.asked_at - CLOCKS_APART
 
     def _parted_already(self, item: Interaction, ended: _Ended) -> None:
         """A fresh talk that an event ended before the PBX's picture came: the router had not heard of it."""
@@ -373,7 +397,7 @@ def _parted(item: Interaction, ended: _Ended) -> tuple[datetime, EndedBy] | None
 def _unknown_end(item: Interaction, fact: ports.Resynced) -> tuple[datetime, str]:
     """A PBX that died took its calls with it, when its link broke; any other gap may have ended at any moment."""
     if fact.pbx_restarted:
-        return max(fact.lost_at, item.arrived_at) if fact.lost_at else fact.at, "pbx-restarted"
+        return max(fact.lost_at, item.arrived_at) if fact.lost_at else fact.at, PBX_RESTARTED
     return fact.at, "end-unknown"
 
 

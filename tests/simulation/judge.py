@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from contactcenter.interactions.audit import Code
-from tests.oracle.calls import Call, Outcome, judge_file
+from tests.oracle.calls import AlertOutcome, Call, Outcome, judge_file
 from tests.oracle.channels import End
 from tests.rig.compare import compare
 from tests.simulation.site import AGENTS, NOBODY, Site
 
 COUNTED = ("interactions", "without a call", "outcome", "agent", "answered", "ended", "talked", "number", "dialed")
 """What a fault may not change. Legs of alerts that died with our process, and what a wait began with, it may."""
+
+A_MOMENT: Final = 0.01  # seconds: our Hangup was on its way when the phone was picked up
 
 EXPLAINED: Final = frozenset(
     {
@@ -46,7 +48,8 @@ def differences(site: Site) -> list[str]:
 
 def _is_told_otherwise(call: Call, row: Mapping[str, Any] | None) -> bool:
     """Where both are right: who called a number that nobody serves and stood in the PBX's own queue while we were
-    away, or left during the announcement; and a conversation whose first moment was the PBX's last.
+    away, or left during the announcement; a conversation whose first moment was the PBX's last; and an agent who picked
+    up, in the very moment the next process of ours hung up, what the one before him had begun.
     """
     if row is None:
         return False
@@ -54,5 +57,7 @@ def _is_told_otherwise(call: Call, row: Mapping[str, Any] | None) -> bool:
         return row["outcome"] in ("no-service", "left-in-flow")
     if row["end_reason"] == "server-away" and call.outcome is Outcome.LEFT_IN_IVR:
         return True  # seen in the PBX's own queue by the picture; a caller not yet picked up leaves no record there
+    if any(alert.outcome is AlertOutcome.CONNECTED and alert.talk_time < A_MOMENT for alert in call.alerts):
+        return True
     is_last_moment = call.end is End.RESTART and call.outcome is Outcome.FAILED and row["outcome"] == "answered"
     return is_last_moment and row["end_reason"] == "pbx-restarted"
