@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 _IN_LINE = (Phase.WAITING, Phase.ALERTING)
 _WAITING_PLACES = (ports.CallerPlace.HOLD, ports.CallerPlace.FALLBACK, ports.CallerPlace.BRIDGED)
 SAME_MOMENT = timedelta(milliseconds=50)  # two legs of one bridge end microseconds to a millisecond apart
-CLOCKS_APART = timedelta(seconds=1)  # the PBX's and ours, at most: a later audit ends whoever is left by mistake
+CLOCKS_APART = timedelta(seconds=0.25)  # the PBX's and ours, mostly: an audit ends whoever is left by mistake
 A_TURN = 20  # past calls written down in one turn of the loop
 
 
@@ -234,7 +234,9 @@ class Recovery:
     ) -> bool:
         """He called while the list was on its way: it cannot tell of him, what comes after it will."""
         is_told = item.leg_id in legs or item.leg_id in ended.legs or item.interaction_id in self._fresh
-        return not is_told and fact.asked_at is not None and item.arrived_at >= fact.asked_at - CLOCKS_APART
+        if is_told or fact.asked_at is None:
+            return False
+        return item.arrived_at >= fact.asked_at - (timedelta(0) if fact.pbx_restarted else CLOCKS_APART)
 
     def _parted_already(self, item: Interaction, ended: _Ended) -> None:
         """A fresh talk that an event ended before the PBX's picture came: the router had not heard of it."""
