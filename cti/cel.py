@@ -4,7 +4,7 @@ import asyncio
 import csv
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -44,6 +44,21 @@ class CelNews:
     ended: Sequence[ports.EndedLeg] = ()
     up: Mapping[LegId, LegRecord] = field(default_factory=dict)
     is_cut: bool = False
+
+    def cut_off(self, up: Collection[LegId], died_at: datetime) -> list[ports.EndedLeg]:
+        """Return the customers whose calls ended with the former run of the PBX: it wrote no end, they are not up."""
+        return [
+            ports.EndedLeg(
+                leg_id,
+                0,
+                max(died_at, record.arrival.at),
+                arrival=record.arrival,
+                in_line=record.in_line,
+                in_line_at=record.in_line_at,
+            )
+            for leg_id, record in self.up.items()
+            if record.arrival is not None and leg_id not in up
+        ]
 
 
 class CelFile:

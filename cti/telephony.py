@@ -230,34 +230,15 @@ class PbxTelephony:
         devices = {endpoint: self.nailed.usable(endpoint, usable) for endpoint, usable in registered.items()}
         self._reconcile_alerts({leg.leg_id: leg for leg in legs})
         told = self._without_parking(legs)
+        gap = self._gap_began
+        cut_off = news.cut_off({leg.leg_id for leg in legs}, gap or now) if is_restarted else ()
         self._on_fact(
             ports.Resynced(
-                self.server_id,
-                told,
-                devices,
-                news.ended,
-                is_restarted,
-                now,
-                self._gap_began,
-                news.is_cut,
-                asked_at,
-                self._cut_off(news, legs, now) if is_restarted else (),
+                self.server_id, told, devices, news.ended, is_restarted, now, gap, news.is_cut, asked_at, cut_off
             )
         )
         self.trunks.look(rows)
         self._tell_link(up=True, reason="")
-
-    def _cut_off(self, news: CelNews, legs: Sequence[ports.LiveLeg], now: datetime) -> list[ports.EndedLeg]:
-        """Return the customers whose calls ended with the former run of the PBX, which wrote no end of them."""
-        up, died_at = {leg.leg_id for leg in legs}, self._gap_began or now
-        return [
-            ports.EndedLeg(
-                leg_id, 0, max(died_at, record.arrival.at), arrival=record.arrival,
-                in_line=record.in_line, in_line_at=record.in_line_at,
-            )
-            for leg_id, record in news.up.items()
-            if record.arrival is not None and leg_id not in up
-        ]  # fmt: skip
 
     def _trunk_changed(self, fact: ports.TrunkChanged) -> None:
         """Who rings over a trunk that is gone rings nowhere: nobody is to wait for it until his ring time is over."""

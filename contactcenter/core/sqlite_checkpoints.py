@@ -65,9 +65,10 @@ class Checkpoints:
                 self._due.clear()
                 if self._is_closing:
                     return
-                self._copy(connection)
+                self.copy(connection)
 
-    def _copy(self, connection: sqlite3.Connection) -> None:
+    def copy(self, connection: sqlite3.Connection) -> None:
+        """Copy what is there, by a connection nobody else uses."""
         before = 0
         try:
             for _ in range(PASSES):

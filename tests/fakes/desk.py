@@ -96,9 +96,10 @@ class Desk:
         ended: Sequence[ports.EndedLeg] = (),
         restarted: bool = False,
         server: ServerId = SERVER,
+        **more: Any,
     ) -> None:
         devices = {live.device.endpoint: True for live in self.room.picture.agents.values()}
-        self.room.fact(ports.Resynced(server, legs, devices, ended, restarted, self.time.now()))
+        self.room.fact(ports.Resynced(server, legs, devices, ended, restarted, self.time.now(), **more))
         self.room.fact(ports.LinkChanged(server, True, "", self.time.now()))
 
     async def rows(self, table: Any) -> list[dict[str, Any]]:

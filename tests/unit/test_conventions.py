@@ -51,7 +51,7 @@ SQL = (
     *("contactcenter/*/store.py", "contactcenter/core/*database.py", "contactcenter/core/events.py"),
     *("contactcenter/core/images.py", "contactcenter/core/prepared.py", "contactcenter/core/publisher.py"),
     *("contactcenter/core/sessions.py", "contactcenter/core/backup.py", "contactcenter/core/database_file.py"),
-    *("contactcenter/core/migrations/*", "contactcenter/core/follower.py"),
+    *("contactcenter/core/migrations/*", "contactcenter/core/follower.py", "contactcenter/core/sqlite_checkpoints.py"),
 )
 SQL_TYPES = {"Connection", "Row", "Table", "IntegrityError", "true"}  # what passes through, never a statement
 

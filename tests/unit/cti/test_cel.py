@@ -255,6 +255,14 @@ def test_a_caller_who_waits_says_for_what_and_since_when() -> None:
     }
 
 
+def test_a_customers_call_that_goes_on_says_how_it_began() -> None:
+    told = {"context": "cc-inbound", "channel": "PJSIP/carrier-00000001", "exten": "1000", "caller_number": "+49301"}
+    news = read_news(line("a.1", "CHAN_START", time="1780000001.5", **told), SERVER)
+    arrival = news.up[LegId("a.1")].arrival
+    assert arrival is not None
+    assert (arrival.leg_id, arrival.dialed, arrival.at) == ("a.1", "1000", from_timestamp(1780000001.5))
+
+
 def test_a_customers_call_that_is_over_is_told_whole() -> None:
     place = PlaceInLine(VisitId("v1"), QueueId("q1"))
     told = {"context": "cc-inbound", "channel": "PJSIP/carrier-00000001", "exten": "1000", "caller_number": "+49301"}

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ from cti import telephony
 from cti.acts import TRIES
 from cti.alerts import State
 from cti.ami import AmiClient, LinkState
+from cti.calls import LegRecord
 from cti.cel import CelNews
 from cti.telephony import AsteriskTelephony, PbxTelephony, caller_id
 from tests.fakes import ami_events as e
@@ -278,6 +280,18 @@ async def test_caller_gone_before_the_guard_was_set(line: Line) -> None:
     line.pbx.on_message(e.hangup(AGENT, "16"))
     line.originate_response("Failure", "5")
     assert line.failure() is AlertFailure.CALLER_GONE
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+async def test_a_caller_nobody_told_the_end_of_left_when_his_record_says(line: Line, is_recorded: bool) -> None:
+    left_at = line.clock.now() - timedelta(seconds=20)
+    if is_recorded:
+        line.news = CelNews([ports.EndedLeg(LegId(CALLER["Uniqueid"]), 16, left_at)])
+    guard, _ = line.alert()
+    await line.no_such_channel(guard)
+    (ended,) = line.told(ports.LegEnded)
+    at, cause = (left_at, 16) if is_recorded else (line.clock.now(), 0)
+    assert (ended.leg_id, ended.at, ended.cause) == (CALLER["Uniqueid"], at, cause)
 
 
 async def test_lost_answer_is_never_sent_again(line: Line) -> None:
@@ -630,6 +644,35 @@ async def test_pbx_restart_is_seen_by_its_start_time(line: Line) -> None:
     line.go_down()
     await line.come_up(started="10:07:30")
     assert [one.pbx_restarted for one in line.told(ports.Resynced)] == [False, False, True]
+
+
+async def test_a_pbx_that_restarted_took_the_calls_it_wrote_no_end_of(line: Line) -> None:
+    await line.come_up(started="10:00:00")
+    line.go_down()
+    lost_at = line.clock.now()
+    line.clock.advance(3)
+    arrival = ports.CallArrived(SERVER, LegId("c.1"), "c.1", "+49301", "", "1000", lost_at - timedelta(seconds=5))
+    young = replace(arrival, leg_id=LegId("c.2"), at=lost_at + timedelta(seconds=1))
+    up = {arrival.leg_id: LegRecord(arrival=arrival), young.leg_id: LegRecord(arrival=young)}
+    here = replace(arrival, leg_id=LegId(CALLER["Uniqueid"]))
+    line.news = CelNews(up={**up, LegId("a.1"): LegRecord(), here.leg_id: LegRecord(arrival=here)})
+    await line.come_up(shown({**CALLER, "Context": "cc-hold"}), started="10:07:30")
+    picture = line.told(ports.Resynced)[-1]
+    assert [(leg.leg_id, leg.at) for leg in picture.cut_off] == [("c.1", lost_at), ("c.2", young.at)]
+    line.go_down()
+    await line.come_up(started="10:07:30")
+    assert line.told(ports.Resynced)[-1].cut_off == (), "only a restart ends calls"
+
+
+async def test_a_picture_says_when_it_was_asked_for(line: Line) -> None:
+    line.client.state = LinkState.LIVE
+    line.pbx.on_state(LinkState.LIVE, "")
+    await settle()
+    asked_at = line.clock.now()
+    line.clock.advance(2)
+    await line.resync()
+    (picture,) = line.told(ports.Resynced)
+    assert (picture.asked_at, picture.at) == (asked_at, line.clock.now())
 
 
 async def test_after_a_gap_a_leg_that_is_gone_is_over(line: Line) -> None:

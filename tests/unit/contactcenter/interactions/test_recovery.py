@@ -436,6 +436,25 @@ async def test_an_agent_who_answered_and_left_before_we_came_back_has_his_part(d
     await desk.check_rows(found)
 
 
+async def test_a_caller_who_left_a_line_whose_visit_was_lost_has_abandoned_it(desk: Any) -> None:
+    found, line = await lost_tail(desk)
+    entered = desk.time.now()
+    desk.time.advance(20)
+    left = ports.EndedLeg(found.leg_id, 16, entered + timedelta(seconds=9), place=CallerPlace.HOLD)
+    desk.resync(ended=[replace(left, in_line=line, in_line_at=entered)])
+    assert (found.phase, found.outcome) == (Phase.ENDED, Outcome.ABANDONED)
+    assert (found.visit.visit_id, found.visit.end) == ("01lostvisit", VisitEnd.ABANDONED)
+    assert found.visit.ended_at - found.visit.entered_at == timedelta(seconds=9)
+    desk.room.check_clean()
+
+
+async def test_a_caller_who_came_back_from_a_line_and_left_his_flow_has_abandoned_none(desk: Any) -> None:
+    found, line = await lost_tail(desk)
+    left = ports.EndedLeg(found.leg_id, 16, desk.time.now(), place=CallerPlace.FLOW)
+    desk.resync(ended=[replace(left, in_line=line, in_line_at=desk.time.now())])
+    assert (found.outcome, found.visit) == (Outcome.LEFT_IN_FLOW, None)
+
+
 @pytest.mark.parametrize("why", ["in-flow-again", "queue-is-no-more", "instant-unknown"])
 async def test_a_line_the_caller_no_longer_stands_in_is_none(desk: Any, why: str) -> None:
     found, line = await lost_tail(desk)
@@ -455,6 +474,33 @@ async def test_a_queue_he_left_for_another_flow_is_not_entered_again(desk: Any) 
     found.phase = Phase.FLOW
     desk.resync(customer(found, CallerPlace.HOLD, in_line=line, in_line_at=desk.time.now()))
     assert found.phase is Phase.FLOW
+
+
+# ------------------------------------------------------------------ who calls while the picture is being taken
+
+
+@pytest.mark.parametrize("ago, is_restarted", [(0.0, False), (0.2, False), (0.0, True)])
+async def test_a_call_younger_than_the_picture_is_not_over(desk: Any, ago: float, is_restarted: bool) -> None:
+    """His FastAGI request came before the list did, which cannot tell of him."""
+    item = desk.room.arrive()
+    desk.resync(restarted=is_restarted, asked_at=item.arrived_at + timedelta(seconds=ago))
+    assert item.phase is Phase.FLOW
+    desk.room.arrive()
+    assert [row["id"] for row in await desk.rows(store.interactions)] == [item.interaction_id], "and is no second call"
+
+
+@pytest.mark.parametrize("ago, is_restarted", [(0.3, False), (0.1, True)])
+async def test_a_call_older_than_the_picture_is_over(desk: Any, ago: float, is_restarted: bool) -> None:
+    item = desk.room.arrive()
+    desk.resync(restarted=is_restarted, asked_at=item.arrived_at + timedelta(seconds=ago))
+    assert item.outcome is Outcome.LOST
+
+
+async def test_a_young_call_whose_end_is_recorded_is_over(desk: Any) -> None:
+    item = desk.room.arrive()
+    left = ports.EndedLeg(item.leg_id, 16, desk.time.now(), place=CallerPlace.FLOW)
+    desk.resync(ended=[left], asked_at=item.arrived_at)
+    assert item.outcome is Outcome.LEFT_IN_FLOW
 
 
 # ------------------------------------------------------------------ calls that came and went while nobody was there
@@ -502,6 +548,15 @@ async def test_a_call_we_saw_is_not_written_again(desk: Any) -> None:
     desk.resync(ended=[replace(past_call(desk), leg_id=item.leg_id)])
     assert [row["id"] for row in await written(desk)] == [item.interaction_id]
     assert desk.recovery.missed == 0
+
+
+async def test_a_call_the_pbx_took_with_it_before_anybody_heard_of_it(desk: Any) -> None:
+    leg = replace(past_call(desk), at=desk.time.now())
+    desk.resync(restarted=True, cut_off=[leg])
+    (row,) = await written(desk)
+    assert (row["outcome"], row["end_reason"], row["ended_at"]) == ("lost", "pbx-restarted", leg.at)
+    desk.resync(restarted=True, cut_off=[leg])
+    assert len(await written(desk)) == 1
 
 
 @pytest.mark.parametrize("is_known", [True, False])
