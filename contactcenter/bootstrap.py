@@ -65,7 +65,7 @@ from contactcenter.tickets.model import Ticket
 from contactcenter.users.model import SessionEnded, UserChanged
 from cti.managed_pbx import ManagedPbx
 from cti.pbx_simulator.server import SimulatedPbx
-from cti.telephony import AsteriskTelephony
+from cti.site_telephony import AsteriskTelephony
 from ivr.prompts import PromptFiles, find_speaker
 from ivr.runner import FlowRunner
 from routing import commands as routing

@@ -31,7 +31,8 @@ from cti.dialplan_names import AMI_EVENTS
 from cti.managed_pbx import ManagedPbx, keep_numbers
 from cti.pbx_simulator.server import SimulatedPbx
 from cti.provision import EndpointSettings
-from cti.telephony import AsteriskTelephony, PbxTelephony
+from cti.site_telephony import AsteriskTelephony
+from cti.telephony import PbxTelephony
 from ivr.prompts import sounds_in
 
 log = structlog.get_logger(__name__)

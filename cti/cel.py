@@ -4,7 +4,7 @@ import asyncio
 import csv
 import json
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -44,6 +44,11 @@ class CelNews:
     ended: Sequence[ports.EndedLeg] = ()
     up: Mapping[LegId, LegRecord] = field(default_factory=dict)
     is_cut: bool = False
+
+    def unrecorded(self, told: Iterable[ports.LegEnded]) -> list[ports.EndedLeg]:
+        """Return the legs whose end was told and is not recorded, or not yet."""
+        recorded = {leg.leg_id for leg in self.ended}
+        return [ports.EndedLeg(one.leg_id, one.cause, one.at) for one in told if one.leg_id not in recorded]
 
     def cut_off(self, up: Collection[LegId], died_at: datetime) -> list[ports.EndedLeg]:
         """Return the customers whose calls ended with the former run of the PBX: it wrote no end, they are not up."""

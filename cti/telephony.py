@@ -1,4 +1,4 @@
-"""The Telephony port on Asterisk: alerts, revokes, hang-ups, and the whole picture after a gap.
+"""One PBX's part of the Telephony port: alerts, revokes, hang-ups, and the whole picture after a gap.
 
 Thin shell: ``cti.calls`` folds what the PBX tells, ``cti.alerts`` holds the table of each alert, this module sends what
 they ask for over one ``AmiClient`` per PBX and reports facts in order. Nothing here waits: answers come as callbacks.
@@ -35,6 +35,7 @@ from cti.trunks import Trunks
 log = structlog.get_logger(__name__)
 
 REVOKES_UNTIL_GONE: Final = 3  # a leg the PBX does not know, asked for this often, never came to be
+PICTURES: Final = 4  # taken at the most until nobody hangs up while one is taken: some 20 ms each
 RESYNC_PAUSE: Final = 2.0  # seconds until a PBX that did not give its picture is asked again
 _UNSAFE_NAME = re.compile(
     r'[\x00-\x1f\x7f-\x9f"\\<>;,|$\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]'
@@ -79,6 +80,7 @@ class PbxTelephony:
         self._heard_until: datetime | None = None  # by the process of ours before this one
         self._resyncs = 0
         self._device_news: dict[str, bool] = {}  # what came in while the picture was being taken
+        self._ended_meanwhile: list[ports.LegEnded] = []
 
     def bind(self, client: AmiClient, later: Later = call_later) -> None:
         """Give the link; its ``on_message`` and ``on_state`` are ours."""
@@ -110,6 +112,9 @@ class PbxTelephony:
             fact = self.nailed.device_news(fact)
             if not self._is_live:
                 self._device_news[fact.endpoint] = fact.usable
+        elif isinstance(fact, ports.LegEnded) and self._resyncs and not self._is_live:
+            self._ended_meanwhile.append(fact)  # what he had before he left, the picture tells
+            return
         self._on_fact(fact)
         if isinstance(fact, ports.LegsParted):
             self.nailed.parted(fact.agent_leg)
@@ -186,29 +191,43 @@ class PbxTelephony:
                 return
             except TelephonyError as error:
                 log.warning("resync-failed", server=self.server_id, error=error.code)
+            ended, self._ended_meanwhile = self._ended_meanwhile, []
+            for fact in ended:
+                self._on_fact(fact)
             if turn == self._resyncs and self._client.state is LinkState.LIVE:
                 self._tell_link(up=False, reason="resync-failed")
                 await asyncio.sleep(RESYNC_PAUSE)
 
     async def _take_picture(self) -> None:
+        """Take it again while somebody hangs up meanwhile: of him the records, read before, know only half."""
+        for left in reversed(range(PICTURES)):
+            if await self._try_picture(is_last=left == 0):
+                break
+        if not self._is_live:
+            raise OutcomeUnknown("picture-not-taken")
+
+    async def _try_picture(self, *, is_last: bool) -> bool:
+        """Take it once and adopt it, but for one in which somebody hung up and that is not the last; False for that."""
+        before, is_whole = len(self._ended_meanwhile), True
         news = await self._read_cel(self._gap_began)
         asked_at = self._clock.now()
         status = self._client.send("CoreStatus", {})
         settings = self._client.send("CoreSettings", {})
         endpoints = self._client.collect("PJSIPShowEndpoints", {}, "EndpointListComplete")
-        await self._client.collect(
-            "CoreShowChannels",
-            {},
-            "CoreShowChannelsComplete",
-            on_complete=lambda shown: self._adopt(shown, news, status, endpoints, asked_at),
-        )
+
+        def complete(shown: Sequence[Message]) -> None:
+            nonlocal is_whole
+            is_whole = is_last or len(self._ended_meanwhile) == before
+            if is_whole:
+                self._adopt(shown, news, status, endpoints, asked_at)
+
+        await self._client.collect("CoreShowChannels", {}, "CoreShowChannelsComplete", on_complete=complete)
         await status
         if not _refused(endpoints):
             await endpoints
-        if not self._is_live:
-            raise OutcomeUnknown("picture-not-taken")
         if not _refused(settings):
             self.version = (await settings).get("AsteriskVersion")
+        return is_whole
 
     def _adopt(
         self,
@@ -232,10 +251,10 @@ class PbxTelephony:
         told = self._without_parking(legs)
         gap = self._gap_began
         cut_off = news.cut_off({leg.leg_id for leg in legs}, gap or now) if is_restarted else ()
+        ended = [*news.ended, *news.unrecorded(self._ended_meanwhile)]
+        self._ended_meanwhile = []
         self._on_fact(
-            ports.Resynced(
-                self.server_id, told, devices, news.ended, is_restarted, now, gap, news.is_cut, asked_at, cut_off
-            )
+            ports.Resynced(self.server_id, told, devices, ended, is_restarted, now, gap, news.is_cut, asked_at, cut_off)
         )
         self.trunks.look(rows)
         self._tell_link(up=True, reason="")
@@ -452,85 +471,6 @@ class PbxTelephony:
         self._acts.send("Redirect", {"Channel": leg_id, "Context": context, "Exten": exten, "Priority": "1"}, _seen)
 
 
-class AsteriskTelephony:
-    """The Telephony port over every PBX of the site."""
-
-    def __init__(self) -> None:
-        self.servers: dict[ServerId, PbxTelephony] = {}
-
-    def add(self, server: PbxTelephony) -> None:
-        """Take up one PBX."""
-        self.servers[server.server_id] = server
-        server.nailed.over_trunk = self._over_trunk
-        server.on_far_end = self._far_ended
-
-    def alert(self, order: ports.AlertOrder) -> None:
-        """See ports.Telephony. The caller's server rings; a tone on a nailed leg is its own server's affair."""
-        is_nailed = order.device.mode is ports.LegMode.NAILED
-        server_id = order.device.server_id if is_nailed else order.server_id
-        self.servers[server_id].alert(order)
-
-    def _over_trunk(self, order: ports.AlertOrder, nailed_leg: LegId) -> None:
-        """A call on one server was accepted on a leg that is parked on another."""
-        self.servers[order.server_id].alert(order, nailed_leg)
-
-    def _far_ended(self, reservation_id: ReservationId) -> None:
-        for server in self.servers.values():
-            server.far_ended(reservation_id)
-
-    def revoke(self, reservation_id: ReservationId) -> None:
-        """See ports.Telephony. One that no PBX knows is over: its owner must not wait for it for ever."""
-        owners = [server for server in self.servers.values() if server.owns(reservation_id)]
-        for server in owners:
-            server.revoke(reservation_id)
-        if not owners and self.servers:
-            next(iter(self.servers.values())).report_over(reservation_id)
-
-    def connect(self, reservation_id: ReservationId) -> None:
-        """See ports.Telephony."""
-        for server in self.servers.values():
-            server.connect(reservation_id)
-
-    def prepare(self, device: ports.Device) -> None:
-        """See ports.Telephony."""
-        if device.mode is ports.LegMode.NAILED and device.server_id in self.servers:
-            self.servers[device.server_id].nailed.prepare(device)
-
-    def release(self, device: ports.Device) -> None:
-        """See ports.Telephony."""
-        if device.mode is ports.LegMode.NAILED and device.server_id in self.servers:
-            self.servers[device.server_id].nailed.release(device)
-
-    def forget(self, device: ports.Device) -> None:
-        """The device is gone, or reached another way from now on: let a nailed leg go."""
-        if device.mode is ports.LegMode.NAILED and device.server_id in self.servers:
-            self.servers[device.server_id].nailed.forget(device)
-
-    def serve(self, server_id: ServerId, leg_id: LegId, reservation_id: ReservationId) -> None:
-        """See ports.Telephony."""
-        self.servers[server_id].calls.aliases[leg_id] = LegId(reservation_id)
-
-    def hang_up(self, server_id: ServerId, leg_id: LegId) -> None:
-        """See ports.Telephony."""
-        self.servers[server_id].hang_up(leg_id)
-
-    def look(self, server_id: ServerId) -> None:
-        """See ports.Telephony."""
-        self.servers[server_id].look()
-
-    def resync(self, server_id: ServerId) -> None:
-        """See ports.Telephony."""
-        self.servers[server_id].resync()
-
-    def return_to_flow(self, server_id: ServerId, leg_id: LegId) -> None:
-        """See ports.Telephony."""
-        self.servers[server_id].redirect(leg_id, names.IVR)
-
-    def return_to_hold(self, server_id: ServerId, leg_id: LegId) -> None:
-        """See ports.Telephony."""
-        self.servers[server_id].redirect(leg_id, names.HOLD)
-
-
 def _variable(leg_id: str, name: str, value: str) -> dict[str, str]:
     return {"Channel": leg_id, "Variable": name, "Value": value}
 
@@ -590,4 +530,4 @@ def _seen(future: "asyncio.Future[Message]") -> None:
         log.info("act-refused", error=str(error))
 
 
-__all__ = ["AsteriskTelephony", "PbxTelephony", "caller_id", "stamp"]
+__all__ = ["PbxTelephony", "caller_id", "stamp"]

@@ -1,7 +1,8 @@
 """The interactions room on a real database, with look-ups and use cases: what unit tests of rooms and screens drive."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -147,3 +148,13 @@ def agent_leg(leg: str, endpoint: str, *, peer: str | None = None, up: bool = Tr
     bridged = ports.CallerPlace.BRIDGED if peer else ports.CallerPlace.OTHER
     peer_leg = LegId(peer) if peer else None
     return ports.LiveLeg(LegId(leg), leg, endpoint, bridged, False, up, "", "", "", peer_leg, VirtualTime().now())
+
+
+@asynccontextmanager
+async def open_desk(rooms: Rooms) -> AsyncIterator[Desk]:
+    """Yield a desk; at the end nothing may have failed that nobody was told of."""
+    made = Desk(rooms)
+    yield made
+    assert rooms.database.failed_units == 0
+    assert made.tasks.failures == {}
+    await made.tasks.close()

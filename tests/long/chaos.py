@@ -13,21 +13,38 @@ import os
 import pytest
 
 from tests.contract.database.conftest import postgres  # noqa: F401
-from tests.rig.busy_site import FAULTS, busy_site
+from tests.rig.busy_site import FAULTS, OF_POSTGRES, busy_site
+from tests.rig.redis import RedisServer
 
 KILLS = int(os.environ.get("KILLS", "20"))
 RATE = float(os.environ.get("CALLS_PER_SECOND", "10"))
 SEED = int(os.environ.get("SEED", "2026"))
 DATABASES = [os.environ["DATABASE"]] if "DATABASE" in os.environ else ["sqlite", "postgres"]
 AGENTS = round(4 * RATE)
-OTHERS = [name for name in FAULTS if name != "server killed"]
+OTHERS = [
+    (fault, database)
+    for database in DATABASES
+    for fault in FAULTS
+    if fault != "server killed" and (database == "postgres" or fault not in OF_POSTGRES)
+]
 
-pytestmark = [pytest.mark.timeout(600 + 60 * KILLS), pytest.mark.parametrize("database", DATABASES)]
+pytestmark = pytest.mark.timeout(600 + 60 * KILLS)
 
 
 @pytest.fixture
-def url(database, request):
-    return request.getfixturevalue("postgres").database() if database == "postgres" else ""
+def server(database, request):
+    return request.getfixturevalue("postgres") if database == "postgres" else None
+
+
+@pytest.fixture
+def redis(fault):
+    if fault != "redis restarted":
+        yield None
+        return
+    server = RedisServer()
+    server.start()
+    yield server
+    server.remove()
 
 
 async def judged(site):
@@ -39,18 +56,20 @@ async def judged(site):
     return wrong
 
 
-async def test_killed_again_and_again(tmp_path, url):
-    async with busy_site(tmp_path, agents=AGENTS, rate=RATE, seed=SEED, database=url) as site:
+@pytest.mark.parametrize("database", DATABASES)
+async def test_killed_again_and_again(tmp_path, server):
+    async with busy_site(tmp_path, agents=AGENTS, rate=RATE, seed=SEED, postgres=server) as site:
         for _ in range(KILLS):
             await site.work(0.5, 3.0)
             await site.befall("server killed")
         assert await judged(site) == []
 
 
-@pytest.mark.parametrize("fault", OTHERS)
-async def test_everything_else(tmp_path, url, fault):
+@pytest.mark.parametrize("fault, database", OTHERS)
+async def test_everything_else(tmp_path, server, redis, fault):
     program = "tests.rig.stepped_server" if fault == "clock stepped" else "contactcenter"
-    async with busy_site(tmp_path, agents=20, rate=RATE / 2, seed=SEED, database=url, program=program) as site:
+    given = {"postgres": server, "redis": redis, "program": program}
+    async with busy_site(tmp_path, agents=20, rate=RATE / 2, seed=SEED, **given) as site:
         for _ in range(2):
             await site.work(3.0, 5.0)
             await site.befall(fault)

@@ -23,6 +23,8 @@ from tests.rig.compare import TOLERANCE, compare, seconds
 from tests.rig.desks import Ledger, staffed
 from tests.rig.lateness import Lateness, watched_lateness
 from tests.rig.ports import free_ports
+from tests.rig.postgres import Postgres
+from tests.rig.redis import RedisServer
 from tests.rig.scenarios import Answers
 from tests.rig.server import AgentSeed, QueueSeed, Server, desk_agents, running_server
 from tests.rig.sipp import Caller, Sipp, SippError, desk_phones
@@ -31,7 +33,7 @@ GROUP_TIME = 4.0  # seconds of customers that one SIPp carries
 MOST_GROUPS = 4  # at once: callers in their hundreds would measure the machine, each start slower than the one before
 READY_LIMIT = 90.0
 UNWRITTEN = 0.5  # seconds before its end of which a killed Asterisk's record may know nothing
-STALLED, FROZEN, FULL, STEPPED = 30.0, 20.0, 10.0, 8.0  # seconds a fault lasts
+STALLED, FROZEN, FULL, STEPPED, AWAY = 30.0, 20.0, 10.0, 8.0, 6.0  # seconds a fault lasts
 COUNTED = ("interactions", "without a call", "outcome", "agent", "talked", "number", "dialed")
 INSTANTS = ("answered", "ended")
 CLOCK_FILE = "CONTACTCENTER_TEST_CLOCK"
@@ -56,6 +58,9 @@ class BusySite:
     is_pbx_cut: bool = False
     pbx_died_at: list[float] = field(default_factory=list)
     is_clock_off: bool = False
+    postgres: Postgres | None = None
+    redis: RedisServer | None = None
+    web: Server | None = None
     _calling: "asyncio.Task[None] | None" = None
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _under_way: list["asyncio.Task[None]"] = field(default_factory=list)
@@ -99,6 +104,8 @@ class BusySite:
         began = time.monotonic()
         await FAULTS[name](self)
         await self.server.until_ready(READY_LIMIT)
+        if self.web is not None:
+            await self.web.until_ready(READY_LIMIT)
         took = round(time.monotonic() - began, 2)
         missing = await asyncio.to_thread(self.ledger.missing, self.server)
         self.happened.append(f"{name}: ready after {took} s, {self.calls} calls, kept {dict(self.ledger.counts)}")
@@ -159,24 +166,41 @@ def _told(call: Call) -> str:
 
 @contextlib.asynccontextmanager
 async def busy_site(
-    folder: Path, *, agents: int, rate: float, seed: int, database: str = "", program: str = "contactcenter"
+    folder: Path,
+    *,
+    agents: int,
+    rate: float,
+    seed: int,
+    postgres: Postgres | None = None,
+    redis: RedisServer | None = None,
+    program: str = "contactcenter",
 ) -> AsyncIterator[BusySite]:
-    """Start everything and open the lines; end everything."""
+    """Start everything and open the lines; end everything.
+
+    ``postgres``: in place of a file. ``redis``: a further process has pages too, where every other agent sits.
+    """
     port, dice = free_ports(1), random.Random(seed)
     # SIPp reads a scenario of 64 KiB at most: the phones of a large site are alike but for these.
     phones = {f"p{n}": Answers(after=0.2 + 0.1 * (n % 4), talk=0.8 + 0.3 * (n % 4)) for n in range(1, 9)}
     seeded = desk_agents(agents, port)
     queue = QueueSeed(wrap_up_time=2.0)
     env = {CLOCK_FILE: str(folder / "clock")}
+    database = await asyncio.to_thread(postgres.database) if postgres is not None else ""
+    options = ("--redis", redis.url) if redis is not None else ()
+    given: dict[str, Any] = {"database": database, "env": env, "program": program, "options": options}
     async with (
         watched_lateness() as lateness,
-        running_server(agents=seeded, queues=[queue], database=database, env=env, program=program) as server,
+        running_server(agents=seeded, queues=[queue], **given) as server,
         desk_phones(
             folder / "phones", phones, port=port, media_port=free_ports(200), others=Answers(after=0.3, talk=1.2)
         ),
     ):
-        site = BusySite(server, folder, seeded, rate, dice, lateness)
-        async with staffed(server, site.ledger, seed):
+        site = BusySite(server, folder, seeded, rate, dice, lateness, postgres=postgres, redis=redis)
+        async with contextlib.AsyncExitStack() as stack:
+            if redis is not None:
+                site.web = await stack.enter_async_context(server.web_process())
+            others = [site.web] if site.web is not None else []
+            await stack.enter_async_context(staffed(server, site.ledger, seed, *others))
             site.open_the_lines()
             yield site
 
@@ -247,6 +271,22 @@ async def step_clock(site: BusySite) -> None:
         assert abs(told - time.time() - offset) < 5, "the clock was not stepped"
 
 
+async def restart_postgres(site: BusySite) -> None:
+    """It ends in order, as for an update, and is away for a while."""
+    assert site.postgres is not None
+    await asyncio.to_thread(site.postgres.stop)
+    await asyncio.sleep(AWAY)
+    await asyncio.to_thread(site.postgres.start)
+
+
+async def kill_redis(site: BusySite) -> None:
+    """It dies with all it held, and is away for a while."""
+    assert site.redis is not None
+    await asyncio.to_thread(site.redis.stop, signal.SIGKILL)
+    await asyncio.sleep(AWAY)
+    await asyncio.to_thread(site.redis.start)
+
+
 FAULTS: Mapping[str, Callable[[BusySite], Awaitable[None]]] = {
     "server killed": kill_server,
     "asterisk killed": kill_asterisk,
@@ -255,7 +295,11 @@ FAULTS: Mapping[str, Callable[[BusySite], Awaitable[None]]] = {
     "asterisk frozen": freeze_asterisk,
     "disk full": fill_disk,
     "clock stepped": step_clock,
+    "postgres restarted": restart_postgres,
+    "redis restarted": kill_redis,
 }
+OF_POSTGRES = frozenset({"postgres restarted", "redis restarted"})
+"""What only a site with server databases knows; and with what Redis joins, pages of a second process."""
 
 
 async def _stand_still(pid: int, how_long: float) -> None:

@@ -190,11 +190,12 @@ class Desk:
 
 
 @asynccontextmanager
-async def staffed(server: Server, ledger: Ledger, seed: object) -> AsyncIterator[list[Desk]]:
-    """Seat every agent of the server at a desk, ready."""
-    desks = [Desk(server, login, ledger, seed) for login in server.agent_ids]
+async def staffed(server: Server, ledger: Ledger, seed: object, *others: Server) -> AsyncIterator[list[Desk]]:
+    """Seat every agent of the server at a desk, ready: by turns at its pages and at those of the ``others``."""
+    places = (server, *others)
+    desks = [Desk(places[number % len(places)], login, ledger, seed) for number, login in enumerate(server.agent_ids)]
     for desk in desks:
-        await server.login(desk.login)
+        await desk.server.login(desk.login)
     await server.ready()
     tasks = [asyncio.create_task(desk.sit()) for desk in desks]
     try:

@@ -14,7 +14,8 @@ from contactcenter.interactions import ports
 from cti.ami import AmiClient, AmiSettings
 from cti.cel import CelFile, CelNews
 from cti.dialplan_names import AMI_EVENTS
-from cti.telephony import AsteriskTelephony, PbxTelephony
+from cti.site_telephony import AsteriskTelephony
+from cti.telephony import PbxTelephony
 from tests.integration.asterisk.conftest import Pbx
 from tests.rig.simulated import Simulated
 

@@ -14,8 +14,8 @@ from contactcenter.core.ids import SiteId
 from contactcenter.core.sqlite_database import SqliteDatabase, open_engine
 from contactcenter.settings import Settings
 from contactcenter.users.model import SessionEnded
+from tests.integration.sqlite.test_backups import contents, said
 from tests.rig.tables import make_tables
-from tests.unit.contactcenter.test_backups import contents, said
 
 
 async def test_a_backup_beside_a_writer_is_one_state(tmp_path):

@@ -12,8 +12,8 @@ KILLS = 2
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
 async def test_nothing_acknowledged_is_lost_and_nobody_is_dropped(tmp_path, database, request):
-    url = request.getfixturevalue("postgres").database() if database == "postgres" else ""
-    async with busy_site(tmp_path, agents=12, rate=4.0, seed=2026, database=url) as site:
+    server = request.getfixturevalue("postgres") if database == "postgres" else None
+    async with busy_site(tmp_path, agents=12, rate=4.0, seed=2026, postgres=server) as site:
         for _ in range(KILLS):
             await site.work(1.0, 3.0)
             await site.befall("server killed")

@@ -5,17 +5,14 @@ from pydantic import ValidationError
 
 from contactcenter import checks
 from contactcenter.agents.model import Device, DeviceKind, DeviceMode
-from contactcenter.agents.service import NewAgent
 from contactcenter.core.errors import Invalid, NotFound
 from contactcenter.core.ids import DeviceId, ServerId
-from contactcenter.core.permissions import SYSTEM
 from contactcenter.phone_addresses import connect_sources, phones_of, websocket_of
 from contactcenter.provisioning import provision
 from contactcenter.settings import Settings
 from contactcenter.site_servers import find_foreign, foreign_pbx, foreign_servers, managed_pbx, server_ids
 from cti.managed_pbx import keep_numbers
 from cti.provision import PACKAGED, include_files
-from tests.rig.rooms import Rooms
 
 SECRET = "Trunk1Secret2Of3The4Site"
 
@@ -134,16 +131,3 @@ def test_phones_register_at_the_server_their_agent_is_on(tmp_path):
     with pytest.raises(NotFound):
         phones.of(ServerId("pbx9"))
     assert [one.server_id for one in foreign_servers(given)] == ["pbx2"]
-
-
-async def test_an_agents_phone_is_on_a_server_of_the_site(rooms: Rooms):
-    user = await rooms.users.create_user(SYSTEM, "ann", "Ann", "agent", "correct horse battery")
-    with pytest.raises(Invalid):
-        await rooms.agents.create_agent(SYSTEM, NewAgent(user.user_id, "Ann", "1001", server_id=ServerId("pbx9")))
-    rooms.agents._servers = (ServerId("pbx1"), ServerId("pbx2"))
-    made = await rooms.agents.create_agent(SYSTEM, NewAgent(user.user_id, "Ann", "1001"))
-    assert made.device.server_id == "pbx1"
-    moved = await rooms.agents.update_agent(SYSTEM, made.agent_id, {"server_id": "pbx2"})
-    assert moved.device.server_id == "pbx2"
-    with pytest.raises(Invalid):
-        await rooms.agents.update_agent(SYSTEM, made.agent_id, {"server_id": "pbx9"})

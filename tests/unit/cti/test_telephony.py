@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from contactcenter.core.clock import ManualClock
+from contactcenter.core.clock import ManualClock, from_timestamp
 from contactcenter.core.errors import Unavailable
 from contactcenter.core.ids import AgentId, LegId, ReservationId, ServerId
 from contactcenter.core.tasks import TaskSupervisor
@@ -21,7 +21,8 @@ from cti.alerts import State
 from cti.ami import AmiClient, LinkState
 from cti.calls import LegRecord
 from cti.cel import CelNews
-from cti.telephony import AsteriskTelephony, PbxTelephony, caller_id
+from cti.site_telephony import AsteriskTelephony
+from cti.telephony import PbxTelephony, caller_id
 from tests.fakes import ami_events as e
 from tests.fakes.ami_client import FakeAmiClient, Sent
 
@@ -204,6 +205,7 @@ async def test_answered_is_connected_and_nothing_more_is_told(line: Line) -> Non
     ],
 )
 async def test_a_clear_cause_ends_the_alert_at_once(line: Line, cause: str, failure: AlertFailure) -> None:
+    await line.come_up()
     await line.ringing()
     line.pbx.on_message(e.hangup(AGENT, cause))
     assert line.failure() is failure
@@ -573,6 +575,51 @@ async def test_a_picture_may_be_asked_for_at_any_time(line: Line) -> None:
     await line.resync(shown({**CALLER, "Context": "cc-hold"}))
     assert [len(one.legs) for one in line.told(ports.Resynced)] == [0, 1]
     assert [one.up for one in line.told(ports.LinkChanged)] == [True, False, True], "nobody is alerted meanwhile"
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+async def test_who_hangs_up_while_the_picture_is_taken_is_in_the_next_one(line: Line, is_recorded: bool) -> None:
+    """Told at once, his end would be that of the call we last knew, which went on while we were away."""
+    line.pbx.on_message(e.new_channel(CALLER))
+    line.client.state = LinkState.LIVE
+    line.pbx.on_state(LinkState.LIVE, "")
+    await settle()
+    leg_id = LegId(CALLER["Uniqueid"])
+    recorded = ports.EndedLeg(leg_id, 16, line.clock.now(), bridged_at=line.clock.now())
+    line.news = CelNews([recorded] if is_recorded else [])
+    line.pbx.on_message(e.hangup(CALLER))
+    await line.resync()
+    assert line.told(ports.Resynced) == [], "the records were read before he left"
+    await line.resync()
+    (picture,) = line.told(ports.Resynced)
+    told = recorded if is_recorded else ports.EndedLeg(leg_id, 16, from_timestamp(e.AT))
+    assert (picture.ended, line.told(ports.LegEnded)) == ([told], [])
+    line.pbx.on_message(e.new_channel(CALLER))
+    line.pbx.on_message(e.hangup(CALLER))
+    assert len(line.told(ports.LegEnded)) == 1, "from then on an end is told"
+
+
+async def test_a_pbx_where_somebody_always_hangs_up_has_a_picture(line: Line) -> None:
+    line.client.state = LinkState.LIVE
+    line.pbx.on_state(LinkState.LIVE, "")
+    for _ in range(telephony.PICTURES):
+        assert line.told(ports.Resynced) == []
+        await settle()
+        line.pbx.on_message(e.new_channel(CALLER))
+        line.pbx.on_message(e.hangup(CALLER))
+        await line.resync()
+    assert len(line.told(ports.Resynced)) == 1
+
+
+async def test_who_hangs_up_while_no_picture_can_be_had_is_gone(line: Line) -> None:
+    line.pbx.on_message(e.new_channel(CALLER))
+    line.pbx.on_state(LinkState.LIVE, "")
+    await settle()
+    line.pbx.on_message(e.hangup(CALLER))
+    for one in list(line.client.sent):
+        one.lose()
+    await settle()
+    assert [fact.leg_id for fact in line.told(ports.LegEnded)] == [CALLER["Uniqueid"]]
 
 
 async def test_pbx_without_endpoints_comes_up(line: Line) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import json
 import socket as sockets
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -31,8 +32,8 @@ from contactcenter.interactions.service import InteractionService
 from contactcenter.interactions.work import OwnWork
 from contactcenter.users import principals as principals_module
 from routing import commands as routing
-from tests.fakes.desk import Desk
-from tests.rig.rooms import PASSWORD
+from tests.fakes.desk import Desk, open_desk
+from tests.rig.rooms import PASSWORD, open_rooms
 
 CALLER = "1780000000.1"
 
@@ -139,6 +140,12 @@ class Wire:
 
 def _text(frame: Any) -> str:
     return frame if isinstance(frame, str) else json.dumps(frame)
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    async with open_rooms(tmp_path) as rooms, open_desk(rooms) as made:
+        yield made
 
 
 @pytest.fixture

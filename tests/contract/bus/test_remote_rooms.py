@@ -7,6 +7,7 @@ import asyncio
 import inspect
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -24,10 +25,7 @@ from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.interactions.service import InteractionService
 from contactcenter.interactions.work import MAX_NOTE
 from contactcenter.remote_rooms import RemoteInteractions, RemotePresence, answers, channel_of
-from tests.fakes.floor import Floor, alerting, floor_of, talking, wrapping_up
-from tests.fakes.mirrored import turns
-from tests.unit.contactcenter.interactions.conftest import desk as desk
-from tests.unit.contactcenter.interactions.test_service import (  # noqa: F401
+from tests.contract.database.rooms.test_interactions import (  # noqa: F401
     test_a_note_is_saved_before_it_is_answered,
     test_a_note_too_long_is_refused_not_cut,
     test_a_person_out_of_reach_cannot_be_chosen,
@@ -47,6 +45,10 @@ from tests.unit.contactcenter.interactions.test_service import (  # noqa: F401
     test_the_outcome_may_still_be_named_after_the_timer,
     test_why_is_told_within_the_scope,
 )
+from tests.fakes.desk import Desk, open_desk
+from tests.fakes.floor import Floor, alerting, floor_of, talking, wrapping_up
+from tests.fakes.mirrored import turns
+from tests.rig.rooms import open_rooms
 
 ABSTRACT = sorted(InteractionService.__abstractmethods__)
 
@@ -83,6 +85,12 @@ class Elsewhere:
         for bus in self.buses:
             await bus.close()
         assert self.tasks.failures == {}
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    async with open_rooms(tmp_path) as rooms, open_desk(rooms) as made:
+        yield made
 
 
 @pytest.fixture

@@ -310,7 +310,7 @@ KILLED = """
 import asyncio, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from tests.unit.contactcenter.core.test_sqlite_database import add, opened
+from tests.integration.sqlite.test_sqlite_database import add, opened
 
 async def main():
     database = opened(Path(sys.argv[1]))
