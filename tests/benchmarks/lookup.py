@@ -1,7 +1,8 @@
 """Who is calling, out of a million telephone numbers of 300,000 organisations, on SQLite or Postgres.
 
 Measures reading the number as the network writes it, the one query and the ranking: all of it, cold cache of the
-program (every number is asked once), warm file. Numbers that nobody has are asked too.
+program (every number is asked once), warm file. Numbers that nobody has are asked too. On Postgres every tenth look-up
+is followed by a bare ``SELECT 1`` on the bare driver: what the way there and back costs on this machine in this moment.
 """
 
 import random
@@ -97,17 +98,23 @@ def asked(source: random.Random, count: int) -> Iterator[str]:
             yield source.choice(["+49", "0049", "0"]) + number
 
 
-async def measure(database: Database, service: CustomerService, count: int) -> tuple[list[float], list[float], int]:
-    """Return seconds per look-up, of the clock and of the processor, and how many found somebody."""
-    walls, works, found = [], [], 0
-    for text in asked(random.Random(7), count):
+async def measure(
+    database: Database, service: CustomerService, count: int, bare: asyncpg.Connection | None
+) -> tuple[list[float], list[float], list[float], int]:
+    """Return seconds per look-up, of the clock and of the processor, per bare trip, and how many found somebody."""
+    walls, works, trips, found = [], [], [], 0
+    for number, text in enumerate(asked(random.Random(7), count)):
         wall, work = time.perf_counter(), time.thread_time()
         reading = service.read_number(text)
         candidates = await database.look_up(lambda c, reading=reading: service.find_by_number(c, reading))
         works.append(time.thread_time() - work)
         walls.append(time.perf_counter() - wall)
         found += bool(candidates.items)
-    return walls, works, found
+        if bare is not None and number % 10 == 0:
+            wall = time.perf_counter()
+            await bare.fetchval("SELECT 1")
+            trips.append(time.perf_counter() - wall)
+    return walls, works, trips, found
 
 
 def options(parser: ArgumentParser) -> None:
@@ -130,12 +137,17 @@ async def _run(given: Namespace, report: Report, folder: Path) -> None:
         clock = SystemClock()
         service = CustomerService(one.database, clock, TimeOrderedIds(clock))
         await one.database.open()
-        await measure(one.database, service, 100)  # connections made, statements prepared
+        bare = await asyncpg.connect(one.url) if one.url else None
+        await measure(one.database, service, 100, bare)  # connections made, statements prepared
         before = memory()
-        walls, works, found = await measure(one.database, service, given.asked)
+        walls, works, trips, found = await measure(one.database, service, given.asked, bare)
         report.figure("memory_growth", memory() - before, "MiB", at_most=8.0)
         await one.database.close()
-    for name, samples in (("lookup", walls), ("lookup_cpu", works)):
+        if bare is not None:
+            await bare.close()
+    for name, samples in (("lookup", walls), ("lookup_cpu", works), ("bare_round_trip", trips)):
+        if not samples:
+            continue
         milliseconds = [round(1000 * one, 4) for one in samples]
         for first in range(0, len(milliseconds), 1000):
             report.sample(kind=name, ms=milliseconds[first : first + 1000])
