@@ -206,6 +206,12 @@ class Calls:
                 yield ports.FarLegEnded(self.server_id, served, at)
         yield ports.LegEnded(self.server_id, leg_id, number(message.get("Cause")), at)
 
+    def forget_bridges(self) -> None:
+        """The link is lost: whoever hangs up after it has not left the conversation he was in before."""
+        self._bridges.clear()
+        for channel in self.channels.values():
+            channel.bridge_id = ""
+
     def _device_state(self, message: Message, at: datetime) -> Iterator[ports.Fact]:
         technology, _, endpoint = message.get("Device").partition("/")
         if technology == "PJSIP" and endpoint.startswith(AGENT_PREFIX):

@@ -48,22 +48,30 @@ class CelNews:
     def unrecorded(self, told: Iterable[ports.LegEnded]) -> list[ports.EndedLeg]:
         """Return the legs whose end was told and is not recorded, or not yet."""
         recorded = {leg.leg_id for leg in self.ended}
-        return [ports.EndedLeg(one.leg_id, one.cause, one.at) for one in told if one.leg_id not in recorded]
+        return [self._end(one.leg_id, one.cause, one.at) for one in told if one.leg_id not in recorded]
 
-    def cut_off(self, up: Collection[LegId], died_at: datetime) -> list[ports.EndedLeg]:
-        """Return the customers whose calls ended with the former run of the PBX: it wrote no end, they are not up."""
+    def cut_off(self, told: Collection[LegId], died_at: datetime) -> list[ports.EndedLeg]:
+        """Return the customers whose calls ended with the former run of the PBX: no end of them is written or told."""
         return [
-            ports.EndedLeg(
-                leg_id,
-                0,
-                max(died_at, record.arrival.at),
-                arrival=record.arrival,
-                in_line=record.in_line,
-                in_line_at=record.in_line_at,
-            )
+            self._end(leg_id, 0, max(died_at, record.arrival.at))
             for leg_id, record in self.up.items()
-            if record.arrival is not None and leg_id not in up
+            if record.arrival is not None and leg_id not in told
         ]
+
+    def _end(self, leg_id: LegId, cause: int, at: datetime) -> ports.EndedLeg:
+        """Return an end that is not recorded, with what is recorded of the leg."""
+        known = self.up.get(leg_id, LegRecord())
+        place = ports.CallerPlace.HOLD if known.in_line is not None else ports.CallerPlace.OTHER
+        return ports.EndedLeg(
+            leg_id,
+            cause,
+            at,
+            bridged_at=known.bridged_at,
+            arrival=known.arrival,
+            place=place,
+            in_line=known.in_line,
+            in_line_at=known.in_line_at,
+        )
 
 
 class CelFile:

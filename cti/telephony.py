@@ -7,7 +7,7 @@ they ask for over one ``AmiClient`` per PBX and reports facts in order. Nothing 
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 import structlog
@@ -35,7 +35,8 @@ from cti.trunks import Trunks
 log = structlog.get_logger(__name__)
 
 REVOKES_UNTIL_GONE: Final = 3  # a leg the PBX does not know, asked for this often, never came to be
-PICTURES: Final = 4  # taken at the most until nobody hangs up while one is taken: some 20 ms each
+PICTURES: Final = 4  # taken at the most until nobody hangs up while one is taken
+PICTURES_TIME: Final = timedelta(seconds=1)  # nobody is alerted meanwhile
 RESYNC_PAUSE: Final = 2.0  # seconds until a PBX that did not give its picture is asked again
 _UNSAFE_NAME = re.compile(
     r'[\x00-\x1f\x7f-\x9f"\\<>;,|$\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]'
@@ -80,6 +81,7 @@ class PbxTelephony:
         self._heard_until: datetime | None = None  # by the process of ours before this one
         self._resyncs = 0
         self._device_news: dict[str, bool] = {}  # what came in while the picture was being taken
+        self._has_gap = False  # what was going on may have gone on unheard: ends wait for the picture
         self._ended_meanwhile: list[ports.LegEnded] = []
 
     def bind(self, client: AmiClient, later: Later = call_later) -> None:
@@ -112,7 +114,7 @@ class PbxTelephony:
             fact = self.nailed.device_news(fact)
             if not self._is_live:
                 self._device_news[fact.endpoint] = fact.usable
-        elif isinstance(fact, ports.LegEnded) and self._resyncs and not self._is_live:
+        elif isinstance(fact, ports.LegEnded) and self._has_gap:
             self._ended_meanwhile.append(fact)  # what he had before he left, the picture tells
             return
         self._on_fact(fact)
@@ -158,8 +160,10 @@ class PbxTelephony:
     def on_state(self, state: LinkState, reason: str) -> None:
         """Take a change of the link: down is told at once, up only after the whole picture was taken."""
         if state is LinkState.LIVE:
+            self._has_gap = True
             self._start_resync()
         elif self._is_live or state is LinkState.DISCONNECTED:
+            self.calls.forget_bridges()
             self._tell_link(up=False, reason=reason)
 
     def _tell_link(self, *, up: bool, reason: str) -> None:
@@ -185,31 +189,41 @@ class PbxTelephony:
 
     async def _resync(self, turn: int) -> None:
         """Take the whole picture; a PBX that does not give it is asked again for as long as the link stands."""
-        while turn == self._resyncs and self._client.state is LinkState.LIVE:
+        while self._is_turn(turn):
             try:
-                await self._take_picture()
+                await self._take_picture(turn)
                 return
             except TelephonyError as error:
                 log.warning("resync-failed", server=self.server_id, error=error.code)
-            ended, self._ended_meanwhile = self._ended_meanwhile, []
-            for fact in ended:
-                self._on_fact(fact)
-            if turn == self._resyncs and self._client.state is LinkState.LIVE:
+            if self._is_turn(turn):
+                self._tell_ends()
                 self._tell_link(up=False, reason="resync-failed")
                 await asyncio.sleep(RESYNC_PAUSE)
 
-    async def _take_picture(self) -> None:
+    def _is_turn(self, turn: int) -> bool:
+        """Whether this resync is the latest, and its link stands."""
+        return turn == self._resyncs and self._client.state is LinkState.LIVE
+
+    def _tell_ends(self) -> None:
+        ended, self._ended_meanwhile = self._ended_meanwhile, []
+        for fact in ended:
+            self._on_fact(fact)
+
+    async def _take_picture(self, turn: int) -> None:
         """Take it again while somebody hangs up meanwhile: of him the records, read before, know only half."""
-        for left in reversed(range(PICTURES)):
-            if await self._try_picture(is_last=left == 0):
+        until = self._clock.now() + PICTURES_TIME
+        for left in reversed(range(PICTURES if self._has_gap else 1)):
+            if await self._try_picture(turn, is_last=left == 0 or self._clock.now() >= until):
                 break
-        if not self._is_live:
+        if self._is_turn(turn) and not self._is_live:
             raise OutcomeUnknown("picture-not-taken")
 
-    async def _try_picture(self, *, is_last: bool) -> bool:
+    async def _try_picture(self, turn: int, *, is_last: bool) -> bool:
         """Take it once and adopt it, but for one in which somebody hung up and that is not the last; False for that."""
         before, is_whole = len(self._ended_meanwhile), True
         news = await self._read_cel(self._gap_began)
+        if not self._is_turn(turn):
+            return True  # the link was lost and is back: a younger resync takes it, with younger records
         asked_at = self._clock.now()
         status = self._client.send("CoreStatus", {})
         settings = self._client.send("CoreSettings", {})
@@ -217,8 +231,8 @@ class PbxTelephony:
 
         def complete(shown: Sequence[Message]) -> None:
             nonlocal is_whole
-            is_whole = is_last or len(self._ended_meanwhile) == before
-            if is_whole:
+            is_whole = is_last or (len(self._ended_meanwhile) == before and not self._is_missing(shown, news))
+            if is_whole and self._is_turn(turn):
                 self._adopt(shown, news, status, endpoints, asked_at)
 
         await self._client.collect("CoreShowChannels", {}, "CoreShowChannelsComplete", on_complete=complete)
@@ -228,6 +242,12 @@ class PbxTelephony:
         if not _refused(settings):
             self.version = (await settings).get("AsteriskVersion")
         return is_whole
+
+    def _is_missing(self, shown: Sequence[Message], news: CelNews) -> bool:
+        """Whether a customer we know is neither up nor recorded as gone: he hangs up right now, his news is coming."""
+        there = {row.get("Uniqueid") for row in shown} | {leg.leg_id for leg in news.ended}
+        known = (leg_id for leg_id, channel in self.calls.channels.items() if channel.is_customer)
+        return bool(news.ended or news.up) and any(leg_id not in there for leg_id in known)
 
     def _adopt(
         self,
@@ -250,12 +270,14 @@ class PbxTelephony:
         self._reconcile_alerts({leg.leg_id: leg for leg in legs})
         told = self._without_parking(legs)
         gap = self._gap_began
-        cut_off = news.cut_off({leg.leg_id for leg in legs}, gap or now) if is_restarted else ()
+        known = {leg.leg_id for leg in legs} | {fact.leg_id for fact in self._ended_meanwhile}
+        cut_off = news.cut_off(known, gap or now) if is_restarted else ()
         ended = [*news.ended, *news.unrecorded(self._ended_meanwhile)]
-        self._ended_meanwhile = []
         self._on_fact(
             ports.Resynced(self.server_id, told, devices, ended, is_restarted, now, gap, news.is_cut, asked_at, cut_off)
         )
+        self._has_gap = False
+        self._tell_ends()  # of calls the picture ended they change nothing
         self.trunks.look(rows)
         self._tell_link(up=True, reason="")
 
@@ -373,12 +395,16 @@ class PbxTelephony:
 
     def _caller_gone(self, leg_id: LegId) -> None:
         """The PBX knows no such channel: should the news of its end have been lost, nobody rings for it again."""
-        self.calls.channels.pop(leg_id, None)
-        self._tasks.spawn(f"gone-{leg_id}", self._tell_gone(leg_id, self._clock.now()))
+        if self.calls.channels.pop(leg_id, None) is None:  # his hang-up was heard
+            self._on_fact(ports.LegEnded(self.server_id, leg_id, 0, self._clock.now()))
+        else:
+            self._tasks.spawn(f"gone-{leg_id}", self._tell_gone(leg_id, self._clock.now()))
 
     async def _tell_gone(self, leg_id: LegId, at: datetime) -> None:
         """He may have left up to two audits ago: his record knows when."""
         news = await self._read_cel(at)
+        if leg_id in self.calls.channels:
+            return  # a picture taken meanwhile shows him
         told = next((leg for leg in news.ended if leg.leg_id == leg_id), None)
         self._on_fact(
             ports.LegEnded(self.server_id, leg_id, told.cause if told else 0, min(told.at, at) if told else at)

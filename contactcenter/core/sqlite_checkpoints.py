@@ -21,6 +21,8 @@ EVERY: Final = 100  # commits: some 500 pages of a usual day
 LONG: Final = 8_000  # pages of the log, 32 MiB: beyond it, what is looked up in it is found later and later
 FEW: Final = 300  # pages: what the writer may copy within a commit, some 3 ms
 PASSES: Final = 10  # to come so close
+MOST: Final = 4 * LONG  # pages: beyond it the writer copies whatever is left
+SHRINK: Final = 64 * 1024 * 1024  # bytes the log's file keeps when it begins anew, after a long reader had let it grow
 
 
 class Checkpoints:
@@ -39,7 +41,7 @@ class Checkpoints:
         """After each commit; ``connection``: the writer's, of the driver."""
         if self._is_close:
             self._is_close = False
-            with contextlib.suppress(sqlite3.OperationalError):  # the thread says so, if it lasts
+            with contextlib.suppress(sqlite3.Error):  # the thread says so, if it lasts
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
         self._commits += 1
         if self._commits < EVERY:
@@ -58,30 +60,35 @@ class Checkpoints:
             self._thread.join()
 
     def _run(self) -> None:
-        with contextlib.closing(sqlite3.connect(self._path, timeout=0, isolation_level=None)) as connection:
-            connection.execute("PRAGMA synchronous=FULL")
-            while True:
-                self._due.wait()
-                self._due.clear()
-                if self._is_closing:
-                    return
-                self.copy(connection)
+        while True:
+            self._due.wait()
+            self._due.clear()
+            if self._is_closing:
+                return
+            try:
+                # A connection of its own each time: what is wrong with one is gone with it.
+                with contextlib.closing(sqlite3.connect(self._path, timeout=0, isolation_level=None)) as connection:
+                    connection.execute("PRAGMA synchronous=FULL")
+                    self.copy(connection)
+                fault = ""
+            except sqlite3.Error as error:
+                fault = str(error)
+            self._tell(fault)
 
     def copy(self, connection: sqlite3.Connection) -> None:
-        """Copy what is there, by a connection nobody else uses."""
+        """Copy what is there, by a connection nobody else uses. Raises sqlite3.Error."""
         before = 0
-        try:
-            for _ in range(PASSES):
-                _, pages, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-                if pages < LONG:
-                    break
-                if copied - before < FEW:
-                    self._is_close = True
-                    break
-                before = copied
-            fault = ""
-        except sqlite3.OperationalError as error:
-            fault = str(error)
+        for _ in range(PASSES):
+            _, pages, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            if pages < LONG:
+                return
+            if pages - copied < FEW or copied == before:
+                break
+            before = copied
+        # What a reader holds back the writer could not copy either; and not much in one commit, while it can be helped.
+        self._is_close = pages - copied < FEW or pages > MOST
+
+    def _tell(self, fault: str) -> None:
         if fault != self._fault:
             self._fault = fault
             log.warning("checkpoints-fail" if fault else "checkpoints-go-on", path=str(self._path), error=fault)

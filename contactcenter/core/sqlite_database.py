@@ -19,7 +19,7 @@ from contactcenter.core.clock import Clock
 from contactcenter.core.database import COMPANY, LINGER, MAX_BATCH, RETRY_PAUSE, Database, Unit
 from contactcenter.core.errors import Unavailable
 from contactcenter.core.ids import SiteId
-from contactcenter.core.sqlite_checkpoints import Checkpoints
+from contactcenter.core.sqlite_checkpoints import SHRINK, Checkpoints
 
 T = TypeVar("T")
 
@@ -171,7 +171,9 @@ class SqliteDatabase(Database):
 
     def _run(self) -> None:
         with self._engine.connect() as connection:
-            connection.connection.cursor().execute("PRAGMA wal_autocheckpoint=0")
+            # What a savepoint would put back is kept in memory: beyond 64 KiB it would be a file, written page by page.
+            for pragma in ("wal_autocheckpoint=0", f"journal_size_limit={SHRINK}", "temp_store=MEMORY"):
+                connection.connection.cursor().execute(f"PRAGMA {pragma}")
             ended = False
             while not ended:
                 batch, ended = self._take()
@@ -269,8 +271,7 @@ def open_engine(path: Path, *, readonly: bool, busy_time: float = 10.0) -> Engin
 
     @sqlalchemy_event.listens_for(engine, "connect")
     def _on_connect(connection: sqlite3.Connection, record: Any) -> None:
-        # What a savepoint would put back is kept in memory: beyond 64 KiB it would be a file, written page by page.
-        pragmas = ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"]
+        pragmas = ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"]
         for pragma in [*pragmas, *(["query_only=ON"] if readonly else [])]:
             connection.execute(f"PRAGMA {pragma}")
 

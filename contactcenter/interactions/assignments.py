@@ -145,10 +145,13 @@ class Assignments:
 
     def call_arrived(self, fact: ports.CallArrived) -> None:
         """Begin an interaction; a second report of the same leg (AMI and AGI race) changes nothing."""
+        if (fact.server_id, fact.leg_id) not in self._ended:  # else his FastAGI request was slower than his hang-up
+            self.begin(fact)
+
+    def begin(self, fact: ports.CallArrived) -> None:
+        """Begin an interaction, also of a call that is known to be over; once for a leg."""
         if self.picture.find_by_leg(fact.server_id, fact.leg_id) is not None:
             return
-        if (fact.server_id, fact.leg_id) in self._ended:
-            return  # the caller's FastAGI request was slower than the news of his hang-up
         item = Interaction(
             interaction_id=InteractionId(self._ids.new()),
             server_id=fact.server_id,

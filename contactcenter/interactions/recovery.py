@@ -166,7 +166,7 @@ class Recovery:
 
     def _write_past_call(self, server_id: ServerId, leg: ports.EndedLeg, ended: _Ended) -> None:
         assert leg.arrival is not None
-        self._assignments.call_arrived(leg.arrival)
+        self._assignments.begin(leg.arrival)
         item = self._picture.find_by_leg(server_id, leg.leg_id)
         if item is None:
             return
@@ -234,9 +234,10 @@ class Recovery:
     ) -> bool:
         """He called while the list was on its way: it cannot tell of him, what comes after it will."""
         is_told = item.leg_id in legs or item.leg_id in ended.legs or item.interaction_id in self._fresh
-        if is_told or fact.asked_at is None:
+        if is_told or fact.asked_at is None or item.phase not in (Phase.FLOW, Phase.WAITING):
             return False
-        return item.arrived_at >= fact.asked_at - (timedelta(0) if fact.pbx_restarted else CLOCKS_APART)
+        earliest = fact.asked_at - (timedelta(0) if fact.pbx_restarted else CLOCKS_APART)
+        return earliest <= item.arrived_at <= fact.at + CLOCKS_APART  # later: a PBX whose clock is wrong
 
     def _parted_already(self, item: Interaction, ended: _Ended) -> None:
         """A fresh talk that an event ended before the PBX's picture came: the router had not heard of it."""

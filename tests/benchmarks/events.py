@@ -70,6 +70,7 @@ async def _measure(given: Namespace, report: Report, folder: Path) -> None:
 
 async def _load(given: Namespace, report: Report, one: Store) -> None:
     database = one.database
+    await _ordinary_write(database)  # its statement is compiled
     load = Load(database, given.on_the_way)
     Collector(lambda: False).begin(time.monotonic())  # as the server's process does
     beside = asyncio.get_running_loop().create_task(ordinary(database, report))
@@ -170,10 +171,14 @@ async def ordinary(database: Database, report: Report) -> None:
     """For ever: a row written and waited for, as often as ``ORDINARY`` says."""
     while True:
         begin = time.perf_counter()
-        await database.write(lambda tx: tx.execute(update(journal_table).values(created_at=tx.now)) and None)
+        await _ordinary_write(database)
         took = time.perf_counter() - begin
         report.sample(kind="ordinary", ms=round(1000 * took, 3))
         await asyncio.sleep(max(0.0, 1 / ORDINARY - took))
+
+
+async def _ordinary_write(database: Database) -> None:
+    await database.write(lambda tx: tx.execute(update(journal_table).values(created_at=tx.now)) and None)
 
 
 def missing(connection: Connection, expected: int) -> int:

@@ -1,12 +1,13 @@
 """The log's way into the file: beside the writer, to the end also while he never rests, and again after a fault."""
 
+import asyncio
 import contextlib
 import shutil
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -33,13 +34,23 @@ def in_the_file(path: Path) -> int:
     with contextlib.closing(sqlite3.connect(alone)) as connection:
         try:
             return int(connection.execute("SELECT count(*) FROM t").fetchone()[0])
-        except sqlite3.OperationalError:
-            return 0  # not even the table
+        except sqlite3.DatabaseError:
+            return 0  # not even the table, or half of it all
 
 
 def pages(connection: sqlite3.Connection) -> int:
     """How long the log is."""
     return int(connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1])
+
+
+async def opened_database(path: Path) -> SqliteDatabase:
+    with opened(path) as connection:
+        connection.executescript(
+            "CREATE TABLE t (n); CREATE TABLE events (seq INTEGER); CREATE TABLE journal (site_id, epoch, created_at);"
+        )
+    database = SqliteDatabase(path, ManualClock(), SiteId("main"))
+    await database.open()
+    return database
 
 
 @pytest.fixture
@@ -98,29 +109,83 @@ def test_a_short_log_is_left_to_itself(path: Path) -> None:
         assert asked == []
 
 
-def test_a_fault_is_told_once_and_so_is_its_end(path: Path) -> None:
-    class Full:
-        def execute(self, statement: str) -> Any:
-            raise sqlite3.OperationalError("database or disk is full")
+def test_a_fault_is_told_once_and_so_is_its_end(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no fault ends the thread."""
+    monkeypatch.setattr(sqlite_checkpoints, "EVERY", 1)
+    faults = [sqlite3.OperationalError("disk is full"), sqlite3.DatabaseError("malformed"), None, None]
+    passes: list[Exception | None] = []
+
+    def copy(connection: sqlite3.Connection) -> None:
+        passes.append(fault := faults[len(passes)])
+        if fault is not None:
+            raise fault
 
     checkpoints = Checkpoints(path)
-    with capture_logs() as told, opened(path) as beside:
-        checkpoints.copy(Full())  # type: ignore[arg-type]
-        checkpoints.copy(Full())  # type: ignore[arg-type]
+    monkeypatch.setattr(checkpoints, "copy", copy)
+    with capture_logs() as told, opened(path) as writer:
+        for number in range(len(faults)):
+            checkpoints.committed(writer)
+            until = time.monotonic() + 10
+            while len(passes) <= number or checkpoints._due.is_set():
+                assert time.monotonic() < until
+                time.sleep(0.001)
+        checkpoints.close()
+    assert [(one["event"], one["error"]) for one in told] == [
+        ("checkpoints-fail", "disk is full"),
+        ("checkpoints-fail", "malformed"),
+        ("checkpoints-go-on", ""),
+    ]
+
+
+def test_a_reader_who_holds_much_back_does_not_make_a_commit_copy_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_checkpoints, "LONG", 50)
+    monkeypatch.setattr(sqlite_checkpoints, "FEW", 10)
+    monkeypatch.setattr(sqlite_checkpoints, "MOST", 200)
+    checkpoints = Checkpoints(path)
+    with opened(path) as writer, opened(path) as beside, opened(path) as reader:
+        writer.execute("CREATE TABLE t (n)")
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM t").fetchone()
+        for number in range(100):
+            writer.execute("INSERT INTO t VALUES (?)", (number,))
         checkpoints.copy(beside)
+        reader.execute("ROLLBACK")
+        checkpoints.committed(writer)
+        assert in_the_file(path) == 0
+        for number in range(150):
+            writer.execute("INSERT INTO t VALUES (?)", (number,))
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM t").fetchone()
+        for number in range(50):
+            writer.execute("INSERT INTO t VALUES (?)", (number,))
         checkpoints.copy(beside)
-    assert [one["event"] for one in told] == ["checkpoints-fail", "checkpoints-go-on"]
+        reader.execute("ROLLBACK")
+        checkpoints.committed(writer)
+        assert in_the_file(path) == 300, "a log of that length is ended all the same"
+
+
+async def test_the_database_has_its_log_copied_and_leaves_nobody_behind(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_checkpoints, "EVERY", 5)
+    database = await opened_database(path)
+    for _ in range(5):
+        await database.write(lambda tx: tx.execute(text("INSERT INTO t VALUES (1)")) and None)
+    until = time.monotonic() + 10
+    while in_the_file(path) < 5:
+        assert time.monotonic() < until
+        await asyncio.sleep(0.001)
+    await database.close()
+    assert [one.name for one in threading.enumerate() if one.name in ("checkpoints", "writer")] == []
+    assert not path.with_name("a.db-wal").exists()
 
 
 async def test_no_commit_copies(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite itself would, in the commit that finds a thousand pages."""
     monkeypatch.setattr(sqlite_checkpoints, "EVERY", 1_000_000)
-    with opened(path) as connection:
-        connection.executescript(
-            "CREATE TABLE t (n); CREATE TABLE events (seq INTEGER); CREATE TABLE journal (site_id, epoch, created_at);"
-        )
-    database = SqliteDatabase(path, ManualClock(), SiteId("main"))
-    await database.open()
+    database = await opened_database(path)
     for _ in range(2):
         await database.write(lambda tx: tx.execute(text("INSERT INTO t VALUES (zeroblob(3000000))")) and None)
     assert in_the_file(path) == 0

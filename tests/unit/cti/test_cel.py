@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from contactcenter.core.clock import from_timestamp
 from contactcenter.core.ids import LegId, QueueId, ServerId, VisitId
-from contactcenter.interactions.ports import CallArrived, CallerPlace, EndedLeg, PlaceInLine
+from contactcenter.interactions.ports import CallArrived, CallerPlace, EndedLeg, LegEnded, PlaceInLine
 from cti import cel
 from cti.calls import LegRecord
 from cti.cel import CelFile, CelNews, CelReading
@@ -253,6 +253,18 @@ def test_a_caller_who_waits_says_for_what_and_since_when() -> None:
         "a.1": LegRecord(in_line=first, in_line_at=from_timestamp(1780000001.5)),
         "a.2": LegRecord(in_line=second, in_line_at=from_timestamp(1780000004.25)),
     }
+
+
+def test_an_end_that_was_told_and_is_not_recorded_has_what_is_recorded_of_the_call() -> None:
+    told = {"context": "cc-inbound", "channel": "PJSIP/carrier-00000001", "exten": "1000", "caller_number": "+49301"}
+    news = read_news(line("a.1", "CHAN_START", time="1780000001.5", **told) + line("a.2"), SERVER)
+    at = from_timestamp(1780000009.0)
+    ends = [LegEnded(SERVER, LegId(name), 16, at) for name in ("a.1", "a.2", "a.3")]
+    found = {leg.leg_id: leg for leg in news.unrecorded(ends)}
+    assert sorted(found) == ["a.1", "a.3"]
+    assert (found[LegId("a.1")].at, found[LegId("a.1")].cause) == (at, 16)
+    assert found[LegId("a.1")].arrival == news.up[LegId("a.1")].arrival
+    assert found[LegId("a.3")].arrival is None
 
 
 def test_a_customers_call_that_goes_on_says_how_it_began() -> None:

@@ -593,10 +593,84 @@ async def test_who_hangs_up_while_the_picture_is_taken_is_in_the_next_one(line: 
     await line.resync()
     (picture,) = line.told(ports.Resynced)
     told = recorded if is_recorded else ports.EndedLeg(leg_id, 16, from_timestamp(e.AT))
-    assert (picture.ended, line.told(ports.LegEnded)) == ([told], [])
+    kinds = [type(fact) for fact in line.facts]
+    assert (picture.ended, kinds.index(ports.Resynced) < kinds.index(ports.LegEnded)) == ([told], True)
     line.pbx.on_message(e.new_channel(CALLER))
     line.pbx.on_message(e.hangup(CALLER))
-    assert len(line.told(ports.LegEnded)) == 1, "from then on an end is told"
+    assert len(line.told(ports.LegEnded)) == 2, "from then on an end is told"
+
+
+async def test_a_customer_who_is_neither_up_nor_recorded_as_gone_hangs_up_right_now(line: Line) -> None:
+    await line.come_up(shown({**CALLER, "Context": "cc-hold"}))
+    line.go_down()
+    line.news = CelNews(up={LegId("c.9"): LegRecord()})
+    await line.come_up()
+    assert len(line.told(ports.Resynced)) == 1, "his Hangup is on its way, and his record"
+    line.pbx.on_message(e.hangup(CALLER))
+    line.news = CelNews([ports.EndedLeg(LegId(CALLER["Uniqueid"]), 16, line.clock.now())])
+    await line.resync()  # the records of this one were read before that
+    await line.resync()
+    assert [leg.leg_id for leg in line.told(ports.Resynced)[-1].ended] == [CALLER["Uniqueid"]]
+
+
+async def test_who_was_in_a_conversation_when_the_link_broke_did_not_leave_that_one(line: Line) -> None:
+    await line.come_up()
+    await line.ringing()
+    line.connect()
+    line.go_down()
+    line.client.state = LinkState.LIVE
+    line.pbx.on_state(LinkState.LIVE, "")
+    await settle()
+    line.pbx.on_message(e.hangup(CALLER))
+    assert line.told(ports.LegsParted) == [], "his agent may have left long before"
+
+
+async def test_an_audits_picture_keeps_no_end_back(line: Line) -> None:
+    await line.come_up(shown({**CALLER, "Context": "cc-hold"}))
+    line.pbx.resync()
+    await settle()
+    line.pbx.on_message(e.hangup(CALLER))
+    assert len(line.told(ports.LegEnded)) == 1
+    await line.resync()
+    assert len(line.told(ports.Resynced)) == 2, "one picture is enough: nothing went on unheard"
+
+
+async def test_a_resync_whose_link_was_lost_and_came_back_is_none(line: Line) -> None:
+    """It would adopt records that are older than the second gap, and say that the link is up before the younger one."""
+    reading = asyncio.Event()
+
+    async def slow(since: datetime | None) -> CelNews:
+        await reading.wait()
+        return CelNews()
+
+    line.pbx._read_cel = slow
+    for _ in range(2):
+        line.client.state = LinkState.LIVE
+        line.pbx.on_state(LinkState.LIVE, "")
+        await settle()
+        if not reading.is_set() and line.pbx._resyncs == 1:
+            line.go_down()
+    reading.set()
+    await settle()
+    assert line.client.names().count("CoreShowChannels") == 1
+    await line.resync()
+    assert len(line.told(ports.Resynced)) == 1
+
+
+async def test_a_caller_whom_a_younger_picture_shows_is_not_gone(line: Line) -> None:
+    guard, _ = line.alert()
+    reading = asyncio.Event()
+
+    async def slow(since: datetime | None) -> CelNews:
+        await reading.wait()
+        return CelNews()
+
+    line.pbx._read_cel = slow
+    await line.no_such_channel(guard)
+    line.pbx.on_message(e.new_channel(CALLER))
+    reading.set()
+    await settle()
+    assert line.told(ports.LegEnded) == []
 
 
 async def test_a_pbx_where_somebody_always_hangs_up_has_a_picture(line: Line) -> None:
@@ -707,7 +781,7 @@ async def test_a_pbx_that_restarted_took_the_calls_it_wrote_no_end_of(line: Line
     picture = line.told(ports.Resynced)[-1]
     assert [(leg.leg_id, leg.at) for leg in picture.cut_off] == [("c.1", lost_at), ("c.2", young.at)]
     line.go_down()
-    await line.come_up(started="10:07:30")
+    await line.come_up(shown({**CALLER, "Context": "cc-hold"}), started="10:07:30")
     assert line.told(ports.Resynced)[-1].cut_off == (), "only a restart ends calls"
 
 

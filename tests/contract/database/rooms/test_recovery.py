@@ -496,6 +496,20 @@ async def test_a_call_older_than_the_picture_is_over(desk: Any, ago: float, is_r
     assert item.outcome is Outcome.LOST
 
 
+async def test_a_call_of_a_pbx_whose_clock_is_ahead_is_over(desk: Any) -> None:
+    """Else nobody would end it until our clock is there as well."""
+    item = desk.room.arrive()
+    item.arrived_at = desk.time.now() + timedelta(seconds=90)
+    desk.resync(asked_at=desk.time.now())
+    assert item.outcome is Outcome.LOST
+
+
+async def test_a_talk_is_never_too_young_to_be_over(desk: Any) -> None:
+    item, _ = talking(desk)
+    desk.resync(asked_at=item.arrived_at)
+    assert item.phase is Phase.ENDED
+
+
 async def test_a_young_call_whose_end_is_recorded_is_over(desk: Any) -> None:
     item = desk.room.arrive()
     left = ports.EndedLeg(item.leg_id, 16, desk.time.now(), place=CallerPlace.FLOW)
@@ -539,6 +553,14 @@ async def test_a_call_nobody_saw_is_an_interaction(desk: Any, place: CallerPlace
     await desk.restart()
     desk.resync(ended=[leg])
     assert len(await written(desk)) == 1, "once, however often it is told"
+
+
+async def test_a_call_of_which_only_the_end_was_heard_is_an_interaction(desk: Any) -> None:
+    leg = past_call(desk, place=CallerPlace.FLOW)
+    desk.room.fact(ports.LegEnded(SERVER, leg.leg_id, 16, leg.at))
+    desk.resync(ended=[leg])
+    (row,) = await written(desk)
+    assert (row["leg_id"], row["outcome"]) == (leg.leg_id, "left-in-flow")
 
 
 async def test_a_call_we_saw_is_not_written_again(desk: Any) -> None:
