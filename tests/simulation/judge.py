@@ -57,7 +57,8 @@ def _is_told_otherwise(call: Call, row: Mapping[str, Any] | None) -> bool:
         return row["outcome"] in ("no-service", "left-in-flow")
     if row["end_reason"] == "server-away" and call.outcome is Outcome.LEFT_IN_IVR:
         return True  # seen in the PBX's own queue by the picture; a caller not yet picked up leaves no record there
-    if any(alert.outcome is AlertOutcome.CONNECTED and alert.talk_time < A_MOMENT for alert in call.alerts):
+    met = [alert for alert in call.alerts if alert.outcome is AlertOutcome.CONNECTED]
+    if met and min(met, key=lambda one: one.connected_at or 0.0).talk_time < A_MOMENT:
         return True
     is_last_moment = call.end is End.RESTART and call.outcome is Outcome.FAILED and row["outcome"] == "answered"
     return is_last_moment and row["end_reason"] == "pbx-restarted"
