@@ -50,12 +50,15 @@ class CelNews:
         recorded = {leg.leg_id for leg in self.ended}
         return [self._end(one.leg_id, one.cause, one.at) for one in told if one.leg_id not in recorded]
 
-    def cut_off(self, told: Collection[LegId], died_at: datetime) -> list[ports.EndedLeg]:
-        """Return the customers whose calls ended with the former run of the PBX: no end of them is written or told."""
+    def cut_off(self, told: Collection[LegId], died_at: datetime, until: datetime) -> list[ports.EndedLeg]:
+        """Return the customers whose calls ended with the former run of the PBX: no end of them is written or told.
+
+        Who called after ``until`` may be of its present run, and not yet shown.
+        """
         return [
             self._end(leg_id, 0, max(died_at, record.arrival.at))
             for leg_id, record in self.up.items()
-            if record.arrival is not None and leg_id not in told
+            if record.arrival is not None and record.arrival.at <= until and leg_id not in told
         ]
 
     def _end(self, leg_id: LegId, cause: int, at: datetime) -> ports.EndedLeg:

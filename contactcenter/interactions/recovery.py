@@ -234,9 +234,11 @@ class Recovery:
     ) -> bool:
         """He called while the list was on its way: it cannot tell of him, what comes after it will."""
         is_told = item.leg_id in legs or item.leg_id in ended.legs or item.interaction_id in self._fresh
-        if is_told or fact.asked_at is None or item.phase not in (Phase.FLOW, Phase.WAITING):
+        if is_told or fact.asked_at is None or item.segment is not None:
             return False
-        earliest = fact.asked_at - (timedelta(0) if fact.pbx_restarted else CLOCKS_APART)
+        earliest = fact.asked_at - CLOCKS_APART
+        if fact.pbx_restarted:  # whoever called before its link broke was in its former run
+            earliest = max(earliest, fact.lost_at or fact.asked_at)
         return earliest <= item.arrived_at <= fact.at + CLOCKS_APART  # later: a PBX whose clock is wrong
 
     def _parted_already(self, item: Interaction, ended: _Ended) -> None:

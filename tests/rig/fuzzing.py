@@ -262,18 +262,18 @@ def replay(target: Target, *, seed: int, number: int) -> None:
 
 @contextmanager
 def _limited() -> Iterator[None]:
-    """Raise Hang in the main thread when it takes too long. Not beside a time limit that uses the same signal."""
+    """Raise Hang in the main thread when it takes too long, of the processor: this machine may stand still itself."""
 
     def ring(*_: Any) -> None:
         raise Hang
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, HANG)
+    before = signal.signal(signal.SIGPROF, ring)
+    signal.setitimer(signal.ITIMER_PROF, HANG)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def memory() -> float:

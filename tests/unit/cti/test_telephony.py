@@ -774,7 +774,8 @@ async def test_a_pbx_that_restarted_took_the_calls_it_wrote_no_end_of(line: Line
     line.clock.advance(3)
     arrival = ports.CallArrived(SERVER, LegId("c.1"), "c.1", "+49301", "", "1000", lost_at - timedelta(seconds=5))
     young = replace(arrival, leg_id=LegId("c.2"), at=lost_at + timedelta(seconds=1))
-    up = {arrival.leg_id: LegRecord(arrival=arrival), young.leg_id: LegRecord(arrival=young)}
+    newest = replace(arrival, leg_id=LegId("c.3"), at=line.clock.now())  # of the present run, and not yet shown
+    up = {one.leg_id: LegRecord(arrival=one) for one in (arrival, young, newest)}
     here = replace(arrival, leg_id=LegId(CALLER["Uniqueid"]))
     line.news = CelNews(up={**up, LegId("a.1"): LegRecord(), here.leg_id: LegRecord(arrival=here)})
     await line.come_up(shown({**CALLER, "Context": "cc-hold"}), started="10:07:30")

@@ -479,20 +479,30 @@ async def test_a_queue_he_left_for_another_flow_is_not_entered_again(desk: Any) 
 # ------------------------------------------------------------------ who calls while the picture is being taken
 
 
-@pytest.mark.parametrize("ago, is_restarted", [(0.0, False), (0.2, False), (0.0, True)])
+@pytest.mark.parametrize("ago, is_restarted", [(0.0, False), (0.2, False), (0.0, True), (0.2, True)])
 async def test_a_call_younger_than_the_picture_is_not_over(desk: Any, ago: float, is_restarted: bool) -> None:
     """His FastAGI request came before the list did, which cannot tell of him."""
+    lost_at = desk.time.now()
+    desk.time.advance(1)
     item = desk.room.arrive()
-    desk.resync(restarted=is_restarted, asked_at=item.arrived_at + timedelta(seconds=ago))
+    desk.resync(restarted=is_restarted, asked_at=item.arrived_at + timedelta(seconds=ago), lost_at=lost_at)
     assert item.phase is Phase.FLOW
     desk.room.arrive()
     assert [row["id"] for row in await desk.rows(store.interactions)] == [item.interaction_id], "and is no second call"
 
 
+async def test_nor_is_a_young_call_that_hears_already_that_nobody_serves_its_number(desk: Any) -> None:
+    item = desk.room.arrive()
+    item.phase = Phase.LEAVING
+    desk.resync(asked_at=item.arrived_at)
+    assert item.phase is Phase.LEAVING
+
+
 @pytest.mark.parametrize("ago, is_restarted", [(0.3, False), (0.1, True)])
 async def test_a_call_older_than_the_picture_is_over(desk: Any, ago: float, is_restarted: bool) -> None:
     item = desk.room.arrive()
-    desk.resync(restarted=is_restarted, asked_at=item.arrived_at + timedelta(seconds=ago))
+    desk.time.advance(0.01)
+    desk.resync(restarted=is_restarted, asked_at=item.arrived_at + timedelta(seconds=ago), lost_at=desk.time.now())
     assert item.outcome is Outcome.LOST
 
 
