@@ -36,7 +36,6 @@ log = structlog.get_logger(__name__)
 
 REVOKES_UNTIL_GONE: Final = 3  # a leg the PBX does not know, asked for this often, never came to be
 PICTURES: Final = 4  # taken at the most until nobody hangs up while one is taken
-YOUNG: Final = timedelta(seconds=0.25)  # calls of the last moment before a picture may be missing in it
 PICTURES_TIME: Final = timedelta(seconds=1)  # nobody is alerted meanwhile
 RESYNC_PAUSE: Final = 2.0  # seconds until a PBX that did not give its picture is asked again
 _UNSAFE_NAME = re.compile(
@@ -272,7 +271,7 @@ class PbxTelephony:
         told = self._without_parking(legs)
         gap = self._gap_began
         known = {leg.leg_id for leg in legs} | {fact.leg_id for fact in self._ended_meanwhile}
-        cut_off = news.cut_off(known, gap or now, asked_at - YOUNG) if is_restarted else ()
+        cut_off = news.cut_off(known, gap or now, asked_at - ports.CLOCKS_APART) if is_restarted else ()
         ended = [*news.ended, *news.unrecorded(self._ended_meanwhile)]
         self._on_fact(
             ports.Resynced(self.server_id, told, devices, ended, is_restarted, now, gap, news.is_cut, asked_at, cut_off)

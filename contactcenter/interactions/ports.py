@@ -6,9 +6,9 @@ happened as one of the fact dataclasses below, in the order in which it happened
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 from urllib.parse import parse_qs, urlencode
 
 from contactcenter.core.ids import AgentId, LegId, QueueId, ReservationId, ServerId, VisitId
@@ -266,6 +266,10 @@ class EndedLeg:
     place: CallerPlace = CallerPlace.OTHER
     in_line: PlaceInLine | None = None
     in_line_at: datetime | None = None
+
+
+CLOCKS_APART: Final = timedelta(seconds=0.25)
+"""The PBX's clock and ours, mostly: who called so shortly before the PBX was asked counts as having called after."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,6 @@ log = structlog.get_logger(__name__)
 _IN_LINE = (Phase.WAITING, Phase.ALERTING)
 _WAITING_PLACES = (ports.CallerPlace.HOLD, ports.CallerPlace.FALLBACK, ports.CallerPlace.BRIDGED)
 SAME_MOMENT = timedelta(milliseconds=50)  # two legs of one bridge end microseconds to a millisecond apart
-CLOCKS_APART = timedelta(seconds=0.25)  # the PBX's and ours, mostly: an audit ends whoever is left by mistake
 A_TURN = 20  # past calls written down in one turn of the loop
 
 
@@ -232,14 +231,14 @@ class Recovery:
     def _is_newer(
         self, item: Interaction, fact: ports.Resynced, ended: _Ended, legs: Mapping[LegId, ports.LiveLeg]
     ) -> bool:
-        """He called while the list was on its way: it cannot tell of him, what comes after it will."""
+        """He called while the list was on its way: it cannot tell of him, what comes after it will, or an audit."""
         is_told = item.leg_id in legs or item.leg_id in ended.legs or item.interaction_id in self._fresh
         if is_told or fact.asked_at is None or item.segment is not None:
             return False
-        earliest = fact.asked_at - CLOCKS_APART
+        earliest = fact.asked_at - ports.CLOCKS_APART
         if fact.pbx_restarted:  # whoever called before its link broke was in its former run
             earliest = max(earliest, fact.lost_at or fact.asked_at)
-        return earliest <= item.arrived_at <= fact.at + CLOCKS_APART  # later: a PBX whose clock is wrong
+        return earliest <= item.arrived_at <= fact.at + ports.CLOCKS_APART  # later: a PBX whose clock is wrong
 
     def _parted_already(self, item: Interaction, ended: _Ended) -> None:
         """A fresh talk that an event ended before the PBX's picture came: the router had not heard of it."""
