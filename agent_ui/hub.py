@@ -319,7 +319,7 @@ class Hub:
         yield "checks", self.checks()
         for queue_id, queue in list(picture.queues.items()):
             yield f"queue:{queue_id}", live.queue_slot(queue, picture, self._figures, self._clock.now())
-            for place, item in enumerate(live.in_line(picture, queue_id), start=1):
+            for place, item in enumerate(picture.in_line(queue_id, self._clock.timestamp()), start=1):
                 yield f"waiting:{item.interaction_id}", live.waiting_slot(item, place, picture)
         for agent_id, agent in list(picture.agents.items()):
             yield f"agent:{agent_id}", live.agent_slot(agent, picture)

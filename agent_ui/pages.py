@@ -63,7 +63,14 @@ def asset(name: str) -> str:
     return f"/static/dist/{_manifest()[name]}"
 
 
-_SHOWN: Final = (Right.CUSTOMERS_ERASE,)
+_SHOWN: Final = (
+    Right.CUSTOMERS_ERASE,
+    Right.QUEUES_READ,
+    Right.QUEUES_WRITE,
+    Right.AGENTS_READ,
+    Right.AGENTS_WRITE,
+    Right.USERS_READ,
+)
 """Rights whose acts a page shows to those only who have them."""
 
 
@@ -90,6 +97,7 @@ def _nav(principal: Principal) -> list[str]:
         "live": principal.may(Right.LIVE_VIEW),
         "tickets": principal.may(Right.TICKETS_READ),
         "people": principal.may(Right.CUSTOMERS_READ),
+        "queues": principal.may(Right.QUEUES_READ) and principal.may(Right.AGENTS_READ),
     }
     return [place for place, may in places.items() if may]
 
@@ -168,6 +176,60 @@ async def people(call: Call[None]) -> web.Response:
 async def person(call: Call[None]) -> web.Response:
     """Show one person."""
     return await _page(call, "person.html", "person")
+
+
+@page_routes.page("/queues", right=Right.QUEUES_READ)
+async def queues(call: Call[None]) -> web.Response:
+    """Show the list of queues."""
+    return await _page(call, "routing.html", "queues")
+
+
+@page_routes.page("/queues/new", right=Right.QUEUES_WRITE)
+async def new_queue(call: Call[None]) -> web.Response:
+    """Show the form of a new queue."""
+    return await _page(call, "routing.html", "queue")
+
+
+@page_routes.page("/queues/{queue_id}", right=Right.QUEUES_READ)
+async def queue(call: Call[None]) -> web.Response:
+    """Show one queue and its rules."""
+    return await _page(call, "routing.html", "queue")
+
+
+@page_routes.page("/profiles", right=Right.QUEUES_READ)
+async def profiles(call: Call[None]) -> web.Response:
+    """Show the list of routing profiles."""
+    return await _page(call, "routing.html", "profiles")
+
+
+@page_routes.page("/profiles/new", right=Right.QUEUES_WRITE)
+async def new_profile(call: Call[None]) -> web.Response:
+    """Show the form of a new routing profile."""
+    return await _page(call, "routing.html", "profile")
+
+
+@page_routes.page("/profiles/{profile_id}", right=Right.QUEUES_READ)
+async def profile(call: Call[None]) -> web.Response:
+    """Show one routing profile."""
+    return await _page(call, "routing.html", "profile")
+
+
+@page_routes.page("/agents", right=Right.AGENTS_READ)
+async def agents(call: Call[None]) -> web.Response:
+    """Show the agents and what they get."""
+    return await _page(call, "routing.html", "agents")
+
+
+@page_routes.page("/agents/{agent_id}", right=Right.AGENTS_READ)
+async def agent(call: Call[None]) -> web.Response:
+    """Show what one agent gets."""
+    return await _page(call, "routing.html", "agent")
+
+
+@page_routes.page("/skills", right=Right.AGENTS_READ)
+async def skills(call: Call[None]) -> web.Response:
+    """Show the skills."""
+    return await _page(call, "routing.html", "skills")
 
 
 # ------------------------------------------------------------ socket

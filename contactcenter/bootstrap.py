@@ -19,7 +19,7 @@ import structlog
 from agent_ui.hub import Hub
 from agent_ui.projections.live import checks_slot
 from contactcenter.agents import store as agents_store
-from contactcenter.agents.model import AgentChanged, PresenceState, SkillChanged
+from contactcenter.agents.model import AgentChanged, PresenceState, RoutingProfileChanged, SkillChanged
 from contactcenter.buses import bus_of
 from contactcenter.core.bus_questions import Answerer
 from contactcenter.core.clock import Clock, SystemClock
@@ -76,7 +76,10 @@ from routing.why import explain_waiting
 log = structlog.get_logger(__name__)
 
 FLOWS = Path(__file__).resolve().parent.parent / "config" / "flows"
-FOLLOWED = (AgentChanged, QueueChanged, DialedNumberChanged, SkillChanged, UserChanged, PersonChanged)
+FOLLOWED = (
+    *(AgentChanged, RoutingProfileChanged, QueueChanged, DialedNumberChanged, SkillChanged, UserChanged),
+    PersonChanged,
+)
 """Events of other processes that ``_on_event`` acts on, besides those about rights."""
 RECOVERED = {
     "adopted": "found going on after a gap",
@@ -150,7 +153,14 @@ class ContactCenter:
             base.database, self.rooms.customers, self.assignments, base.tasks, self._tickets_for_card, base.clock
         )
         self.interactions = OwnWork(
-            base.database, base.clock, self.assignments, callers, self.rooms.agents, self.rooms.customers, self._explain
+            base.database,
+            base.clock,
+            self.assignments,
+            callers,
+            self.rooms.agents,
+            self.rooms.customers,
+            self._explain,
+            self.router.passed_over,
         )
         self.rooms.tickets.reach = self.interactions.check_reach
         self.rooms.customers.traces.insert(0, self.interactions)

@@ -1,4 +1,4 @@
-"""The command line: run, init, check, migrate, backup, restore, provision, user, token.
+"""The command line: run, init, check, migrate, backup, restore, provision, simulate, user, token.
 
 Errors say what happened and what to do.
 """
@@ -30,6 +30,7 @@ from contactcenter.core.permissions import SYSTEM, Right
 from contactcenter.data_lock import DataLock
 from contactcenter.databases import database_of
 from contactcenter.settings import Settings
+from contactcenter.simulate_command import simulate
 from contactcenter.users.model import User
 from contactcenter.web_process import WebProcess
 
@@ -38,6 +39,7 @@ users = typer.Typer(no_args_is_help=True, help="Keep users.")
 tokens = typer.Typer(no_args_is_help=True, help="Keep API tokens.")
 app.add_typer(users, name="user")
 app.add_typer(tokens, name="token")
+app.command()(simulate)
 
 REMEDIES = {
     "store-unavailable": "is the database reachable, its disk not full and the address in database_url right?",
@@ -61,6 +63,9 @@ REMEDIES = {
     "backup-newer": "it was made by a newer program: install that one; nothing was changed",
     "database-newer": "a newer program migrated it: install that one, or choose another database; nothing was changed",
     "database-shared": "choose another database, or drop what is named and make it again later; nothing was changed",
+    "simulation-file-invalid": "docs/routing/simulator.md describes scenarios and traces",
+    "simulation-rule-unfit": "the reference rules know one interaction at a time only: use --rule ours",
+    "file-not-written": "choose a file in a folder that exists and that you may write to",
     "backup-file-exists": "a backup is never written over another: choose a new name",
 }
 _HTTP = ("port", "tls_certificate", "tls_key")
@@ -90,7 +95,8 @@ def main() -> None:
         sys.exit(leave.exit_code)
     except Exception as error:
         if type(error).__module__.startswith(("click", "typer")):
-            _fail(getattr(error, "message", str(error)) or str(error), 2)
+            told = getattr(error, "format_message", error.__str__)()  # names the option, too
+            _fail(told or str(error), 2)
         raise
 
 

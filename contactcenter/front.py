@@ -114,8 +114,8 @@ class Front:
         desk = Desk(rooms.agents, rooms.users, base.settings.site_id)
         sockets = SocketServer(self._hub, services, desk.settings, base.clock, base.tasks)
         for service in (
-            rooms.agents, rooms.queues, rooms.customers, rooms.users, rooms.tickets, self._operation, self._audits,
-            Phones(self._phones), self.phone_lines, sockets, self._hub, texts,
+            rooms.agents, rooms.profiles, rooms.queues, rooms.customers, rooms.users, rooms.tickets,
+            self._operation, self._audits, Phones(self._phones), self.phone_lines, sockets, self._hub, texts,
         ):  # fmt: skip
             services.add(service)
         services.add(self._interactions, InteractionService)

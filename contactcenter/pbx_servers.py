@@ -15,6 +15,7 @@ import structlog
 
 from contactcenter.core.errors import TelephonyError, Unavailable
 from contactcenter.core.ids import ServerId
+from contactcenter.first_look import FirstLook
 from contactcenter.foundation import Foundation
 from contactcenter.interactions import ports
 from contactcenter.interactions import store as interactions_store
@@ -106,6 +107,7 @@ class PbxServers:
         self._reloading = reloading
         self._handlers = handlers
         self._listening: list[AgiServer] = []
+        self._looks: dict[ServerId, FirstLook] = {}
         self._provisioned: list[EndpointSettings] = []
         self._own_id = ServerId(base.settings.pbx.server_id)
         ids = server_ids(base.settings)
@@ -147,17 +149,24 @@ class PbxServers:
             await self.simulated.stop()
 
     async def _listen(self, server_id: ServerId, host: str, port: int) -> AgiServer:
-        agi = AgiServer(server_id, self._handlers, self._base.tasks)
+        look = self._looks[server_id] = FirstLook()
+        handlers = {path: look.before(handler) for path, handler in self._handlers.items()}
+        agi = AgiServer(server_id, handlers, self._base.tasks)
         await agi.start(host, port)
         self._listening.append(agi)
         return agi
 
     async def _add(self, server_id: ServerId, ami: AmiSettings, agi: AgiServer, cel_file: Path | None) -> PbxServer:
-        server = PbxServer(server_id, self._base, self._on_fact, ami, agi, cel_file)
+        server = PbxServer(server_id, self._base, self._heard, ami, agi, cel_file)
         await server.resume()
         self._telephony.add(server.telephony)
         self.all[server_id] = server
         return server
+
+    def _heard(self, fact: ports.Fact) -> None:
+        self._on_fact(fact)
+        if isinstance(fact, ports.Resynced):
+            self._looks[fact.server_id].taken()
 
     def _show(self) -> None:
         show, listening = self._operation.show, self._listening

@@ -7,12 +7,12 @@ One run at a time: whatever is asked for while one runs is done by one more, so 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 from sqlalchemy import Connection
 
-from contactcenter.agents.model import AgentChanged, AgentRecord, Skill, SkillChanged
+from contactcenter.agents.model import AgentChanged, AgentRecord, RoutingProfileChanged, Skill, SkillChanged
 from contactcenter.agents.service import AgentService
 from contactcenter.core.database import Database
 from contactcenter.core.events import Event
@@ -20,16 +20,18 @@ from contactcenter.core.ids import AgentId
 from contactcenter.core.permissions import SYSTEM
 from contactcenter.flow_files import FlowFiles, known_names
 from contactcenter.interactions import ports
-from contactcenter.interactions.assignments import RouterPort, requirement_of
+from contactcenter.interactions.assignments import RouterPort
 from contactcenter.interactions.live import LiveAgent, Picture
 from contactcenter.interactions.servers import skills_of
 from contactcenter.queues.model import DialedNumber, DialedNumberChanged, Queue, QueueChanged
+from contactcenter.queues.rules import rules_of
 from contactcenter.queues.service import QueueService
 from contactcenter.users.model import UserChanged
 from contactcenter.users.service import UserService
 from routing import commands as routing
 
 log = structlog.get_logger(__name__)
+_READ: Final = (AgentChanged, RoutingProfileChanged, QueueChanged, DialedNumberChanged, SkillChanged)
 
 
 class Devices(Protocol):
@@ -89,9 +91,7 @@ class Reloading:
 
     def on_event(self, event: Event) -> None:
         """Ask when an event changes what was read."""
-        if isinstance(event, AgentChanged | QueueChanged | DialedNumberChanged | SkillChanged) or (
-            isinstance(event, UserChanged) and "is_active" in event.fields
-        ):
+        if isinstance(event, _READ) or (isinstance(event, UserChanged) and "is_active" in event.fields):
             self.ask()
 
     async def keep(self) -> None:
@@ -113,7 +113,7 @@ class Reloading:
         self._take_skills(await self._agents.list_skills(SYSTEM))
         for queue in kept.queues:
             self._picture.queues[queue.queue_id] = queue
-            self._router.submit(routing.DefineQueue(_rules(queue)))
+            self._router.submit(routing.DefineQueue(rules_of(queue)))
         self._picture.flows = {one.number: one.flow for one in kept.dialed}
         self._take_agents(kept.agents)
         queues = [(queue.queue_id, queue.name) for queue in kept.queues if queue.is_active]
@@ -157,10 +157,12 @@ class Reloading:
             routing.AddAgent(
                 agent.agent_id,
                 skills_of(agent, self._picture),
-                {routing.VOICE: record.voice_capacity},
+                record.capacity,
                 routing.Presence(agent.presence),
                 agent.reason,
                 presence_since=agent.presence_since.timestamp(),
+                queues=record.queues,
+                team_id=record.team_id,
             )
         )
         self._picture.touch(f"agent:{agent.agent_id}")
@@ -170,8 +172,17 @@ class Reloading:
         agent.record = record
         if before != record.device:
             self._move(agent, old)
-        capacity = {routing.VOICE: record.voice_capacity}
-        self._router.submit(routing.UpdateAgent(record.agent_id, skills_of(agent, self._picture), capacity))
+        self._router.submit(
+            routing.UpdateAgent(
+                record.agent_id,
+                skills_of(agent, self._picture),
+                record.capacity,
+                record.queues,
+                all_queues=record.queues is None,
+                team_id=record.team_id,
+                no_team=record.team_id is None,
+            )
+        )
         self._picture.touch(f"agent:{record.agent_id}")
 
     def _move(self, agent: LiveAgent, old: ports.Device) -> None:
@@ -188,14 +199,3 @@ class Reloading:
         for agent in moved:
             if agent.presence != "offline":
                 self._devices.prepare(agent.device)
-
-
-def _rules(queue: Queue) -> routing.QueueRules:
-    return routing.QueueRules(
-        queue.queue_id,
-        queue.priority,
-        queue.ring_time,
-        queue.wrap_up_time,
-        requirement_of(queue.skills),
-        queue.target_time,
-    )

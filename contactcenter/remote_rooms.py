@@ -36,6 +36,7 @@ ACTS: Final = (
     "finish_wrap_up",
     "choose_person",
     "why",
+    "why_agents",
 )
 """Methods of InteractionService whose first argument is the principal."""
 
@@ -144,6 +145,10 @@ class RemoteInteractions(InteractionService):
 
     async def why(self, principal: Principal, interaction_id: str) -> dict[str, Any]:
         told: dict[str, Any] = await self._ask("why", principal, interaction_id)
+        return told
+
+    async def why_agents(self, principal: Principal, interaction_id: str) -> dict[str, Any]:
+        told: dict[str, Any] = await self._ask("why_agents", principal, interaction_id)
         return told
 
     async def _ask(self, name: str, principal: Principal, *arguments: Any) -> Any:

@@ -3,6 +3,7 @@
 import secrets
 
 from contactcenter.agents.ports import PresencePort
+from contactcenter.agents.profiles import ProfileService
 from contactcenter.agents.service import AgentService
 from contactcenter.customers.service import CustomerService
 from contactcenter.foundation import Foundation
@@ -22,7 +23,9 @@ class Rooms:
         settings, servers = base.settings, server_ids(base.settings)
         parts = (base.database, base.clock, base.ids)
         self.agents = AgentService(*parts, presence, servers, new_secret=lambda: secrets.token_hex(16))
+        self.profiles = ProfileService(base.database, base.ids)
         self.queues = QueueService(*parts)
+        self.queues.offers = self.agents.list_serving
         self.customers = CustomerService(*parts, settings.region)
         self.passwords = Passwords()
         self.principals = Principals(base.database, base.clock, self.agents)

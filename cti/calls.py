@@ -69,7 +69,7 @@ class LegRecord:
     """What the PBX's records tell of a leg that is still up; None for what they do not.
 
     When it began, when it entered the bridge it entered last, the line it was put into last, and when that was; the
-    call that a customer's leg began.
+    call that a customer's leg began; where an agent's that entered a bridge rang, and for whose call.
     """
 
     started_at: datetime | None = None
@@ -77,6 +77,8 @@ class LegRecord:
     in_line: ports.PlaceInLine | None = None
     in_line_at: datetime | None = None
     arrival: ports.CallArrived | None = None
+    endpoint: str = ""
+    caller_leg: LegId | None = None
 
 
 def device_of(channel_name: str, leg_id: str, exten: str) -> str:

@@ -51,14 +51,15 @@ class CelNews:
         return [self._end(one.leg_id, one.cause, one.at) for one in told if one.leg_id not in recorded]
 
     def cut_off(self, told: Collection[LegId], died_at: datetime, until: datetime) -> list[ports.EndedLeg]:
-        """Return the customers whose calls ended with the former run of the PBX: no end of them is written or told.
+        """Return what ended with the former run of the PBX, so that no end is written or told: customers' legs, and
+        those of agents who had met one.
 
-        Who called after ``until`` may be of its present run, and not yet shown.
+        What began after ``until`` may be of its present run, and not yet shown.
         """
         return [
-            self._end(leg_id, 0, max(died_at, record.arrival.at))
+            self._end(leg_id, 0, max(died_at, at))
             for leg_id, record in self.up.items()
-            if record.arrival is not None and record.arrival.at <= until and leg_id not in told
+            if leg_id not in told and (at := _in_call_since(record)) is not None and at <= until
         ]
 
     def _end(self, leg_id: LegId, cause: int, at: datetime) -> ports.EndedLeg:
@@ -69,12 +70,21 @@ class CelNews:
             leg_id,
             cause,
             at,
+            known.endpoint,
+            known.caller_leg,
             bridged_at=known.bridged_at,
             arrival=known.arrival,
             place=place,
             in_line=known.in_line,
             in_line_at=known.in_line_at,
         )
+
+
+def _in_call_since(record: LegRecord) -> datetime | None:
+    """Return when a customer called, or an agent met one; None of any other leg."""
+    if record.arrival is not None:
+        return record.arrival.at
+    return record.bridged_at if record.caller_leg is not None else None
 
 
 class CelFile:
@@ -213,6 +223,8 @@ class _Leg:
     arrival: ports.CallArrived | None = None
     first_bridged: str | None = None
     last_bridged: str | None = None
+    endpoint: str = ""
+    caller_leg: LegId | None = None
     in_line: ports.PlaceInLine | None = None
     in_line_at: str | None = None
     end: ports.EndedLeg | None = None
@@ -228,6 +240,7 @@ class _Leg:
             self.is_told = True
             self.first_bridged = self.first_bridged or line["time"]
             self.last_bridged = line["time"]
+            self.endpoint, self.caller_leg = _agents(line)
         elif line["user_event"] == CEL_HOLD:
             place = ports.PlaceInLine.decode(str((_extra(line) or {}).get("extra", "")))
             # One who comes back to the music of the same visit keeps his instant.
@@ -236,7 +249,9 @@ class _Leg:
 
     def record(self) -> LegRecord:
         bridged_at, in_line_at = _instant(self.last_bridged), _instant(self.in_line_at)
-        return LegRecord(self.started_at, bridged_at, self.in_line, in_line_at, self.arrival)
+        return LegRecord(
+            self.started_at, bridged_at, self.in_line, in_line_at, self.arrival, self.endpoint, self.caller_leg
+        )
 
     def ended(self) -> ports.EndedLeg | None:
         if self.end is None:
@@ -289,10 +304,15 @@ def _end(hangup: Line) -> ports.EndedLeg | None:
         LegId(hangup["uniqueid"]),
         cause,
         at,
-        device_of(hangup["channel"], hangup["uniqueid"], hangup["exten"]),
-        LegId(hangup["account"]) if hangup["account"] else None,
+        *_agents(hangup),
         place=PLACES.get(hangup["context"], ports.CallerPlace.OTHER),
     )
+
+
+def _agents(line: Line) -> tuple[str, LegId | None]:
+    """Return where an agent's leg rings, and for whose call."""
+    endpoint = device_of(line["channel"], line["uniqueid"], line["exten"])
+    return endpoint, LegId(line["account"]) if line["account"] else None
 
 
 def _arrival(start: Line, server_id: ServerId) -> ports.CallArrived | None:

@@ -1,9 +1,14 @@
 """Agents as the router holds them, and the work given to them. Mutated by the engine only."""
 
+from typing import TYPE_CHECKING, Any
+
 from contactcenter.core.ids import AgentId, InteractionId, QueueId, ReservationId, VisitId
 from routing.commands import Presence, RevokeCause, Work
 from routing.requirements import Profile
 from routing.states import AgentState
+
+if TYPE_CHECKING:
+    from routing.items import Item
 
 
 class Assignment:
@@ -51,10 +56,12 @@ class Assignment:
 
 
 class Agent:
-    """One agent: presence, device and work. ``load`` is the sum of the shares of his assignments in profile units.
+    """One agent: presence, device and work.
 
-    ``reservation`` is the one assignment that is reserved or being revoked. ``rank`` and ``ranked_in`` say where he
-    stands among the free ones (owned by ``matching``); ``condition`` is what he is counted as.
+    ``load`` is the sum of the shares of his assignments in profile units, without those ``set_aside`` (their number).
+    ``reservation`` is the one assignment that is reserved or being revoked. ``own``: the items that wait for him alone.
+    ``rank`` and ``slots`` say where he stands among those who could take something, ``condition`` what he is counted as
+    (owned by ``free``).
     """
 
     __slots__ = (
@@ -66,13 +73,15 @@ class Agent:
         "id",
         "idle_since",
         "load",
+        "own",
         "presence",
         "presence_since",
         "profile",
         "rank",
-        "ranked_in",
         "reason",
         "reservation",
+        "set_aside",
+        "slots",
         "state",
     )
 
@@ -91,5 +100,13 @@ class Agent:
         self.assignments: dict[InteractionId, Assignment] = {}
         self.reservation: Assignment | None = None
         self.condition = -1
-        self.rank: tuple[float, float, str, Agent] | None = None
-        self.ranked_in: tuple[str, ...] = ()
+        self.set_aside = 0
+        self.own: dict[InteractionId, Item] = {}
+        self.rank: tuple[Any, ...] | None = None
+        self.slots: tuple[int, ...] = ()
+
+
+def load_of(agent: Agent) -> int:
+    """Return what the work given to the agent adds up to, in units of his profile."""
+    given = agent.assignments.values()
+    return sum(agent.profile.share_of(one.medium) for one in given if one.state is not Work.SET_ASIDE)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from contactcenter.core.ids import AgentId, InteractionId, QueueId, ReservationId, SkillId, VisitId
+from contactcenter.core.ids import AgentId, InteractionId, QueueId, ReservationId, SkillId, TeamId, VisitId
 
 VOICE = "voice"
 
@@ -26,12 +26,13 @@ class Presence(StrEnum):
 
 
 class Work(StrEnum):
-    """What one interaction means to one agent. Everything but ``idle`` occupies capacity."""
+    """What one interaction means to one agent. All but ``idle`` and ``set-aside`` occupy capacity."""
 
     IDLE = "idle"
     RESERVED = "reserved"  # the alert runs
     REVOKING = "revoking"  # the alert is being taken back; it may still turn out to be answered
     HANDLING = "handling"
+    SET_ASIDE = "set-aside"  # interrupted by something that cannot wait; does not count as load
     WRAP_UP = "wrap-up"
 
 
@@ -61,28 +62,96 @@ class WithdrawReason(StrEnum):
     FLOWED_OUT = "flowed-out"
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
-    """What an interaction needs of an agent: every named skill at its least level (1 or more)."""
+class WorkOrder(StrEnum):
+    """In which order a queue's items are served, and how they compete with those of other queues."""
 
-    skills: tuple[tuple[SkillId, int], ...] = ()
+    BALANCED = "balanced"  # the longest queue first
+    FIFO = "fifo"
+    PRIORITY = "priority"
+    AGING = "aging"
+    DUE = "due"
+
+
+class AgentRule(StrEnum):
+    """Who of several free agents gets an item."""
+
+    LEAST_FLEXIBLE = "least-flexible"
+    LONGEST_IDLE = "longest-idle"
+    MOST_SKILLED = "most-skilled"
+    FEWEST_HANDLED = "fewest-handled"
+
+
+Skills = tuple[tuple[SkillId, int], ...]
+"""Skills with their least levels (1 or more), in order of the ids."""
+
+
+class Requirement(NamedTuple):
+    """What an item needs of an agent; a tuple, because lines are found by it.
+
+    All of ``skills``; one skill of every group of ``any_of``; one of ``teams``, where empty means any team.
+    ``preferred`` skills exclude nobody: who has more of them at their level goes first.
+    """
+
+    skills: Skills = ()
+    any_of: tuple[Skills, ...] = ()
+    teams: tuple[TeamId, ...] = ()
+    preferred: Skills = ()
+
+
+ANYBODY = Requirement()
+
+
+@dataclass(frozen=True, slots=True)
+class RelaxationStep:
+    """What an item needs no more once it has waited ``after`` seconds.
+
+    ``levels``: the most that may still be demanded of a skill, 0 drops it; ``teams`` are added to those allowed;
+    ``any_team`` lifts that limit.
+    """
+
+    after: float
+    levels: Skills = ()
+    teams: tuple[TeamId, ...] = ()
+    any_team: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class QueueRules:
-    """How one queue routes.
+    """How one queue routes; docs/routing/rules.md says what each does. Times are seconds.
 
-    ``priority`` is added to the interaction's own (higher goes first); ``ring_time`` limits an alert; ``wrap_up_time``
-    0 means none; ``requirement`` is joined with the interaction's own (the higher level of each skill counts);
-    ``target_time`` is the service level's T.
+    ``priority`` is added to the item's own (higher goes first), as is what ``value_steps``, (least yearly value of the
+    customer, points) in ascending order, give for its value: the last step reached counts. ``ring_time`` limits an
+    alert; ``wrap_up_time`` 0 means none; ``requirement`` is joined with the item's own; ``target_time`` is the service
+    level's T. ``aging``: seconds a point of priority is worth in that order. ``late_after`` None: real-time items are
+    never late. ``weight``: what one waiting item counts in the comparison of ``balanced`` queues. ``interrupts``: media
+    that this queue's items may interrupt.
     """
 
     queue_id: QueueId
     priority: int = 0
     ring_time: float = 20.0
     wrap_up_time: float = 0.0
-    requirement: Requirement = Requirement()
+    requirement: Requirement = ANYBODY
     target_time: float = 20.0
+    order: WorkOrder = WorkOrder.BALANCED
+    aging: float = 60.0
+    late_after: float | None = 60.0
+    late_guard: float = 600.0
+    weight: float = 1.0
+    agent_rule: AgentRule = AgentRule.LEAST_FLEXIBLE
+    idle_guard: float = 5.0
+    steps: tuple[RelaxationStep, ...] = ()
+    preferred_wait: float = 0.0
+    vip_reserve: int = 0
+    interrupts: frozenset[str] = frozenset()
+    value_steps: tuple[tuple[float, int], ...] = ()
+
+
+class Service(NamedTuple):
+    """How an agent serves one queue: lower ``order`` first, and only items that have waited ``delay`` seconds."""
+
+    order: int = 0
+    delay: float = 0.0
 
 
 # ------------------------------------------------------------------ commands: queues
@@ -107,8 +176,9 @@ class AddAgent:
     """An agent signed in (or was there before a restart).
 
     ``capacity``: how many interactions of a medium fill this agent alone; shares add up over media (one call, or four
-    chats; never more than one whole). A medium not named is never given. ``queues``: the queues he serves, None =
-    every queue whose skills he has. ``idle_since`` and ``presence_since`` None = now. Answered by PresenceChanged.
+    chats; never more than one whole). A medium not named is never given. ``queues``: the queues he serves and how,
+    None = every queue whose skills he has. ``idle_since`` and ``presence_since`` None = now. Answered by
+    PresenceChanged.
     """
 
     agent_id: AgentId
@@ -121,7 +191,8 @@ class AddAgent:
     handled: int = 0
     idle_since: float | None = None
     presence_since: float | None = None
-    queues: frozenset[QueueId] | None = None
+    queues: Mapping[QueueId, Service] | None = None
+    team_id: TeamId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +202,10 @@ class UpdateAgent:
     agent_id: AgentId
     skills: Mapping[SkillId, int] | None = None
     capacity: Mapping[str, int] | None = None
-    queues: frozenset[QueueId] | None = None
+    queues: Mapping[QueueId, Service] | None = None
     all_queues: bool = False
+    team_id: TeamId | None = None
+    no_team: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +240,8 @@ class SetDevice:
 class Enqueue:
     """An interaction enters a queue, or (already waiting) moves to another place.
 
-    ``entered_at`` keeps the place in line when somebody is queued again; None = now.
+    ``entered_at`` keeps the place in line when somebody is queued again; None = now. ``due_at``: the instant it is
+    promised by, which makes it deferrable; None: it is real-time. ``value``: the customer's yearly value.
     """
 
     interaction_id: InteractionId
@@ -175,9 +249,13 @@ class Enqueue:
     queue_id: QueueId
     medium: str = VOICE
     priority: int = 0
-    requirement: Requirement = Requirement()
+    requirement: Requirement = ANYBODY
     entered_at: float | None = None
     vip: bool = False
+    due_at: float | None = None
+    outbound: bool = False
+    value: float = 0.0
+    preferred_agent_id: AgentId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,9 +342,12 @@ class AdoptWork:
     cause: RevokeCause | None = None
     attempt: int = 1
     priority: int = 0
-    requirement: Requirement = Requirement()
+    requirement: Requirement = ANYBODY
     entered_at: float | None = None
     vip: bool = False
+    due_at: float | None = None
+    outbound: bool = False
+    value: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,8 +382,10 @@ class Why(NamedTuple):
     """The raw trace of one choice; ``why.render`` makes it readable. Cheap to keep: shares what it names.
 
     ``number`` is the command's number in this engine; ``rule`` names the order that ranked ``best`` (the first is the
-    chosen one): agents as (id, idle since) when an interaction chose, interactions as (id, entered at) when an agent
-    became free. ``counts`` holds, per skill profile of ``book``, how many agents stood in which condition.
+    chosen one): agents as (id, idle since) when an item chose (``by_item``), items as (id, entered at) when an agent
+    became free. ``requirement`` and ``delay`` are the item's at that instant. ``counts`` holds, per skill profile of
+    ``book``, how many agents stood in which condition, the chosen one in ``condition``; ``partly``: how many others
+    with work had room for it.
     """
 
     number: int
@@ -313,7 +396,10 @@ class Why(NamedTuple):
     queue_id: QueueId
     medium: str
     requirement: Requirement
-    candidates: int
+    delay: float
+    by_item: bool
+    condition: int
+    partly: int
     waiting: int
     best: tuple[tuple[str, float], ...]
     counts: tuple[tuple[int, ...], ...]

@@ -1,54 +1,79 @@
 """Who may get what: the one rule the engine decides by, the invariants check and why explains."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from routing.agents import Agent
 from routing.commands import Presence, Work
 from routing.items import Item
 from routing.requirements import DEVICE_MEDIA, shortfall
+from routing.states import AgentState
 
 # What an agent is counted as, one at a time; the bits of one profile's counts are CONDITION_BITS wide each.
 OFFLINE, NOT_READY, NO_DEVICE, RESERVED, WRAP_UP, BUSY, PARTLY, IDLE = range(8)
 CONDITION_BITS = 24
 CONDITION_NAMES = ("offline", "not-ready", "device", "reserved", "wrap-up", "busy", "partly-busy", "idle")
+EVERYTHING = (-1,)
+"""Instead of slots: the agent could take one more of whatever he has capacity for."""
+FOREVER = float("inf")
 
 
-def obstacle(agent: Agent, medium: str) -> str | None:
-    """Return what on the agent's side forbids one more interaction of ``medium`` now, or None.
+class Slot(NamedTuple):
+    """One kind of room an agent may have: for a medium, when these other media may be interrupted for it."""
+
+    medium: str
+    interrupts: frozenset[str]
+
+
+def obstacle(agent: Agent, slot: Slot) -> str | None:
+    """Return what on the agent's side forbids one more interaction of this kind now, or None.
 
     One of ``offline not-ready device reserved wrap-up busy``, the first that applies.
     """
     if agent.presence is not Presence.READY:
         return agent.presence.value
-    if not agent.device_usable and medium in DEVICE_MEDIA:
+    if not agent.device_usable and slot.medium in DEVICE_MEDIA:
         return "device"
     if agent.reservation is not None:
         return "reserved"
-    profile = agent.profile
-    if agent.load and agent.load + profile.share_of(medium) > profile.unit:
-        return CONDITION_NAMES[_filled(agent)]
-    return None
+    if not agent.load:
+        return None
+    load = agent.load - _interruptible(agent, slot) + agent.profile.share_of(slot.medium)
+    return CONDITION_NAMES[_filled(agent)] if load > agent.profile.unit else None
 
 
-def refusal(agent: Agent, item: Item, now: float) -> tuple[str, str, int] | None:
-    """Return why ``agent`` may not get ``item`` at ``now`` as (reason, name, least level), or None when he may.
+def refusal(agent: Agent, item: Item, slot: Slot, others: int, reserve: int) -> tuple[str, str, int] | None:
+    """Return why ``agent`` may not get the waiting ``item`` as (reason, name, least level), or None when he may.
 
-    ``now`` has no part in it until delays, relaxation and preferred agents' windows come; callers pass it already.
+    ``slot`` is the item's; ``others``: how many but him could take it, ``reserve``: how many of all must be left. What
+    time changes is the item's own (``needs``, ``delay``, ``preferred``), so no instant is asked for.
     """
-    lack = shortfall(agent.profile, item.queue_id, item.medium, item.needs)
+    lack = shortfall(agent.profile, item.queue_id, item.medium, item.needs, item.delay)
     if lack is not None:
         return lack
-    reason = obstacle(agent, item.medium)
-    return None if reason is None else (reason, "", 0)
+    reason = obstacle(agent, slot)
+    if reason is not None:
+        return (reason, "", 0)
+    if item.preferred is not None and item.preferred != agent.id:
+        return ("window", item.preferred, 0)
+    return ("reserve", "", 0) if others < reserve and item.preferred is None else None
 
 
-def eligible(agent: Agent, item: Item, now: float) -> bool:
-    """Tell whether ``agent`` may get ``item`` at ``now``: presence, device, requirement, capacity, no reservation."""
-    return refusal(agent, item, now) is None
+def is_absent(agent: Agent, item: Item) -> bool:
+    """Tell whether waiting for this agent is in vain at present, however soon he may be free."""
+    return (
+        agent.state is not AgentState.PRESENT
+        or agent.presence is not Presence.READY
+        or (not agent.device_usable and item.medium in DEVICE_MEDIA)
+        or shortfall(agent.profile, item.queue_id, item.medium, item.needs, FOREVER) is not None
+    )
 
 
-def standing(agent: Agent) -> tuple[int, tuple[str, ...]]:
-    """Return what the agent is counted as, and the media of which he could take one more now.
+def standing(agent: Agent, slots: Sequence[Slot], *, any_interrupts: bool = True) -> tuple[int, tuple[int, ...]]:
+    """Return what the agent is counted as, and the numbers of the slots of which he could take one more now.
 
-    The first of OFFLINE ... IDLE that applies. The media are those without an ``obstacle``.
+    The first of OFFLINE ... IDLE that applies; EVERYTHING goes with IDLE. ``any_interrupts``: whether any of the slots
+    may interrupt anything.
     """
     if agent.presence is not Presence.READY:
         return (OFFLINE if agent.presence is Presence.OFFLINE else NOT_READY), ()
@@ -56,17 +81,29 @@ def standing(agent: Agent) -> tuple[int, tuple[str, ...]]:
         return RESERVED, ()
     profile = agent.profile
     if not agent.device_usable and profile.needs_device:
-        return NO_DEVICE, free_media(agent)
+        return NO_DEVICE, free_slots(agent, slots)
     if not agent.load:
-        return IDLE, profile.media
-    if agent.load + profile.least_share > profile.unit:
+        return IDLE, EVERYTHING
+    is_full = agent.load + profile.least_share > profile.unit
+    if is_full and not any_interrupts:
         return _filled(agent), ()
-    return PARTLY, free_media(agent)
+    return (_filled(agent) if is_full else PARTLY), free_slots(agent, slots)
 
 
-def free_media(agent: Agent) -> tuple[str, ...]:
-    """Return the media of which the agent could take one more now."""
-    return tuple([medium for medium in agent.profile.media if obstacle(agent, medium) is None])
+def free_slots(agent: Agent, slots: Sequence[Slot]) -> tuple[int, ...]:
+    """Return the numbers of the slots of which the agent could take one more now."""
+    share = agent.profile.share
+    return tuple([n for n, slot in enumerate(slots) if slot.medium in share and obstacle(agent, slot) is None])
+
+
+def _interruptible(agent: Agent, slot: Slot) -> int:
+    if not slot.interrupts:
+        return 0
+    return sum(
+        agent.profile.share_of(given.medium)
+        for given in agent.assignments.values()
+        if given.state is Work.HANDLING and given.medium in slot.interrupts
+    )
 
 
 def _filled(agent: Agent) -> int:

@@ -2,8 +2,8 @@
 
 Rules. Every command either is legal by the tables of ``states`` or raises IllegalTransition, is counted and changes
 nothing: each handler makes its steps through the tables first and changes state after. Work-conserving: after every
-command nobody waits while somebody eligible is free, because a command frees at most one agent and puts at most a
-queue's interactions in line, and each of these is matched before the handler returns. An interaction whose alert is
+command nobody waits while somebody eligible is free, because whatever a command (or an instant) makes possible, it is
+for one agent or for some items, and each of these is matched before the handler returns. An interaction whose alert is
 being taken back is offered to nobody until the revoke is confirmed: a late answer would steal the caller.
 """
 
@@ -14,13 +14,14 @@ from typing import Any
 from contactcenter.core.errors import Invalid
 from contactcenter.core.ids import AgentId, InteractionId, QueueId, ReservationId
 from routing import commands as c
-from routing.agents import Agent, Assignment
+from routing.agents import Agent, Assignment, load_of
 from routing.commands import Decision, Presence, ReservationState, RevokeCause, Why, Work
 from routing.deadlines import Deadlines
-from routing.eligibility import eligible
-from routing.items import Item, Line
-from routing.matching import Matching
-from routing.requirements import join, profile_key
+from routing.eligibility import RESERVED, is_absent
+from routing.items import Item
+from routing.lines import Line
+from routing.matching import Matching, Watch
+from routing.requirements import Profile
 from routing.states import (
     AGENT,
     DEVICE,
@@ -34,7 +35,6 @@ from routing.states import (
     ItemState,
     step,
 )
-from routing.strategies import LongestIdle, PriorityThenOldest
 
 REVOKE_REPEAT = 5.0
 """Seconds after which an unanswered Revoke is said again."""
@@ -48,20 +48,21 @@ class Engine:
     """Owns the state of all agents and interactions of one site; one command at a time (see ``runtime``).
 
     ``number`` counts the commands carried out, ``illegal`` those refused by (machine, state, event). ``agents``,
-    ``items``, ``queues``, ``matching`` and ``whys`` are for reading only.
+    ``items``, ``queues``, ``matching`` and ``whys`` are for reading only; ``watch`` sees each choice before it is made.
     """
 
     def __init__(self, new_id: Callable[[], str]) -> None:
-        self._new_id = new_id
+        self.new_id = new_id
         self.number = 0
         self.illegal: Counter[tuple[str, str, str]] = Counter()
         self.queues: dict[QueueId, c.QueueRules] = {}
         self.agents: dict[AgentId, Agent] = {}
         self.items: dict[InteractionId, Item] = {}
-        self.matching = Matching(LongestIdle(), PriorityThenOldest())
         self.whys: deque[Why] = deque(maxlen=KEPT_WHYS)
+        self.watch: Watch | None = None
         self._reservations: dict[ReservationId, Assignment] = {}
         self._deadlines = Deadlines()
+        self.matching = Matching(self.agents, self._deadlines)
         self._now = 0.0
         self._out: list[Decision] = []
         self._handlers: dict[type, Callable[[Any], None]] = {
@@ -114,47 +115,58 @@ class Engine:
     # -------------------------------------------------------------- queues
 
     def _define_queue(self, command: c.DefineQueue) -> None:
-        rules = command.rules
-        waiting = self.matching.queue_items(rules.queue_id)
-        for item in waiting:
-            self.matching.take(item)
-        self.queues[rules.queue_id] = rules
-        for item in waiting:
-            self._line_up(item)
-        for item in self.matching.queue_items(rules.queue_id):
-            self._serve(item)
+        self.queues[command.rules.queue_id] = command.rules
+        self._line_up_anew(command.rules.queue_id)
+
+    def _line_up_anew(self, queue_id: QueueId) -> None:
+        """Rank those who wait in a queue anew, then offer them in that order."""
+        for item in self.matching.line_up_anew(self.queues[queue_id], self.items.values(), self._now):
+            if item.line is not None:
+                self.matching.take(item)
+                self._offer(item)
 
     # -------------------------------------------------------------- agents
 
     def _add_agent(self, command: c.AddAgent) -> None:
         agent = self.agents.get(command.agent_id)
         step("agent", AGENT, AgentState.ABSENT if agent is None else agent.state, "add")
-        profile = self.matching.profile(profile_key(command.skills, command.queues, command.capacity))
+        profile = self._profile(command.skills, command.queues, command.capacity, command.team_id)
         if agent is None:
             agent = self.agents[command.agent_id] = Agent(command.agent_id, profile)
         self.matching.move(agent, profile)
         agent.state = AgentState.PRESENT
-        agent.load = _load(agent)
+        agent.load = load_of(agent)
         agent.device_usable, agent.device_reason = command.device_usable, command.device_reason
         agent.handled = max(agent.handled, command.handled)
         agent.idle_since = self._now if command.idle_since is None else command.idle_since
         agent.presence = command.presence
         agent.reason = command.reason if command.presence is not Presence.READY else ""
         agent.presence_since = self._now if command.presence_since is None else command.presence_since
+        self.matching.free.place(agent)
         self._tell_presence(agent)
+        self._resume(agent)
         self._free(agent)
 
     def _update_agent(self, command: c.UpdateAgent) -> None:
         agent = self._agent(command.agent_id, "update")
-        skills, queues, capacity = agent.profile.skills, agent.profile.queues, agent.profile.capacity
-        key = profile_key(
-            skills if command.skills is None else command.skills,
-            None if command.all_queues else queues if command.queues is None else command.queues,
-            capacity if command.capacity is None else command.capacity,
+        now = agent.profile
+        profile = self._profile(
+            now.skills if command.skills is None else command.skills,
+            None if command.all_queues else now.queues if command.queues is None else command.queues,
+            now.capacity if command.capacity is None else command.capacity,
+            None if command.no_team else now.team_id if command.team_id is None else command.team_id,
         )
-        self.matching.move(agent, self.matching.profile(key))
-        agent.load = _load(agent)
+        self.matching.move(agent, profile)
+        agent.load = load_of(agent)
+        self._resume(agent)
         self._free(agent)
+
+    def _profile(self, skills: Any, queues: Any, capacity: Any, team_id: Any) -> Profile:
+        """Return the profile; a delay that is new in a queue is one more instant for those who wait there."""
+        profile, changed = self.matching.profile(skills, queues, capacity, team_id)
+        for queue_id in changed:
+            self._line_up_anew(queue_id)
+        return profile
 
     def _remove_agent(self, command: c.RemoveAgent) -> None:
         agent = self._agent(command.agent_id, "remove")
@@ -177,10 +189,11 @@ class Engine:
         agent = self._agent(command.agent_id, "device")
         told = USABLE if command.usable else UNUSABLE
         step("device", DEVICE, USABLE if agent.device_usable else UNUSABLE, told)
-        if (agent.device_usable, agent.device_reason) == (command.usable, command.reason):
+        now = command.usable, command.reason
+        if (agent.device_usable, agent.device_reason) == now:
             return
-        agent.device_usable, agent.device_reason = command.usable, command.reason
-        self._out.append(c.DeviceChanged(agent.id, command.usable, command.reason, self._now))
+        agent.device_usable, agent.device_reason = now
+        self._out.append(c.DeviceChanged(agent.id, *now, self._now))
         if not command.usable:
             self._revoke_alert(agent, RevokeCause.DEVICE_LOST)
         self._free(agent)
@@ -204,11 +217,11 @@ class Engine:
             item = self.items[command.interaction_id] = Item(command.interaction_id)
         self.matching.take(item)
         item.enter(command, self._now)
+        item.preferred = command.preferred_agent_id
         item.state = state
         self._out.append(c.Queued(item.interaction_id, item.visit_id, item.queue_id, item.entered_at))
         if state is ItemState.WAITING:
-            self._line_up(item)
-            self._serve(item)
+            self._offer(item)
 
     def _withdraw(self, command: c.Withdraw) -> None:
         before = self._state_of(command.interaction_id)
@@ -223,82 +236,81 @@ class Engine:
         if after is ItemState.GONE:
             del self.items[item.interaction_id]
         elif before is ItemState.RESERVED:
-            agent = self._agent_of(item)
+            assert item.agent_id is not None
+            agent = self.agents[item.agent_id]
             self._revoke(agent, RevokeCause(command.reason))
-            self.matching.place(agent)
+            self.matching.free.place(agent)
 
-    def _line_up(self, item: Item) -> Line:
-        rules = self.queues[item.queue_id]
-        item.needs = join(item.requirement, rules.requirement)
-        return self.matching.put(item, rules)
+    def _offer(self, item: Item) -> None:
+        """Give an item that stands nowhere to the first agent for it, or let it wait."""
+        line = self.matching.waiting.line_for(item, self._now)
+        choice = self.matching.choose(item, line, self._now)
+        if choice is None:
+            self.matching.wait(item, line, self._now)
+            return
+        agent = choice.best[0][-1]
+        named = tuple([(entry[-2], entry[-3]) for entry in choice.best])
+        self._reserve(item, agent, choice.rule, line, named)
+        self.matching.free.stand(agent, RESERVED, ())
 
-    def _serve(self, item: Item) -> None:
-        """Give the waiting item to the best free agent, if there is any."""
-        assert item.line is not None
-        best, candidates = self.matching.best_agents(item.line)
-        if best:
-            agent = best[0][3]
-            named = tuple([(rank[2], rank[1]) for rank in best])
-            self._reserve(item, agent, self.matching.agent_order.name, candidates, named)
-            self.matching.place(agent)
+    def refusal(self, agent: Agent, item: Item) -> tuple[str, str, int] | None:
+        """See ``matching.refusal``; for invariants and why."""
+        return self.matching.refusal(agent, item, self._now)
 
     def _free(self, agent: Agent) -> None:
-        """After any change of the agent: take the first interaction he can get, else stand where he belongs now."""
+        """After any change of the agent: take the first item he can get, else stand where he belongs now."""
         if agent.state is AgentState.LEAVING and not agent.assignments:
-            return self._forget(agent)
-        matching = self.matching
-        media = matching.count(agent)
-        while media and (best := matching.best_items(agent.profile, media)):
-            named = tuple([(rank[3], rank[2]) for rank in best])
-            self._reserve(best[0][4], agent, matching.work_order.name, 1, named)
-            media = matching.count(agent)
-        return matching.rank(agent, media)
+            self._forget(agent)
+        else:
+            self._occupy(agent)
+        if agent.own:
+            self._end_wishes(agent)
+
+    def _occupy(self, agent: Agent) -> None:
+        free = self.matching.free
+        if agent.slots:
+            free.unrank(agent)
+        condition, slots = free.standing(agent)
+        if slots and (first := self.matching.waiting.first_for(agent, slots)) is not None:
+            item: Item = first.best[0][-1]
+            assert item.line is not None
+            named = tuple([(entry[1], entry[2].entered_at) for entry in first.best])
+            self._reserve(item, agent, first.rule, item.line, named)
+            condition, slots = RESERVED, ()
+        free.stand(agent, condition, slots)
+
+    def _end_wishes(self, agent: Agent) -> None:
+        """Offer those to all who wait for this agent in vain."""
+        for _, item in sorted(agent.own.items()):
+            if item.line is not None and is_absent(agent, item):
+                self.matching.take(item)
+                item.preferred = None
+                self._offer(item)
 
     def _forget(self, agent: Agent) -> None:
-        self.matching.remove(agent)
+        self.matching.free.remove(agent)
         del self.agents[agent.id]
         self._out.append(c.AgentRemoved(agent.id))
 
     # -------------------------------------------------------------- reservations
 
-    def _reserve(
-        self, item: Item, agent: Agent, rule: str, candidates: int, best: tuple[tuple[str, float], ...]
-    ) -> None:
-        if not eligible(agent, item, self._now):
-            raise AssertionError(f"{agent.id} is not eligible for {item.interaction_id}")
-        why = self._explain(item, agent, rule, candidates, best)
+    def _reserve(self, item: Item, agent: Agent, rule: str, line: Line, best: tuple[tuple[str, float], ...]) -> None:
+        if self.watch is not None:
+            self.watch(item, agent, line)
+        why = self.matching.explain(self.number, self._now, rule, item, agent, line, best)
+        self.whys.append(why)
         self.matching.take(item)
         item.state = step("item", ITEM, item.state, "reserve")
-        item.agent_id = agent.id
+        item.agent_id, item.preferred = agent.id, None
         given = self._give(agent, item, step("work", WORK, Work.IDLE, "reserve"))
-        expires_at = self._now + self.queues[item.queue_id].ring_time
-        reservation_id = self._hold(given, ReservationId(self._new_id()), expires_at)
+        expires_at = self._now + line.queue.rules.ring_time
+        reservation_id = self._hold(given, ReservationId(self.new_id()), expires_at)
         self._out.append(
             c.Reserve(reservation_id, item.interaction_id, item.visit_id, item.queue_id, agent.id, expires_at, why)
         )
         self._out.append(c.WorkChanged(agent.id, Work.RESERVED, item.interaction_id, expires_at, self._now))
-
-    def _explain(
-        self, item: Item, agent: Agent, rule: str, candidates: int, best: tuple[tuple[str, float], ...]
-    ) -> Why:
-        matching = self.matching
-        why = Why(
-            self.number,
-            self._now,
-            rule,
-            item.interaction_id,
-            agent.id,
-            item.queue_id,
-            item.medium,
-            item.needs,
-            candidates,
-            matching.waiting,
-            best,
-            matching.profiles.counts(),
-            matching.profiles,
-        )
-        self.whys.append(why)
-        return why
+        if agent.load > agent.profile.unit:
+            self._set_aside(agent, line.slot.interrupts)
 
     def _hold(self, given: Assignment, reservation_id: ReservationId, expires_at: float) -> ReservationId:
         given.reservation_id = reservation_id
@@ -336,6 +348,7 @@ class Engine:
         given.state = step("work", WORK, given.state, "accept")
         given.until, given.since = None, self._now
         item.state = after
+        given.agent.reservation = None
         self._end_reservation(given, ReservationState.ACCEPTED, "")
         given.visit_id, given.queue_id = item.visit_id, item.queue_id  # it may have been queued anew meanwhile
         self._out.append(c.WorkChanged(given.agent.id, Work.HANDLING, item.interaction_id, None, self._now))
@@ -343,7 +356,7 @@ class Engine:
 
     def _reject(self, command: c.Reject) -> None:
         given = self._reserved(command.reservation_id, "alert-over")
-        self._alert_over(given, command.failure, _penalty(command.failure) if command.penalise else "")
+        self._alert_over(given, command.failure, PENALTIES.get(command.failure, "phone") if command.penalise else "")
 
     def _revoke_confirmed(self, command: c.RevokeConfirmed) -> None:
         given = self._reserved(command.reservation_id, "alert-over")
@@ -363,7 +376,9 @@ class Engine:
         self._end_work(given)
         if penalty and agent.presence is Presence.READY:
             self._change_presence(agent, step("presence", PRESENCE, agent.presence, "penalise"), penalty)
-        self._return_to_line(item, agent)  # to others first: this agent stands nowhere yet, so both may be served
+        self.matching.free.place(agent)  # among no one: he counts as reserved until others were asked
+        self._return_to_line(item, agent)
+        agent.reservation = None  # not before: others are asked first, whatever the item wishes
         self._free(agent)
 
     def _return_to_line(self, item: Item, passed: Agent) -> None:
@@ -371,19 +386,17 @@ class Engine:
         if item.state is ItemState.GONE:
             del self.items[item.interaction_id]
             return
-        self._line_up(item)
         self._out.append(c.Requeued(item.interaction_id, item.visit_id, item.queue_id, item.entered_at, passed.id))
-        self._serve(item)
+        self._offer(item)
 
     def _end_reservation(self, given: Assignment, state: ReservationState, failure: str) -> None:
         name = given.reservation_id
         assert name is not None
         del self._reservations[name]
-        given.agent.reservation = given.reservation_id = given.cause = None
+        given.reservation_id = given.cause = None
         given.attempt = 0
-        self._out.append(
-            c.ReservationEnded(name, given.interaction_id, given.visit_id, given.agent.id, state, str(failure))
-        )
+        ids = name, given.interaction_id, given.visit_id, given.agent.id
+        self._out.append(c.ReservationEnded(*ids, state, str(failure)))
 
     # -------------------------------------------------------------- work
 
@@ -393,7 +406,7 @@ class Engine:
         wrap_up_time = self.queues[given.queue_id].wrap_up_time
         given.agent.handled += 1
         del self.items[command.interaction_id]
-        if wrap_up_time > 0:
+        if wrap_up_time > 0 and given.state is not Work.SET_ASIDE:
             self._wrap_up(given, "wrap-up", self._now + wrap_up_time)
         else:
             given.agent.idle_since = self._now
@@ -415,7 +428,7 @@ class Engine:
     def _close_wrap_up(self, given: Assignment, by: str) -> None:
         self._out.append(c.WrapUpEnded(given.agent.id, given.interaction_id, by))
         given.agent.idle_since = self._now
-        self._end_work(given)
+        self._end_work(given, makes_room=by != "again")
 
     def _extend_wrap_up(self, command: c.ExtendWrapUp) -> None:
         given = self._assignment(command.agent_id, command.interaction_id, "extend-wrap-up")
@@ -439,15 +452,43 @@ class Engine:
             self._now if since is None else since,
         )
         agent.assignments[what.interaction_id] = given
-        agent.load += agent.profile.share_of(what.medium)
+        if state is not Work.SET_ASIDE:
+            agent.load += agent.profile.share_of(what.medium)
         return given
 
-    def _end_work(self, given: Assignment) -> None:
+    def _end_work(self, given: Assignment, *, makes_room: bool = True) -> None:
         agent = given.agent
+        if given.state is Work.SET_ASIDE:
+            agent.set_aside -= 1
+        else:
+            agent.load -= agent.profile.share_of(given.medium)
         given.state, given.until = Work.IDLE, None
         del agent.assignments[given.interaction_id]
-        agent.load -= agent.profile.share_of(given.medium)
         self._out.append(c.WorkChanged(agent.id, Work.IDLE, given.interaction_id, None, self._now))
+        if agent.set_aside and makes_room:
+            self._resume(agent)
+
+    def _set_aside(self, agent: Agent, media: frozenset[str]) -> None:
+        """Interrupt what may be interrupted, the latest given first, until the rest fits."""
+        talks = [one for one in agent.assignments.values() if one.state is Work.HANDLING and one.medium in media]
+        for given in sorted(talks, key=lambda one: (one.since, one.interaction_id), reverse=True):
+            if agent.load <= agent.profile.unit:
+                break
+            given.state = step("work", WORK, given.state, "set-aside")
+            agent.load -= agent.profile.share_of(given.medium)
+            agent.set_aside += 1
+            self._out.append(c.WorkChanged(agent.id, Work.SET_ASIDE, given.interaction_id, None, self._now))
+
+    def _resume(self, agent: Agent) -> None:
+        """Go on with what was interrupted, the first given first, as far as there is room."""
+        aside = [one for one in agent.assignments.values() if one.state is Work.SET_ASIDE]
+        for given in sorted(aside, key=lambda one: (one.since, one.interaction_id)):
+            share = agent.profile.share_of(given.medium)
+            if agent.load + share <= agent.profile.unit:
+                given.state = step("work", WORK, given.state, "resume")
+                agent.load += share
+                agent.set_aside -= 1
+                self._out.append(c.WorkChanged(agent.id, Work.HANDLING, given.interaction_id, None, self._now))
 
     # -------------------------------------------------------------- recovery
 
@@ -460,7 +501,7 @@ class Engine:
             raise IllegalTransition("work", former.state, f"adopt-{command.state}")
         if command.state is Work.WRAP_UP:
             given = self._adopt_wrap_up(agent, command)
-        elif command.state is Work.HANDLING:
+        elif command.state in (Work.HANDLING, Work.SET_ASIDE):
             given = self._adopt_handling(agent, command)
         else:
             given = self._adopt_reservation(agent, command)
@@ -478,6 +519,9 @@ class Engine:
         state = step("item", ITEM, self._state_of(command.interaction_id), "adopt")
         work = step("work", WORK, Work.IDLE, "adopt")
         self._adopt_item(agent, command, state)
+        if command.state is Work.SET_ASIDE:
+            work = step("work", WORK, work, "set-aside")
+            agent.set_aside += 1
         return self._give(agent, command, work, command.since)
 
     def _adopt_reservation(self, agent: Agent, command: c.AdoptWork) -> Assignment:
@@ -501,12 +545,16 @@ class Engine:
             item = self.items[command.interaction_id] = Item(command.interaction_id)
         self.matching.take(item)
         item.enter(command, self._now)
-        item.state, item.agent_id = state, agent.id
+        item.state, item.agent_id, item.preferred = state, agent.id, None
 
     # -------------------------------------------------------------- time
 
     def _tick(self, command: c.Tick) -> None:
         while (given := self._deadlines.pop_due(self._now)) is not None:
+            if isinstance(given, Item):
+                self.matching.take(given)
+                self._offer(given)
+                continue
             if given.state is Work.WRAP_UP:
                 self._close_wrap_up(given, "timer")
             elif given.state is Work.RESERVED:
@@ -527,10 +575,6 @@ class Engine:
         item = self.items.get(interaction_id)
         return ItemState.GONE if item is None else item.state
 
-    def _agent_of(self, item: Item) -> Agent:
-        assert item.agent_id is not None
-        return self.agents[item.agent_id]
-
     def _reserved(self, reservation_id: ReservationId, event: str) -> Assignment:
         given = self._reservations.get(reservation_id)
         if given is None:
@@ -543,14 +587,6 @@ class Engine:
         step("work", WORK, Work.IDLE if given is None else given.state, event)
         assert given is not None
         return given
-
-
-def _load(agent: Agent) -> int:
-    return sum(agent.profile.share_of(given.medium) for given in agent.assignments.values())
-
-
-def _penalty(failure: str) -> str:
-    return PENALTIES.get(failure, "phone")
 
 
 def _outcome(given: Assignment, failure: str) -> ReservationState:

@@ -1,33 +1,44 @@
-"""Interactions as the router holds them, and the lines they wait in. Mutated by the engine and ``matching`` only."""
+"""Interactions as the router holds them. Mutated by the engine and ``waiting`` only."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from contactcenter.core.ids import AgentId, InteractionId, QueueId, SkillId, VisitId
+from contactcenter.core.ids import AgentId, InteractionId, QueueId, VisitId
 from routing.commands import AdoptWork, Enqueue, Requirement
 from routing.states import ItemState
 
-LineKey = tuple[QueueId, str, tuple[tuple[SkillId, int], ...]]
+if TYPE_CHECKING:
+    from routing.lines import Line
 
 
 class Item:
     """One interaction between Enqueue and the end of its conversation, in exactly one state.
 
-    ``needs`` is the queue's requirement joined with its own; ``entry`` its ranked place in ``line`` while waiting;
-    ``agent_id`` the one who is alerted or handles it.
+    While it waits: ``needs`` is what is demanded at present, ``delay`` the longest delay of an agent it has behind it,
+    ``points`` its priority, ``rank`` its class and key, ``until`` the next instant at which any of these changes; it
+    stands as ``entry`` in ``line``, or in the list of the agent it waits for (``preferred``). ``agent_id``: who is
+    alerted or handles it.
     """
 
     __slots__ = (
         "agent_id",
+        "delay",
+        "due_at",
         "entered_at",
         "entry",
         "interaction_id",
         "line",
         "medium",
         "needs",
+        "outbound",
+        "points",
+        "preferred",
         "priority",
         "queue_id",
+        "rank",
         "requirement",
         "state",
+        "until",
+        "value",
         "vip",
         "visit_id",
     )
@@ -41,8 +52,16 @@ class Item:
         self.priority = 0
         self.requirement = Requirement()
         self.needs = Requirement()
+        self.delay = 0.0
         self.entered_at = 0.0
         self.vip = False
+        self.due_at: float | None = None
+        self.outbound = False
+        self.value = 0.0
+        self.preferred: AgentId | None = None
+        self.points = 0
+        self.rank = (0, 0.0)
+        self.until: float | None = None
         self.line: Line | None = None
         self.entry: tuple[Any, ...] | None = None
         self.agent_id: AgentId | None = None
@@ -55,23 +74,7 @@ class Item:
         self.priority = command.priority
         self.requirement = command.requirement
         self.vip = command.vip
+        self.due_at = command.due_at
+        self.outbound = command.outbound
+        self.value = command.value
         self.entered_at = now if command.entered_at is None else command.entered_at
-
-
-class Line:
-    """Everybody who waits for the same queue, medium and requirement, best first.
-
-    ``waiting`` is a sorted list of entries (static key..., id, Item); ``profiles`` has the bit of every profile that
-    meets the requirement, ``free`` the lists of their free agents (shared with the profiles).
-    """
-
-    __slots__ = ("bit", "free", "key", "medium", "profiles", "queue_id", "requirement", "waiting")
-
-    def __init__(self, bit: int, key: LineKey) -> None:
-        self.bit = bit
-        self.key = key
-        self.queue_id, self.medium, skills = key
-        self.requirement = Requirement(skills)
-        self.waiting: list[tuple[Any, ...]] = []
-        self.profiles = 0
-        self.free: list[list[Any]] = []

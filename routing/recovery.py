@@ -1,6 +1,7 @@
 """The engine's state as the commands that make it again: what a restart replays, what a picture is drawn from.
 
-An engine that carried out a snapshot's commands at the instant of its taking decides from then on as the engine itself.
+An engine that carried out a snapshot's commands at the instant of its taking decides from then on as the engine itself;
+what was due by then must have happened (``Tick``).
 """
 
 from dataclasses import dataclass, replace
@@ -44,6 +45,7 @@ def add_agent(agent: Agent) -> c.AddAgent:
         agent.idle_since,
         agent.presence_since,
         profile.queues,
+        profile.team_id,
     )
 
 
@@ -65,7 +67,14 @@ def adopt_work(given: Assignment, item: Item | None) -> c.AdoptWork:
     if item is None:
         return command
     return replace(
-        command, priority=item.priority, requirement=item.requirement, entered_at=item.entered_at, vip=item.vip
+        command,
+        priority=item.priority,
+        requirement=item.requirement,
+        entered_at=item.entered_at,
+        vip=item.vip,
+        due_at=item.due_at,
+        outbound=item.outbound,
+        value=item.value,
     )
 
 
@@ -80,12 +89,17 @@ def enqueue(item: Item) -> c.Enqueue:
         item.requirement,
         item.entered_at,
         item.vip,
+        item.due_at,
+        item.outbound,
+        item.value,
+        item.preferred,
     )
 
 
 def take_snapshot(engine: Engine) -> Snapshot:
     """Return the engine's present state; the engine goes on unchanged."""
     given = [given for agent in engine.agents.values() for given in agent.assignments.values()]
+    given.sort(key=lambda one: one.state is Work.SET_ASIDE)  # last, when there is no room to go on with it
     return Snapshot(
         number=engine.number,
         queues=tuple(c.DefineQueue(rules) for rules in engine.queues.values()),

@@ -9,13 +9,17 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import Any
 
 import structlog
 
 from contactcenter.core.clock import Clock
 from contactcenter.core.errors import ContactCenterError
+from contactcenter.core.ids import ReservationId
 from routing.commands import Command, Decision, Tick
 from routing.engine import Engine
+from routing.recovery import take_snapshot
+from routing.replay import Journal, State, condensed, passed_over
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +49,7 @@ class Router:
     ) -> None:
         self.engine = engine
         self.stats = RouterStats()
+        self.journal = Journal()
         self._clock = clock
         self._loop = loop
         self._sink = sink
@@ -53,6 +58,8 @@ class Router:
         self._closed = False
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for: float | None = None
+        self._condensing: asyncio.Future[State] | None = None
+        self._looking_back = asyncio.Lock()  # one at a time: each takes up to a second of the processor
 
     def submit(self, command: Command) -> None:
         """Put a command into the inbox; carried out before this returns, unless the inbox is being drained already.
@@ -85,6 +92,38 @@ class Router:
         finally:
             self._draining = False
         self._arm()
+        self._condense()
+
+    def _condense(self) -> None:
+        """Now and then turn the older half of the journal into a state, in a thread: it takes a second."""
+        older = None if self._condensing else self.journal.older()
+        if older is not None:
+            self._condensing = self._loop.run_in_executor(None, condensed, *older)
+            self._condensing.add_done_callback(self._condensed)
+
+    def _condensed(self, done: "asyncio.Future[State]") -> None:
+        self._condensing = None
+        if done.cancelled():
+            return
+        error = done.exception()
+        if error is None:
+            self.journal.forget(done.result())
+        else:  # it is for looking back only: calls go on
+            log.error("journal-not-condensed", exc_info=error)
+            state = State(self.engine.number, self._clock.timestamp(), take_snapshot(self.engine).commands())
+            self.journal = Journal(state)
+
+    async def passed_over(self, number: int, at: float, reservation_id: str) -> list[dict[str, Any]] | None:
+        """Return why each other agent did not get what this decision gave, made again; None when it is too long ago.
+
+        ``number`` and ``at`` are the decision's, as its why has them.
+        """
+        found = self.journal.find(number, at)
+        if found is None:
+            return None
+        base, entries = found
+        async with self._looking_back:
+            return await asyncio.to_thread(passed_over, base, entries, ReservationId(reservation_id))
 
     def _carry_out(self, command: Command, now: float) -> None:
         self.stats.commands += 1
@@ -99,6 +138,7 @@ class Router:
             self._failed("command-failed", command, error)
             return
         self.stats.latencies.append(perf_counter() - started)
+        self.journal.record(self.engine.number, command, now, decisions)
         for decision in decisions:
             self._tell(decision)
 

@@ -77,6 +77,9 @@ WORK: Mapping[tuple[Work, str], Work] = {
     (Work.REVOKING, "alert-over"): Work.IDLE,
     (Work.HANDLING, "finish"): Work.IDLE,
     (Work.HANDLING, "wrap-up"): Work.WRAP_UP,
+    (Work.HANDLING, "set-aside"): Work.SET_ASIDE,
+    (Work.SET_ASIDE, "resume"): Work.HANDLING,
+    (Work.SET_ASIDE, "finish"): Work.IDLE,
     (Work.WRAP_UP, "end-wrap-up"): Work.IDLE,
     (Work.WRAP_UP, "extend-wrap-up"): Work.WRAP_UP,
 }

@@ -1,59 +1,88 @@
-"""In which order: agents for an interaction, interactions for an agent. Each order is a static key, smallest first.
+"""The order of work and of agents as static keys: docs/routing/rules.md in formulas.
 
-A key may depend only on what changes together with the agent's or the interaction's own place, so that places are kept
-sorted and never recomputed by time. Every key ends in an id: ties are broken the same way before and after a restart.
+A key may depend only on what changes together with the item's or agent's own place, so that places are kept sorted and
+never recomputed by time: what time changes, it changes at an instant (``next_change``).
 """
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Final
 
-from routing.agents import Agent
-from routing.commands import QueueRules
+from routing.commands import AgentRule, QueueRules, Requirement, Skills, WorkOrder
 from routing.items import Item
+from routing.requirements import Profile
 
-AgentRank = tuple[float, float, str, Agent]
-ItemRank = tuple[bool, int, float, str, Item]
-
-
-_LOADED = 1e10
-"""Seconds of idle time that a whole agent's load outweighs: any share of it is more than a life. One float compares
-several times faster than two, and keeps microseconds at this size."""
+VIP, LATE, REALTIME, DEFERRABLE, OUTBOUND = range(5)
+CLASS_NAMES: Final = ("vip", "late", "real-time", "deferrable", "outbound")
+STRICT: Final = 1e6
+"""Seconds of waiting that one point of priority outweighs where priority is strict: eleven days."""
 
 
-class AgentOrder(Protocol):
-    """Ranks free agents."""
-
-    name: str
-
-    def rank(self, agent: Agent) -> AgentRank:
-        """Return (key, idle since, id, agent); the smallest gets the interaction."""
-        ...
-
-
-class WorkOrder(Protocol):
-    """Ranks waiting interactions."""
-
-    name: str
-
-    def rank(self, item: Item, rules: QueueRules) -> ItemRank:
-        """Return (first key, second key, third key, id, item); the smallest goes first."""
-        ...
+def points_of(item: Item, rules: QueueRules) -> int:
+    """Return the item's priority: the queue's, its own, and what the queue gives for the customer's value."""
+    points = rules.priority + item.priority
+    gained = 0
+    for least, more in rules.value_steps:
+        if item.value >= least:
+            gained = more
+    return points + gained
 
 
-class LongestIdle:
-    """Agents without work first, then the least loaded; among equals the one idle for longest."""
-
-    name = "longest-idle"
-
-    def rank(self, agent: Agent) -> AgentRank:
-        since = agent.idle_since
-        key = since + agent.load / agent.profile.unit * _LOADED if agent.load else since
-        return (key, since, agent.id, agent)
+def late_at(item: Item, rules: QueueRules) -> float | None:
+    """Return the instant from which on the item is late, None for never."""
+    if item.due_at is not None:
+        return item.due_at - rules.late_guard
+    if item.outbound or rules.late_after is None:
+        return None
+    return item.entered_at + rules.late_after
 
 
-class PriorityThenOldest:
-    """VIP first, then the higher sum of queue and interaction priority, then who entered first."""
+def rank(item: Item, rules: QueueRules, now: float) -> tuple[int, float]:
+    """Return the item's class and its key within the class."""
+    late = late_at(item, rules)
+    is_late = late is not None and late <= now
+    is_realtime = item.due_at is None and not item.outbound
+    if item.vip and (is_realtime or is_late):
+        return VIP, item.entered_at - item.points * STRICT
+    if is_late and late is not None:
+        return LATE, late
+    if is_realtime:
+        return REALTIME, _key(item, rules)
+    if item.outbound:
+        return OUTBOUND, item.entered_at - item.points * STRICT
+    assert item.due_at is not None
+    return DEFERRABLE, item.due_at
 
-    name = "vip-priority-oldest"
 
-    def rank(self, item: Item, rules: QueueRules) -> ItemRank:
-        return (not item.vip, -(rules.priority + item.priority), item.entered_at, item.interaction_id, item)
+def _key(item: Item, rules: QueueRules) -> float:
+    if rules.order is WorkOrder.FIFO:
+        return item.entered_at
+    if rules.order is WorkOrder.AGING:
+        return item.entered_at - item.points * rules.aging
+    if rules.order is WorkOrder.DUE:
+        return item.entered_at + rules.target_time
+    return item.entered_at - item.points * STRICT
+
+
+def next_change(item: Item, rules: QueueRules, thresholds: Sequence[float], now: float) -> float | None:
+    """Return the next instant after ``now`` at which the waiting item's class, needs or window changes by itself."""
+    instants = [item.entered_at + threshold for threshold in thresholds]
+    late = late_at(item, rules)
+    if late is not None:
+        instants.append(late)
+    if item.preferred is not None:
+        instants.append(item.entered_at + rules.preferred_wait)
+    return min([at for at in instants if at > now], default=None)
+
+
+def missing(profile: Profile, preferred: Skills) -> int:
+    """Return how many of the preferred skills the profile lacks."""
+    return sum([profile.skills.get(skill, 0) < level for skill, level in preferred])
+
+
+def tier(rule: AgentRule, profile: Profile, needs: Requirement) -> int:
+    """Return where the rule puts a profile among those free; lower goes first."""
+    if rule is AgentRule.LEAST_FLEXIBLE:
+        return profile.flexibility
+    if rule is AgentRule.MOST_SKILLED:
+        return -sum([profile.skills.get(skill, 0) for skill, _ in needs.skills])
+    return 0

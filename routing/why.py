@@ -1,9 +1,9 @@
 """Makes the engine's choices readable: the kept trace of a decision, and the present look of a waiting interaction.
 
-Everything returned is JSON-able and made of codes and ids, never of sentences. Reasons, in the order in which they are
-looked at: ``skill server queue medium`` (the profile lacks it; ``server``: there is no way from the caller's server to
-the agent's), ``offline not-ready device reserved wrap-up busy`` (the agent's side), ``rank`` (could have had it, others
-came first).
+Everything returned is JSON-able and made of codes and ids, never of sentences. Reasons are the words of
+docs/routing/rules.md, in the order in which they are looked at: first what the profile lacks (``skill server team queue
+medium delay``), then the agent's side (``offline not-ready device reserved wrap-up busy``), then what the item or its
+queue keeps him from (``window reserve``); ``rank``: could have had it, others came first.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from typing import Any
 from contactcenter.core.errors import NotFound
 from contactcenter.core.ids import AgentId, InteractionId
 from routing.agents import Agent
-from routing.commands import Why, Work
+from routing.commands import Requirement, Why, Work
 from routing.eligibility import (
     BUSY,
     CONDITION_NAMES,
@@ -23,13 +23,15 @@ from routing.eligibility import (
     PARTLY,
     RESERVED,
     WRAP_UP,
-    refusal,
 )
 from routing.engine import Engine
+from routing.free import BEST
 from routing.items import Item
-from routing.matching import BEST, count_of
+from routing.matching import PREFERRED
+from routing.profiles import count_of
 from routing.requirements import DEVICE_MEDIA, SERVER_PREFIX, shortfall
 from routing.states import ItemState
+from routing.strategies import CLASS_NAMES, late_at
 
 NAMED = 10
 """How many agents are named per reason."""
@@ -42,12 +44,13 @@ def render(why: Why) -> dict[str, Any]:
     ``considered`` counts every agent known then; the counts in ``passed`` and the chosen one add up to it.
     """
     counts: dict[Reason, int] = {}
+    considered = 0
     for profile, condition, number in _conditions(why):
-        lack = shortfall(profile, why.queue_id, why.medium, why.requirement)
+        lack = shortfall(profile, why.queue_id, why.medium, why.requirement, why.delay)
         reason = lack or (_reason(condition, why.medium), "", 0)
         counts[reason] = counts.get(reason, 0) + number
-    considered = sum(counts.values())
-    _split_free(counts, why.candidates)
+        considered += number
+    candidates = _split_free(counts, why)
     return {
         "number": why.number,
         "at": why.at,
@@ -55,11 +58,12 @@ def render(why: Why) -> dict[str, Any]:
         "agent_id": why.agent_id,
         "queue_id": why.queue_id,
         "medium": why.medium,
-        "requirement": _skills(why.requirement.skills),
+        **_needs(why.requirement),
         "rule": why.rule,
+        "by": "item" if why.by_item else "agent",
         "best": [{"id": name, "since": since} for name, since in why.best],
         "considered": considered,
-        "candidates": why.candidates,
+        "candidates": candidates,
         "waiting": why.waiting,
         "passed": [_passed(reason, number) for reason, number in counts.items() if number],
     }
@@ -81,40 +85,59 @@ def explain_waiting(engine: Engine, interaction_id: InteractionId, now: float) -
     found: dict[Reason, list[Agent]] = {}
     eligible: list[Agent] = []
     for agent in engine.agents.values():
-        reason = refusal(agent, item, now)
+        reason = engine.refusal(agent, item)
         (eligible if reason is None else found.setdefault(reason, [])).append(agent)
     return {
         "interaction_id": item.interaction_id,
         "state": item.state.value,
         "queue_id": item.queue_id,
         "medium": item.medium,
-        "requirement": _skills(item.needs.skills),
-        "priority": item.priority + engine.queues[item.queue_id].priority,
+        **_needs(item.needs),
+        "priority": item.points,
         "vip": item.vip,
+        "class": CLASS_NAMES[item.rank[0]],
+        "key": item.rank[1],
         "entered_at": item.entered_at,
         "waited": now - item.entered_at,
-        "rule": engine.matching.work_order.name,
-        "place": engine.matching.ahead_of(item) + 1 if item.state is ItemState.WAITING else None,
-        "waiting": engine.matching.waiting_in.get(item.queue_id, 0),
+        "rule": engine.queues[item.queue_id].order.value,
+        "place": engine.matching.waiting.ahead_of(item) + 1 if item.state is ItemState.WAITING else None,
+        "waiting": engine.matching.waiting.queues[item.queue_id].waiting,
         "agent_id": item.agent_id,
         "considered": len(engine.agents),
         "eligible": _named(eligible),
         "passed": [_passed(reason, len(agents), agents) for reason, agents in found.items()],
-        "next": _next(item, found),
+        "next": _next(engine, item, found, now),
     }
 
 
-def _next(item: Item, found: dict[Reason, list[Agent]]) -> list[dict[str, Any]]:
-    """Return the soonest timed changes among those who have the skills: the item's own alert, then the others'."""
+def _next(engine: Engine, item: Item, found: dict[Reason, list[Agent]], now: float) -> list[dict[str, Any]]:
+    """Return the soonest timed changes: the item's own alert, then its own steps and those of who has the skills."""
     held = [agent for (reason, _, _), agents in found.items() if reason in _TIMED for agent in agents]
-    changes = [
+    changes: list[dict[str, Any]] = [
         {"at": given.until, "change": _TIMED_CHANGES[given.state], "agent_id": agent.id}
         for agent in held
         for given in agent.assignments.values()
         if given.until is not None
     ]
-    changes.sort(key=lambda change: (change["agent_id"] != item.agent_id, change["at"], change["agent_id"]))
+    if item.line is not None:
+        changes += _own_changes(engine, item, now)
+    changes.sort(key=lambda one: (not one["agent_id"] or one["agent_id"] != item.agent_id, one["at"], one["agent_id"]))
     return changes[:BEST]
+
+
+def _own_changes(engine: Engine, item: Item, now: float) -> list[dict[str, Any]]:
+    """Return the instants at which the waiting item itself changes, each with what happens then."""
+    assert item.line is not None
+    queue = item.line.queue
+    steps = {step.after for step in queue.steps}
+    known = [(item.entered_at + after, "requirement-relaxes") for after in sorted(steps)]
+    known += [(item.entered_at + after, "delay-passes") for after in queue.instants if after not in steps]
+    late = late_at(item, queue.rules)
+    if late is not None:
+        known.append((late, "becomes-late"))
+    if item.preferred is not None:
+        known.append((item.entered_at + queue.rules.preferred_wait, "window-ends"))
+    return [{"at": at, "change": change, "agent_id": ""} for at, change in known if at > now]
 
 
 _TIMED = {"reserved", "wrap-up", "busy"}
@@ -135,17 +158,28 @@ def _conditions(why: Why) -> Iterable[tuple[Any, int, int]]:
 
 
 def _reason(condition: int, medium: str) -> str:
-    """Name a condition as seen by ``medium``; ``free`` when agents counted so may have been free for it."""
-    if condition in (IDLE, PARTLY) or (condition == NO_DEVICE and medium not in DEVICE_MEDIA):
-        return "free"
+    """Name a condition as seen by ``medium``; ``some-room`` when some of those counted so may have had room for it."""
+    if condition in (PARTLY, BUSY) or (condition == NO_DEVICE and medium not in DEVICE_MEDIA):
+        return "some-room" if condition != BUSY else "busy"
     return CONDITION_NAMES[condition]
 
 
-def _split_free(counts: dict[Reason, int], candidates: int) -> None:
-    """Of those who may have been free, the candidates but one lost by rank, the others had no capacity left."""
-    free = counts.pop(("free", "", 0), 0)
-    counts["busy", "", 0] = counts.get(("busy", "", 0), 0) + free - candidates
-    counts["rank", "", 0] = candidates - 1
+def _split_free(counts: dict[Reason, int], why: Why) -> int:
+    """Tell the chosen one and those who had room apart, and return how many could have taken it.
+
+    Where the item chose, all who were free altogether had room, and ``partly`` of those with work. Where an agent
+    became free, or was wished for, he alone could: whoever else had room was kept from it, by the wish or for VIP.
+    """
+    wished = why.rule == PREFERRED
+    counts[_reason(why.condition, why.medium), "", 0] -= 1
+    idle, some_room = counts.pop(("idle", "", 0), 0), counts.pop(("some-room", "", 0), 0)
+    counts["busy", "", 0] = counts.get(("busy", "", 0), 0) + some_room - why.partly
+    others = idle + why.partly
+    if why.by_item and not wished:
+        counts["rank", "", 0] = others
+        return others + 1
+    counts["window" if wished else "reserve", "", 0] = others
+    return 1
 
 
 def _passed(reason: Reason, count: int, agents: list[Agent] | None = None) -> dict[str, Any]:
@@ -153,8 +187,8 @@ def _passed(reason: Reason, count: int, agents: list[Agent] | None = None) -> di
     passed: dict[str, Any] = {"reason": code, "count": count}
     if code == "skill":
         passed |= {"skill": name, "need": level}
-    elif code == "server":
-        passed |= {"server": name}
+    elif code in ("server", "team", "window"):
+        passed |= {code: name}
     if agents is not None:
         passed["agents"] = _named(agents)
     return passed
@@ -162,6 +196,17 @@ def _passed(reason: Reason, count: int, agents: list[Agent] | None = None) -> di
 
 def _named(agents: list[Agent]) -> list[AgentId]:
     return sorted(agent.id for agent in agents)[:NAMED]
+
+
+def _needs(needs: Requirement) -> dict[str, Any]:
+    told: dict[str, Any] = {"requirement": _skills(needs.skills)}
+    if needs.any_of:
+        told["any_of"] = [_skills(group) for group in needs.any_of]
+    if needs.teams:
+        told["teams"] = list(needs.teams)
+    if needs.preferred:
+        told["preferred"] = _skills(needs.preferred)
+    return told
 
 
 def _skills(skills: tuple[tuple[Any, int], ...]) -> list[dict[str, Any]]:

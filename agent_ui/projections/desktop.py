@@ -54,7 +54,7 @@ def me_slot(agent: LiveAgent, picture: Picture, waiting: "Waiting") -> dict[str,
             "mode": device.mode.value,
             "simulated": picture.is_simulated,
         },
-        "capacity": {"voice": {"used": int(busy), "max": agent.record.voice_capacity}},
+        "capacity": {"voice": {"used": int(busy), "max": agent.record.capacity.get("voice", 0)}},
         "waiting": _waiting_for(agent, picture, waiting),
         "link": {"pbx": "up" if link and link.up else "down", "reason": link.reason if link else "connecting"},
         "notice": _notice(agent),
@@ -83,8 +83,15 @@ def _waiting_for(agent: LiveAgent, picture: Picture, waiting: Waiting) -> dict[s
 
 
 def serves(agent: LiveAgent, queue: Queue) -> bool:
-    """Tell whether the agent has every skill the queue asks for."""
-    return all(agent.record.skills.get(skill, 0) >= level for skill, level in queue.skills.items())
+    """Tell whether the agent takes calls of the queue and has what it asks of everybody when a call enters."""
+    record, skills = agent.record, agent.record.skills
+    return (
+        record.capacity.get("voice", 0) > 0
+        and (record.queues is None or queue.queue_id in record.queues)
+        and all(skills.get(skill, 0) >= level for skill, level in queue.skills.items())
+        and all(any(skills.get(skill, 0) >= level for skill, level in group.items()) for group in queue.any_of)
+        and (not queue.teams or record.team_id in queue.teams)
+    )
 
 
 def _notice(agent: LiveAgent) -> dict[str, Any] | None:

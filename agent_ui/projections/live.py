@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any, Final
 
 from agent_ui.projections.desktop import serves, shown_number
-from contactcenter.core.ids import AgentId, QueueId
+from contactcenter.core.ids import AgentId
 from contactcenter.interactions.audit import Healed
 from contactcenter.interactions.figures import DayFigures
 from contactcenter.interactions.live import LiveAgent, Picture
@@ -68,16 +68,6 @@ def queue_slot(queue: Queue, picture: Picture, figures: DayFigures, now: datetim
         "ready": sum(agent_state(one)[0] == "ready" for one in staffed),
         "staffed": len(staffed),
     }
-
-
-def in_line(picture: Picture, queue_id: QueueId) -> list[Interaction]:
-    """Return a queue's line in the order the router serves it: VIP, priority, who came first."""
-    return sorted(picture.waiting(queue_id), key=_rank)
-
-
-def _rank(item: Interaction) -> tuple[bool, int, float, str]:
-    assert item.visit is not None
-    return not item.vip, -item.visit.priority, item.visit.entered_at.timestamp(), item.interaction_id
 
 
 def waiting_slot(item: Interaction, place: int, picture: Picture) -> dict[str, Any] | None:

@@ -8,7 +8,14 @@ from contactcenter.core.clock import from_timestamp
 from contactcenter.core.ids import AgentId, SkillId
 from contactcenter.interactions.live import Picture
 
-_KINDS: Final[Mapping[str, str]] = {"wrap-up-ends": "agent-frees", "reservation-expires": "deadline"}
+_KINDS: Final[Mapping[str, str]] = {
+    "wrap-up-ends": "agent-frees",
+    "reservation-expires": "deadline",
+    "requirement-relaxes": "relaxes",
+    "delay-passes": "delay",
+    "becomes-late": "late",
+    "window-ends": "window",
+}
 _STATES: Final[Mapping[str, str]] = {"waiting": "waiting", "reserved": "assigned", "revoking": "assigned"}
 
 

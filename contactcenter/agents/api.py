@@ -15,9 +15,11 @@ from contactcenter.agents.model import (
     Skill,
     Team,
 )
+from contactcenter.agents.profiles_api import CapacityBody, QueuesBody, ServiceBody, Skills, queues_out, services_of
+from contactcenter.agents.profiles_api import routes as profile_routes
 from contactcenter.agents.service import AgentService, NewAgent
 from contactcenter.core.errors import NotFound
-from contactcenter.core.ids import ServerId, SkillId, TeamId, UserId
+from contactcenter.core.ids import ProfileId, ServerId, SkillId, TeamId, UserId
 from contactcenter.core.permissions import Right
 from contactcenter.core.web.routes import Call, Routes
 from contactcenter.core.web.schemas import (
@@ -36,12 +38,8 @@ from contactcenter.core.web.schemas import (
 )
 
 routes = Routes()
+routes.include(profile_routes)
 Extension = Annotated[str, Field(pattern=r"^[0-9]{2,10}$")]
-Level = Annotated[int, Field(ge=1, le=10)]
-Capacity = Annotated[
-    int, Field(ge=1, le=1, description="calls at once; only 1 until second calls and conferences exist")
-]
-Skills = Annotated[dict[Id, Level], Field(max_length=200)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +120,19 @@ class ReasonOut(Out):
     is_active: bool
 
 
+class EffectiveOut(Out):
+    """What the router may give an agent; ``queues`` null: every queue whose skills he has."""
+
+    skills: dict[str, int]
+    queues: dict[str, ServiceBody] | None
+    capacity: dict[str, int]
+
+
 class AgentOut(Out):
-    """One agent; ``skills`` maps skill ids to levels."""
+    """One agent; ``skills`` (ids to levels), ``queues`` and ``capacity`` are his own, null ones are the profile's.
+
+    ``effective`` is what holds, the profile included.
+    """
 
     id: str
     user_id: str
@@ -132,9 +141,12 @@ class AgentOut(Out):
     extension: str
     team_id: str | None
     team: str
-    voice_capacity: int
     is_active: bool
+    profile_id: str | None
     skills: dict[str, int]
+    queues: dict[str, ServiceBody] | None
+    capacity: dict[str, int] | None
+    effective: EffectiveOut
     device: DeviceOut
     presence: PresenceOut
 
@@ -155,11 +167,13 @@ class AgentIn(Body):
     mode: DeviceMode = DeviceMode.RING
     contact_uri: Line = ""
     server_id: Annotated[str, Field(max_length=40, description="where his device is; '' is the first server")] = ""
-    voice_capacity: Capacity = 1
+    profile_id: Id | None = None
+    queues: QueuesBody | None = None
+    capacity: CapacityBody | None = None
 
 
 class AgentPatch(Body):
-    """What to change of an agent; fields left out stay."""
+    """What to change of an agent; fields left out stay; queues and capacity of null are left to his profile."""
 
     name: Name = ""
     extension: Extension = ""
@@ -169,8 +183,10 @@ class AgentPatch(Body):
     mode: DeviceMode = DeviceMode.RING
     contact_uri: Line = ""
     server_id: Annotated[str, Field(max_length=40)] = ""
-    voice_capacity: Capacity = 1
     is_active: bool = True
+    profile_id: Id | None = None
+    queues: QueuesBody | None = None
+    capacity: CapacityBody | None = None
 
 
 class PresenceIn(Body):
@@ -241,7 +257,9 @@ async def create_agent(call: Call[AgentIn]) -> AgentOut:
         mode=body.mode,
         contact_uri=body.contact_uri,
         server_id=ServerId(body.server_id),
-        voice_capacity=body.voice_capacity,
+        profile_id=ProfileId(body.profile_id) if body.profile_id else None,
+        queues=services_of(body.queues),
+        capacity=body.capacity,
     )
     return agent_out(await call.services[AgentService].create_agent(call.principal, new))
 
@@ -255,8 +273,10 @@ async def get_agent(call: Call[None]) -> AgentOut:
 @routes.patch("/api/v1/agents/{agent_id}", right=Right.AGENTS_WRITE, body=AgentPatch, returns=AgentOut, tag="agents")
 async def update_agent(call: Call[AgentPatch]) -> AgentOut:
     """Change an agent."""
-    service = call.services[AgentService]
-    return agent_out(await service.update_agent(call.principal, call.path["agent_id"], given(call.body)))
+    service, changes = call.services[AgentService], given(call.body)
+    if "queues" in changes:
+        changes["queues"] = services_of(call.body.queues)
+    return agent_out(await service.update_agent(call.principal, call.path["agent_id"], changes))
 
 
 @routes.put("/api/v1/agents/{agent_id}/presence", right=Right.PRESENCE_SET, body=PresenceIn, tag="agents")
@@ -351,14 +371,19 @@ def agent_out(agent: AgentRecord) -> AgentOut:
         id=agent.agent_id,
         initials=agent.initials,
         team=agent.team_name,
-        skills=dict(agent.skills.items()),
+        skills=dict(agent.own.skills.items()),
+        queues=queues_out(agent.own.queues),
+        capacity=dict(agent.own.capacity) if agent.own.capacity is not None else None,
+        effective=EffectiveOut(
+            skills=dict(agent.skills.items()), queues=queues_out(agent.queues), capacity=dict(agent.capacity)
+        ),
         device=_device_out(agent),
         presence=PresenceOut(state=agent.presence.state, reason=agent.presence.reason, since=agent.presence.since),
         **{name: getattr(agent, name) for name in _SAME},
     )
 
 
-_SAME = ("user_id", "name", "extension", "team_id", "voice_capacity", "is_active")
+_SAME = ("user_id", "name", "extension", "team_id", "is_active", "profile_id")
 
 
 def _device_out(agent: AgentRecord) -> DeviceOut:

@@ -2,6 +2,10 @@
 
 Rules: an extension names one agent of a site and so its endpoint (``agent-<extension>``); a skill's level is 1..10;
 an agent has one device; not-ready needs a reason out of the list. Presence itself is owned by the router.
+
+What the router may give an agent is his own settings over those of his routing profile, if he has one: skill by skill
+his own level wins; queues and capacity of his own take the place of the profile's. Without either he serves every queue
+whose skills he has, one call at a time.
 """
 
 import re
@@ -13,9 +17,18 @@ from typing import Final
 
 from contactcenter.core.errors import Invalid
 from contactcenter.core.events import Event, event
-from contactcenter.core.ids import AgentId, DeviceId, ServerId, SiteId, SkillId, TeamId, UserId
+from contactcenter.core.ids import AgentId, DeviceId, ProfileId, QueueId, ServerId, SiteId, SkillId, TeamId, UserId
+from contactcenter.core.media import MOST, VOICE
+from routing.commands import Service
 
 MAX_LEVEL: Final = 10
+MAX_ORDER: Final = 100
+MAX_DELAY: Final = 86_400.0
+PROFILE_VERSIONS: Final = "profile"
+"""The kind under which versions of routing profiles are kept."""
+Levels = Mapping[SkillId, int]
+Queues = Mapping[QueueId, Service]
+Capacity = Mapping[str, int]
 _EXTENSION: Final = re.compile(r"[0-9]{2,10}", re.ASCII)
 _CODE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,59}", re.ASCII)
 # The address is written into a configuration file of the PBX: nothing but these shapes may pass, and nothing that
@@ -90,9 +103,42 @@ class Presence:
     since: datetime
 
 
+def one_call() -> Capacity:
+    """Return the capacity of one of whom nothing else is said."""
+    return {VOICE: 1}
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingProfile:
+    """What many agents have in common: levels, queues with order and delay (None: all he has the skills for), capacity.
+
+    Its name is unique in the site, in any case.
+    """
+
+    profile_id: ProfileId
+    site_id: SiteId
+    name: str
+    skills: Levels = field(default_factory=dict)
+    queues: Queues | None = None
+    capacity: Capacity = field(default_factory=one_call)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSettings:
+    """What is set for one agent himself; None leaves it to his profile."""
+
+    skills: Levels = field(default_factory=dict)
+    queues: Queues | None = None
+    capacity: Capacity | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class AgentRecord:
-    """One agent with everything the router and the screens need; ``skills`` maps skill id to level."""
+    """One agent with everything the router and the screens need.
+
+    ``skills`` (id to level), ``queues`` (None: every queue whose skills he has) and ``capacity`` (by medium) are what
+    holds; what is set for himself is ``own``.
+    """
 
     agent_id: AgentId
     site_id: SiteId
@@ -101,11 +147,14 @@ class AgentRecord:
     extension: str
     team_id: TeamId | None
     team_name: str
-    voice_capacity: int
     is_active: bool
-    skills: Mapping[SkillId, int]
+    skills: Levels
     device: Device
     presence: Presence
+    queues: Queues | None = None
+    capacity: Capacity = field(default_factory=one_call)
+    profile_id: ProfileId | None = None
+    own: OwnSettings = OwnSettings()
 
     @property
     def initials(self) -> str:
@@ -141,6 +190,16 @@ class AgentChanged(Event):
     fields: tuple[str, ...] = ()
 
 
+@event("routing-profile-changed", subject="profile_id")
+@dataclass(frozen=True, slots=True)
+class RoutingProfileChanged(Event):
+    """A routing profile was created, changed, restored or deleted; ``fields`` names what changed."""
+
+    profile_id: ProfileId
+    change: str
+    fields: tuple[str, ...] = ()
+
+
 @event("skill-changed", subject="skill_id")
 @dataclass(frozen=True, slots=True)
 class SkillChanged(Event):
@@ -166,6 +225,11 @@ class NotReadyReasonChanged(Event):
 
     code: str
     change: str
+
+
+def name_key(name: str) -> str:
+    """Return what makes two profiles' names the same."""
+    return " ".join(name.casefold().split())
 
 
 def initials(name: str) -> str:
@@ -200,13 +264,57 @@ def check_contact_uri(uri: str, kind: DeviceKind) -> None:
         raise Invalid("invalid", {"contact_uri": "not-a-sip-address"})
 
 
-def check_levels(skills: Mapping[SkillId, int], known: Collection[SkillId]) -> None:
-    """Raise Invalid for a skill that does not exist or a level outside 1..10."""
-    for skill_id, level in skills.items():
-        if skill_id not in known:
-            raise Invalid("invalid", {"skills": "unknown-skill"})
-        if not 1 <= level <= MAX_LEVEL:
-            raise Invalid("invalid", {"skills": "level-out-of-range"})
+def merged(
+    own: OwnSettings, profile: RoutingProfile | OwnSettings = OwnSettings()
+) -> tuple[Levels, Queues | None, Capacity]:
+    """Return the skills, queues and capacity that hold for an agent with these settings and this profile."""
+    capacity = profile.capacity if own.capacity is None else own.capacity
+    return (
+        {**profile.skills, **own.skills},
+        profile.queues if own.queues is None else own.queues,
+        one_call() if capacity is None else capacity,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What there is to name: the ids of every skill, of the site's queues and of its profiles."""
+
+    skills: Collection[SkillId]
+    queues: Collection[QueueId]
+    profiles: Collection[ProfileId]
+
+
+def check_settings(settings: OwnSettings | RoutingProfile, known: Known) -> None:
+    """Raise Invalid, naming every wrong one of skills, queues and capacity."""
+    wrong = {**_wrong_levels(settings.skills, known.skills), **_wrong_queues(settings.queues or {}, known.queues)}
+    wrong |= _wrong_capacity(settings.capacity or {})
+    if wrong:
+        raise Invalid("invalid", wrong)
+
+
+def _wrong_levels(skills: Levels, known: Collection[SkillId]) -> dict[str, str]:
+    if any(skill_id not in known for skill_id in skills):
+        return {"skills": "unknown-skill"}
+    return {"skills": "level-out-of-range"} if any(not 1 <= one <= MAX_LEVEL for one in skills.values()) else {}
+
+
+def _wrong_queues(queues: Queues, known: Collection[QueueId]) -> dict[str, str]:
+    if any(queue_id not in known for queue_id in queues):
+        return {"queues": "unknown-queue"}
+    wrong = {}
+    for queue_id, (order, delay) in queues.items():
+        if not 0 <= order <= MAX_ORDER:
+            wrong[f"queues.{queue_id}.order"] = "out-of-range"
+        if not 0 <= delay <= MAX_DELAY:
+            wrong[f"queues.{queue_id}.delay"] = "out-of-range"
+    return wrong
+
+
+def _wrong_capacity(capacity: Capacity) -> dict[str, str]:
+    if not capacity.keys() <= MOST.keys():
+        return {"capacity": "unknown-medium"}
+    return {f"capacity.{medium}": "out-of-range" for medium, one in capacity.items() if not 1 <= one <= MOST[medium]}
 
 
 def check_presence(state: PresenceState, reason: str, reasons: Collection[NotReadyReason]) -> str:

@@ -13,14 +13,17 @@ from contactcenter.agents import store
 from contactcenter.agents.model import (
     AgentChanged,
     AgentRecord,
+    Capacity,
     Device,
     DeviceKind,
     DeviceMode,
     Membership,
     NotReadyReason,
     NotReadyReasonChanged,
+    OwnSettings,
     Presence,
     PresenceState,
+    Queues,
     Skill,
     SkillChanged,
     Team,
@@ -28,8 +31,8 @@ from contactcenter.agents.model import (
     check_code,
     check_contact_uri,
     check_extension,
-    check_levels,
     check_presence,
+    check_settings,
     endpoint_name,
 )
 from contactcenter.agents.ports import PresencePort
@@ -37,14 +40,14 @@ from contactcenter.agents.store import save_presence as save_presence  # the int
 from contactcenter.core.clock import Clock
 from contactcenter.core.database import Database, Transaction
 from contactcenter.core.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
-from contactcenter.core.ids import AgentId, DeviceId, Ids, ServerId, SkillId, TeamId, UserId
+from contactcenter.core.ids import AgentId, DeviceId, Ids, ProfileId, ServerId, SkillId, TeamId, UserId
 from contactcenter.core.paging import Page, Paging
 from contactcenter.core.permissions import SYSTEM, Principal, Right, Scope, require
 
 
 @dataclass(frozen=True, slots=True)
 class NewAgent:
-    """What it takes to make a user an agent."""
+    """What it takes to make a user an agent; ``queues`` and ``capacity`` None: as his profile says."""
 
     user_id: UserId
     name: str
@@ -55,7 +58,9 @@ class NewAgent:
     mode: DeviceMode = DeviceMode.RING
     contact_uri: str = ""
     server_id: ServerId | None = None
-    voice_capacity: int = 1
+    profile_id: ProfileId | None = None
+    queues: Queues | None = None
+    capacity: Capacity | None = None
 
 
 class AgentService:
@@ -101,6 +106,11 @@ class AgentService:
         scope, site = require(principal, Right.AGENTS_READ), self._database.site_id
         return await self._database.read(lambda c: store.list_agents(c, scope, principal, site, paging))
 
+    async def list_serving(self, principal: Principal) -> list[AgentRecord]:
+        """Return every agent in reach whom the router may know, signed in or not, by name."""
+        scope, site = require(principal, Right.AGENTS_READ), self._database.site_id
+        return await self._database.read(lambda c: store.list_serving(c, scope, principal, site))
+
     async def get_agent(self, principal: Principal, agent_id: str) -> AgentRecord:
         """Return one agent. Raises NotFound when out of reach."""
         scope, site = require(principal, Right.AGENTS_READ), self._database.site_id
@@ -123,7 +133,7 @@ class AgentService:
 
         def work(tx: Transaction) -> AgentRecord:
             _check_free(tx.connection, agent, is_new=True)
-            _check_skills(tx.connection, agent.skills)
+            _check_settings(tx.connection, agent)
             _store(lambda: store.insert_agent(tx, agent))
             tx.record(AgentChanged(agent.agent_id, "created"), principal.user_id)
             return _again(tx, agent)
@@ -148,11 +158,12 @@ class AgentService:
             extension=new.extension,
             team_id=new.team_id,
             team_name="",
-            voice_capacity=new.voice_capacity,
             is_active=True,
-            skills=dict(new.skills or {}),
+            skills={},
             device=device,
             presence=Presence(PresenceState.OFFLINE, "", self._clock.now()),
+            profile_id=new.profile_id,
+            own=OwnSettings(dict(new.skills or {}), new.queues, new.capacity),
         )
 
     def _server(self, server_id: ServerId | None) -> ServerId:
@@ -161,8 +172,8 @@ class AgentService:
         return server_id or self._servers[0]
 
     async def update_agent(self, principal: Principal, agent_id: str, changes: Mapping[str, Any]) -> AgentRecord:
-        """Change an agent: any of name, extension, team_id, voice_capacity, is_active, skills, kind, mode, contact_uri,
-        server_id.
+        """Change an agent: any of name, extension, team_id, is_active, kind, mode, contact_uri, server_id, profile_id,
+        and his own skills, queues and capacity.
 
         A new extension renames the endpoint. Raises NotFound out of reach, Conflict for a taken extension.
         """
@@ -176,8 +187,8 @@ class AgentService:
             before = _found(store.find_agent(tx.connection, scope, principal, site, agent_id))
             after = _changed(before, changes)
             _check_free(tx.connection, after, is_new=False)
-            if "skills" in changes:
-                _check_skills(tx.connection, after.skills)
+            if changes.keys() & {*_OWN_FIELDS, "profile_id"}:
+                _check_settings(tx.connection, after)
             _store(lambda: store.update_agent(tx, after))
             tx.record(AgentChanged(after.agent_id, "updated", tuple(sorted(changes))), principal.user_id)
             return _again(tx, after)
@@ -279,14 +290,16 @@ class AgentService:
 
 
 _DEVICE_FIELDS = {"kind", "mode", "contact_uri", "server_id"}
-_AGENT_FIELDS = {"name", "extension", "team_id", "voice_capacity", "is_active", "skills"}
+_AGENT_FIELDS = {"name", "extension", "team_id", "is_active", "profile_id"}
+_OWN_FIELDS = {"skills", "queues", "capacity"}
 
 
 def _changed(agent: AgentRecord, changes: Mapping[str, Any]) -> AgentRecord:
-    unknown = set(changes) - _DEVICE_FIELDS - _AGENT_FIELDS
+    unknown = set(changes) - _DEVICE_FIELDS - _AGENT_FIELDS - _OWN_FIELDS
     if unknown:
         raise Invalid("invalid", dict.fromkeys(sorted(unknown), "extra-forbidden"))
-    after = replace(agent, **{name: value for name, value in changes.items() if name in _AGENT_FIELDS})
+    own = replace(agent.own, **{name: value for name, value in changes.items() if name in _OWN_FIELDS})
+    after = replace(agent, own=own, **{name: value for name, value in changes.items() if name in _AGENT_FIELDS})
     check_extension(after.extension)
     of_device = {name: value for name, value in changes.items() if name in _DEVICE_FIELDS}
     device = replace(agent.device, endpoint=endpoint_name(after.extension), **of_device)
@@ -306,8 +319,11 @@ def _check_free(connection: Connection, agent: AgentRecord, *, is_new: bool) -> 
         raise Conflict("user-is-agent", {"user_id": "taken"})
 
 
-def _check_skills(connection: Connection, skills: Mapping[SkillId, int]) -> None:
-    check_levels(skills, {skill.skill_id for skill in store.list_skills(connection)})
+def _check_settings(connection: Connection, agent: AgentRecord) -> None:
+    known = store.known(connection, agent.site_id)
+    if agent.profile_id is not None and agent.profile_id not in known.profiles:
+        raise Invalid("invalid", {"profile_id": "unknown-profile"})
+    check_settings(agent.own, known)
 
 
 def _check_known(given: str, known: set[Any]) -> None:

@@ -1,14 +1,15 @@
-"""Tables and queries of agents, devices, skills, teams, presence and not-ready reasons.
+"""Tables and queries of agents, devices, skills, teams, routing profiles, presence and not-ready reasons.
 
 Every list takes the scope and the principal it is made for; ``load_all`` is for the program itself at its start.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
+    JSON,
     Boolean,
     Column,
     ColumnElement,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     UniqueConstraint,
     delete,
     false,
+    func,
     insert,
     or_,
     select,
@@ -35,18 +37,25 @@ from contactcenter.agents.model import (
     Device,
     DeviceKind,
     DeviceMode,
+    Known,
     Membership,
     NotReadyReason,
+    OwnSettings,
     Presence,
     PresenceState,
+    Queues,
+    RoutingProfile,
     Skill,
     Team,
+    merged,
+    name_key,
 )
 from contactcenter.core.database import Transaction
 from contactcenter.core.events import Instant, metadata
-from contactcenter.core.ids import AgentId, SiteId, SkillId, TeamId, UserId
+from contactcenter.core.ids import AgentId, ProfileId, QueueId, SiteId, SkillId, TeamId, UserId
 from contactcenter.core.paging import Page, Paging, cut
 from contactcenter.core.permissions import Principal, Scope
+from routing.commands import Service
 
 teams_table = Table(
     "teams",
@@ -71,6 +80,20 @@ skills_table = Table(
     Column("name", String(60), nullable=False, unique=True),
     Column("label", String(120), nullable=False),
 )
+_OR_NOTHING = JSON(none_as_null=True)
+profiles_table = Table(
+    "routing_profiles",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("site_id", String(40), nullable=False),
+    Column("name", String(120), nullable=False),
+    Column("name_key", String(120), nullable=False),
+    Column("skills", JSON, nullable=False),
+    Column("queues", _OR_NOTHING, nullable=True),
+    Column("capacity", JSON, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("site_id", "name_key", name="routing_profiles_name"),
+)
 agents_table = Table(
     "agents",
     metadata,
@@ -80,11 +103,14 @@ agents_table = Table(
     Column("name", String(200), nullable=False),
     Column("extension", String(10), nullable=False),
     Column("team_id", String(40), ForeignKey("teams.id"), nullable=True),
-    Column("voice_capacity", Integer, nullable=False),
     Column("is_active", Boolean, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("profile_id", String(40), ForeignKey("routing_profiles.id"), nullable=True),
+    Column("queues", _OR_NOTHING, nullable=True),
+    Column("capacity", _OR_NOTHING, nullable=True),
     UniqueConstraint("site_id", "extension", name="agents_extension"),
     Index("agents_team", "team_id"),
+    Index("agents_profile", "profile_id"),
     Index("agents_name", "name", "id"),
 )
 agent_skills_table = Table(
@@ -127,6 +153,7 @@ reasons_table = Table(
 _agents = agents_table.c
 _devices = devices_table.c
 _presence = presence_table.c
+_profiles = profiles_table.c
 _AGENT_ROWS = select(
     agents_table,
     teams_table.c.name.label("team_name"),
@@ -140,10 +167,14 @@ _AGENT_ROWS = select(
     _presence.state,
     _presence.reason,
     _presence.since,
+    _profiles.skills.label("profile_skills"),
+    _profiles.queues.label("profile_queues"),
+    _profiles.capacity.label("profile_capacity"),
 ).select_from(
     agents_table.join(devices_table, _devices.agent_id == _agents.id)
     .join(presence_table, _presence.agent_id == _agents.id)
     .outerjoin(teams_table, teams_table.c.id == _agents.team_id)
+    .outerjoin(profiles_table, _profiles.id == _agents.profile_id)
 )
 
 
@@ -187,6 +218,14 @@ def load_all(connection: Connection, site_id: SiteId) -> list[AgentRecord]:
     """Return every active agent of the site, for the router's start."""
     query = _AGENT_ROWS.where(_agents.site_id == site_id, _agents.is_active).order_by(_agents.id)
     return _records(connection, connection.execute(query).all())
+
+
+def list_serving(connection: Connection, scope: Scope, principal: Principal, site_id: SiteId) -> list[AgentRecord]:
+    """Return the agents in reach whom the router may know, by name: active, their users not locked."""
+    users = agents_table.metadata.tables["users"].c
+    unlocked = select(users.id).where(users.is_active)
+    query = _AGENT_ROWS.where(within(scope, principal, site_id), _agents.is_active, _agents.user_id.in_(unlocked))
+    return _records(connection, connection.execute(query.order_by(_agents.name, _agents.id)).all())
 
 
 def membership(connection: Connection, user_id: UserId) -> Membership:
@@ -252,8 +291,10 @@ def _agent_values(agent: AgentRecord) -> dict[str, Any]:
         "name": agent.name,
         "extension": agent.extension,
         "team_id": agent.team_id,
-        "voice_capacity": agent.voice_capacity,
         "is_active": agent.is_active,
+        "profile_id": agent.profile_id,
+        "queues": msgspec.to_builtins(agent.own.queues),
+        "capacity": agent.own.capacity,
     }
 
 
@@ -270,15 +311,17 @@ def _device(agent: AgentRecord) -> dict[str, Any]:
 
 
 def _insert_skills(tx: Transaction, agent: AgentRecord) -> None:
-    rows = [{"agent_id": agent.agent_id, "skill_id": skill, "level": level} for skill, level in agent.skills.items()]
+    rows = [
+        {"agent_id": agent.agent_id, "skill_id": skill, "level": level} for skill, level in agent.own.skills.items()
+    ]
     if rows:
         tx.execute(insert(agent_skills_table), rows)
 
 
 def _records(connection: Connection, rows: Iterable[Row[Any]]) -> list[AgentRecord]:
-    agents = [_record(row) for row in rows]
-    levels = _levels(connection, [agent.agent_id for agent in agents])
-    return [replace(agent, skills=levels.get(agent.agent_id, {})) for agent in agents]
+    found = list(rows)
+    levels = _levels(connection, [row.id for row in found])
+    return [_record(row, levels.get(row.id, {})) for row in found]
 
 
 def _levels(connection: Connection, agent_ids: list[AgentId]) -> Mapping[str, dict[SkillId, int]]:
@@ -290,7 +333,10 @@ def _levels(connection: Connection, agent_ids: list[AgentId]) -> Mapping[str, di
     return levels
 
 
-def _record(row: Row[Any]) -> AgentRecord:
+def _record(row: Row[Any], levels: Mapping[SkillId, int]) -> AgentRecord:
+    own = OwnSettings(levels, _queues(row.queues), row.capacity)
+    of_profile = OwnSettings(row.profile_skills or {}, _queues(row.profile_queues), row.profile_capacity)
+    skills, queues, capacity = merged(own, of_profile)
     return AgentRecord(
         agent_id=row.id,
         site_id=row.site_id,
@@ -299,9 +345,8 @@ def _record(row: Row[Any]) -> AgentRecord:
         extension=row.extension,
         team_id=row.team_id,
         team_name=row.team_name or "",
-        voice_capacity=row.voice_capacity,
         is_active=row.is_active,
-        skills={},
+        skills=skills,
         device=Device(
             row.device_id,
             row.server_id,
@@ -312,7 +357,88 @@ def _record(row: Row[Any]) -> AgentRecord:
             row.contact_uri,
         ),
         presence=Presence(PresenceState(row.state), row.reason, row.since),
+        queues=queues,
+        capacity=capacity,
+        profile_id=row.profile_id,
+        own=own,
     )
+
+
+def _queues(kept: Any) -> Queues | None:
+    return msgspec.convert(kept, dict[QueueId, Service] | None)
+
+
+# ------------------------------------------------------------------ routing profiles
+
+
+def known(connection: Connection, site_id: SiteId) -> Known:
+    """Return what agents and profiles of the site may name."""
+    queues = agents_table.metadata.tables["queues"].c
+    return Known(
+        {SkillId(one) for one in connection.execute(select(skills_table.c.id)).scalars()},
+        {QueueId(one) for one in connection.execute(select(queues.id).where(queues.site_id == site_id)).scalars()},
+        {
+            ProfileId(one)
+            for one in connection.execute(select(_profiles.id).where(_profiles.site_id == site_id)).scalars()
+        },
+    )
+
+
+def profiles_within(scope: Scope, site_id: SiteId) -> ColumnElement[bool]:
+    """Return the condition that keeps the profiles this scope reaches; they belong to a site, to no team or person."""
+    if scope is Scope.ALL:
+        return true()
+    return _profiles.site_id == site_id if scope is Scope.SITE else false()
+
+
+def list_profiles(connection: Connection, scope: Scope, site_id: SiteId) -> list[RoutingProfile]:
+    """Return routing profiles by name."""
+    query = select(profiles_table).where(profiles_within(scope, site_id)).order_by(_profiles.name_key)
+    return [_profile(row) for row in connection.execute(query)]
+
+
+def find_profile(connection: Connection, scope: Scope, site_id: SiteId, profile_id: str) -> RoutingProfile | None:
+    """Return one profile if the scope reaches it."""
+    query = select(profiles_table).where(_profiles.id == profile_id, profiles_within(scope, site_id))
+    row = connection.execute(query).one_or_none()
+    return _profile(row) if row is not None else None
+
+
+def is_profile_name_taken(connection: Connection, profile: RoutingProfile) -> bool:
+    """Tell whether another profile of the site has the name."""
+    mine = (_profiles.site_id == profile.site_id, _profiles.name_key == name_key(profile.name))
+    return connection.execute(select(_profiles.id).where(*mine, _profiles.id != profile.profile_id)).first() is not None
+
+
+def save_profile(tx: Transaction, profile: RoutingProfile, *, is_new: bool) -> None:
+    """Store a profile whole."""
+    values = {
+        "name": profile.name,
+        "name_key": name_key(profile.name),
+        "skills": dict(profile.skills),
+        "queues": msgspec.to_builtins(profile.queues),
+        "capacity": dict(profile.capacity),
+    }
+    if is_new:
+        row = {"id": profile.profile_id, "site_id": profile.site_id, "created_at": tx.now, **values}
+        tx.execute(insert(profiles_table), row)
+    else:
+        tx.execute(update(profiles_table).where(_profiles.id == profile.profile_id), values)
+
+
+def agents_with(connection: Connection, profile_id: ProfileId) -> int:
+    """Return how many agents have the profile, the inactive ones too."""
+    return connection.execute(select(func.count()).where(_agents.profile_id == profile_id)).scalar_one()
+
+
+def delete_profile(tx: Transaction, profile_id: ProfileId) -> None:
+    """Forget a profile nobody has. Raises IntegrityError while somebody does."""
+    tx.execute(delete(profiles_table).where(_profiles.id == profile_id))
+
+
+def _profile(row: Row[Any]) -> RoutingProfile:
+    site_id = SiteId(row.site_id)
+    return RoutingProfile(ProfileId(row.id), site_id, row.name, row.skills, _queues(row.queues), row.capacity)
 
 
 # ------------------------------------------------------------------ skills, teams, reasons

@@ -116,6 +116,30 @@ class WhyOut(Out):
     decisions: list[dict[str, Any]]
 
 
+class PassedAgentOut(Out):
+    """An agent who did not get it; ``reason`` as in docs/routing/rules.md, the rest what it is about."""
+
+    agent_id: str
+    reason: str
+    skill: str = ""
+    need: int = 0
+    team: str = ""
+    queue: str = ""
+    medium: str = ""
+    server: str = ""
+    delay: str = ""
+    window: str = ""
+
+
+class WhyAgentsOut(Out):
+    """``agents``: everybody but ``agent_id``, who got it at ``at``; null when that was too long ago."""
+
+    interaction_id: str
+    agent_id: str
+    at: Instant
+    agents: list[PassedAgentOut] | None
+
+
 class NoteIn(Body):
     """An agent's note on his own part of an interaction."""
 
@@ -176,6 +200,18 @@ async def why(call: Call[None]) -> WhyOut:
     """Explain why it waits, or who got it and why."""
     told = await call.services[InteractionService].why(call.principal, call.path["interaction_id"])
     return WhyOut(**told)
+
+
+@routes.get(
+    "/api/v1/interactions/{interaction_id}/why/agents",
+    right=Right.INTERACTIONS_READ,
+    returns=WhyAgentsOut,
+    tag="interactions",
+)
+async def why_agents(call: Call[None]) -> WhyAgentsOut:
+    """Tell why each other agent did not get it when it was given last."""
+    told = await call.services[InteractionService].why_agents(call.principal, call.path["interaction_id"])
+    return WhyAgentsOut(**told)
 
 
 @routes.put(

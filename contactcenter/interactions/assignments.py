@@ -5,7 +5,7 @@ It owns the live picture. Everything runs in the event loop, synchronously and i
 handled whole before the next. The Originate goes out before anything else of a decision is done.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -43,7 +43,7 @@ from contactcenter.interactions.model import (
     Visit,
     VisitEnd,
 )
-from contactcenter.interactions.servers import Servers, needs_of
+from contactcenter.interactions.servers import Servers, enqueue_of
 from routing import commands as routing
 from routing.why import render
 
@@ -215,18 +215,7 @@ class Assignments:
         """Put the interaction's present visit before the router, at its old place."""
         visit = item.visit
         assert visit is not None
-        self.router.submit(
-            routing.Enqueue(
-                item.interaction_id,
-                visit.visit_id,
-                visit.queue_id,
-                routing.VOICE,
-                visit.priority,
-                needs_of(item, visit, self.picture),
-                visit.entered_at.timestamp(),
-                item.vip,
-            )
-        )
+        self.router.submit(enqueue_of(item, visit, self.picture))
 
     def flow_left(self, server_id: ServerId, leg_id: LegId, exit: ports.FlowExit) -> None:
         """Remember how a flow ended without a queue; the caller's end comes from the PBX."""
@@ -555,16 +544,19 @@ class Assignments:
         *,
         is_news: bool,
         rows: Sequence[Image] = (),
+        value: float = 0.0,
+        knower: AgentId | None = None,
     ) -> None:
         """The look-up (or an agent's choice) says who it is; ``card`` is what screens show.
 
-        ``rows`` are what belongs to the news, in its commit.
+        ``rows`` are what belongs to the news, in its commit; ``value`` the customer's yearly one; ``knower`` the agent
+        who last spoke with him, not long ago.
         """
         item.card, item.person_id = card, person_id
-        if vip and not item.vip:
-            item.vip = True
-            if item.phase is Phase.WAITING:
-                self.submit_visit(item)  # ranked anew at the same place
+        ranked = item.vip, item.value, item.knower
+        item.vip, item.value, item.knower = item.vip or vip, value, knower
+        if ranked != (item.vip, value, knower) and item.phase is Phase.WAITING:
+            self.submit_visit(item)  # ranked anew at the same place
         if is_news and person_id is not None:
             self._tell(item, model.CustomerRecognised(item.interaction_id, person_id, confidence), rows=rows)
         self.picture.touch(f"card:{item.interaction_id}")
@@ -590,8 +582,3 @@ class Assignments:
         if item.is_over and item.interaction_id in self.picture.interactions:
             self.picture.drop(item)
             self.picture.touch(f"work:{item.interaction_id}")
-
-
-def requirement_of(skills: Mapping[SkillId, int] | Mapping[str, int]) -> routing.Requirement:
-    """Return the router's form of required skills."""
-    return routing.Requirement(tuple(sorted((SkillId(name), level) for name, level in skills.items())))

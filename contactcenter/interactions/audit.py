@@ -18,7 +18,6 @@ from contactcenter.interactions.live import Picture
 from contactcenter.interactions.model import Interaction, Phase
 from routing.agents import Agent, Assignment
 from routing.commands import Work
-from routing.eligibility import eligible
 from routing.engine import Engine
 from routing.items import Item
 from routing.states import ItemState
@@ -157,7 +156,7 @@ class IdleRound:
         self._found = {
             Finding(Code.AGENT_LEFT_IDLE, item.interaction_id, agent_id=agent.id)
             for item, agent in pairs
-            if eligible(agent, item, now)
+            if engine.refusal(agent, item) is None
         }
         return set(self._found)
 

@@ -5,7 +5,8 @@ JSON-able dict (slot ``card:<interaction>``). Nobody is merged: several equal ca
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -16,6 +17,7 @@ from contactcenter.core.database import Database
 from contactcenter.core.errors import Unavailable
 from contactcenter.core.ids import AgentId, InteractionId, PersonId, QueueId
 from contactcenter.core.images import Image
+from contactcenter.core.media import VOICE
 from contactcenter.core.prepared import Query, run_together
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.customers.model import Because, Candidate, Candidates
@@ -28,6 +30,8 @@ from contactcenter.interactions.model import Interaction
 log = structlog.get_logger(__name__)
 
 HISTORY: Final = 8
+KNOWS_FOR: Final = timedelta(days=30)
+"""How long an agent counts as one who knows the customer after a call with him."""
 LOOK_AGAIN: Final = 2.0  # seconds
 
 Rows = list[dict[str, Any]]
@@ -78,20 +82,33 @@ class Callers:
         """
         before = item.person_id
         person_id = chosen or before
-        card, best = await self._database.look_up(lambda connection: self._read(connection, item, person_id))
+        since = self._clock.now() - KNOWS_FOR
+        card, best, knower = await self._database.look_up(lambda one: self._read(one, item, person_id, since))
         found = PersonId(card["person"]["person_id"]) if card["person"] else None
         if found is None if chosen is not None else item.person_id != before:
             return
-        vip = bool(card["person"] and card["person"]["vip"])
+        person = card["person"] or {}
         news = found is not None and found != item.person_id
         contact = [] if found is None else self._contact(found, item)
-        self._assignments.customer_found(item, card, found, best, vip, is_news=news, rows=contact)
+        self._assignments.customer_found(
+            item,
+            card,
+            found,
+            best,
+            bool(person.get("vip")),
+            is_news=news,
+            rows=contact,
+            value=float(person.get("value_per_year") or 0),
+            knower=knower,
+        )
 
     def _contact(self, person_id: PersonId, item: Interaction) -> list[Image]:
         """Return what remembers the contact; whoever was in contact last comes first where a number is shared."""
         return contacted(person_id, self._customers.read_number(item.caller_number), self._clock.now())
 
-    def _read(self, connection: Connection, item: Interaction, known: PersonId | None) -> tuple[dict[str, Any], int]:
+    def _read(
+        self, connection: Connection, item: Interaction, known: PersonId | None, since: datetime
+    ) -> tuple[dict[str, Any], int, AgentId | None]:
         reading = self._customers.read_number(item.caller_number)
         candidates = self._customers.find_by_number(connection, reading)
         person_id, confidence, because = _choose(candidates, known)
@@ -116,7 +133,17 @@ class Callers:
             "withheld": reading.withheld,
             "loading": False,
         }
-        return card, confidence
+        return card, confidence, _knower(rows, since)
+
+
+def _knower(rows: Sequence[Any], since: datetime) -> AgentId | None:
+    """Return who spoke with the customer in his last answered call, if that was since then.
+
+    He is looked for in the history that is read for the card anyway.
+    """
+    answered = (row for row in rows if row.agent_id and row.medium == VOICE)
+    last = next(answered, None)
+    return AgentId(last.agent_id) if last is not None and last.arrived_at >= since else None
 
 
 def _choose(candidates: Candidates, known: PersonId | None) -> tuple[PersonId | None, int, str]:

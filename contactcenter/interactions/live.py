@@ -14,6 +14,10 @@ from contactcenter.core.ids import AgentId, InteractionId, LegId, QueueId, Reser
 from contactcenter.interactions.model import Interaction, Phase
 from contactcenter.interactions.ports import Device, LegMode
 from contactcenter.queues.model import Queue, name_key
+from contactcenter.queues.rules import rules_of
+from routing.commands import QueueRules
+from routing.items import Item
+from routing.strategies import points_of, rank
 
 
 @dataclass(slots=True)
@@ -165,6 +169,21 @@ class Picture:
         wanted = name_key(name)
         named = (queue for queue in self.queues.values() if queue.is_active and name_key(queue.name) == wanted)
         return next(named, None)
+
+    def in_line(self, queue_id: QueueId, now: float) -> list[Interaction]:
+        """Return who waits in a queue, in the order in which the router serves them; ``now`` in epoch seconds."""
+        queue = self.queues.get(queue_id)
+        rules = rules_of(queue) if queue is not None else QueueRules(queue_id)
+
+        def place(one: Interaction) -> tuple[tuple[int, float], str]:
+            item = Item(one.interaction_id)
+            if one.visit is not None:
+                item.priority, item.entered_at = one.visit.priority, one.visit.entered_at.timestamp()
+            item.vip, item.value = one.vip, one.value
+            item.points = points_of(item, rules)
+            return rank(item, rules, now), one.interaction_id
+
+        return sorted(self.waiting(queue_id), key=place)
 
     def waiting(self, queue_id: QueueId | None = None) -> Iterator[Interaction]:
         """Yield the interactions in line (alerting ones included), of one queue or of all."""

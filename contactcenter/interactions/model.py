@@ -172,6 +172,8 @@ class Interaction:
     vip: bool = False
     person_id: PersonId | None = None
     card: Any = None
+    value: float = 0.0  # the customer's yearly value, as the look-up told
+    knower: AgentId | None = None  # who last spoke with the customer, not long ago; told by the look-up too
     ended_at: datetime | None = None
     outcome: Outcome | None = None
     end_reason: str = ""

@@ -280,7 +280,7 @@ class Resynced:
     gap began, also one in which we were not there; None when there was no link before. ``is_cut``: the PBX's records of
     the gap were not read whole, so that calls may be missing in ``ended``. ``asked_at``: who calls from then on may be
     missing in ``legs``, for his FastAGI request may come before the list does; None: nobody is. ``cut_off``: customers'
-    legs that its former run took with it, known or not.
+    legs that its former run took with it, known or not, and those of agents who had met one.
     """
 
     server_id: ServerId

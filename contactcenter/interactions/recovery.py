@@ -19,7 +19,7 @@ from contactcenter.core.database import Database
 from contactcenter.core.ids import AgentId, InteractionId, LegId, QueueId, ReservationId, ServerId, VisitId, is_id
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.interactions import ports, store
-from contactcenter.interactions.assignments import Assignments, requirement_of
+from contactcenter.interactions.assignments import Assignments
 from contactcenter.interactions.model import (
     PBX_RESTARTED,
     SERVER_AWAY,
@@ -31,6 +31,7 @@ from contactcenter.interactions.model import (
     Visit,
     VisitEnd,
 )
+from contactcenter.interactions.servers import requirement_of
 from routing import commands as routing
 
 log = structlog.get_logger(__name__)
@@ -44,8 +45,8 @@ A_TURN = 20  # past calls written down in one turn of the loop
 class _Ended:
     """Legs that ended in the gap, by their id; and agents' legs that were bridged, by their customer's.
 
-    ``at``: when the PBX was looked at; ``busy``: the endpoints in a conversation then; ``cut_off``: customers' legs
-    that ended with the PBX.
+    ``at``: when the PBX was looked at; ``busy``: the endpoints in a conversation then; ``cut_off``: legs that ended
+    with the PBX; none of them is in ``legs``, agents' are in ``met``.
     """
 
     legs: Mapping[LegId, ports.EndedLeg]
@@ -126,7 +127,7 @@ class Recovery:
         if fact.is_cut:
             self.cut += 1
             log.error("records-of-the-gap-cut", server=fact.server_id, lost_at=fact.lost_at)
-        met = {leg.caller_leg: leg for leg in fact.ended if leg.caller_leg and leg.bridged_at}
+        met = {leg.caller_leg: leg for leg in (*fact.cut_off, *fact.ended) if leg.caller_leg and leg.bridged_at}
         busy = {leg.endpoint for leg in fact.legs if leg.peer is not None and not leg.is_customer}
         cut_off = {leg.leg_id: leg for leg in fact.cut_off}
         ended = _Ended({leg.leg_id: leg for leg in fact.ended}, met, fact.at, busy, cut_off)
@@ -173,7 +174,7 @@ class Recovery:
         self._was_in_line(item, leg)
         self._met_meanwhile(item, ended)
         if leg.leg_id in ended.cut_off:
-            self._assignments.customer_left(item, leg.at, leg.cause, PBX_RESTARTED)
+            self._assignments.customer_left(item, max(leg.at, _last_known(item)), leg.cause, PBX_RESTARTED)
         else:
             self._left(item, leg)
 
@@ -216,7 +217,7 @@ class Recovery:
             else:
                 self._adopt_work(item, item.segment, routing.Work.HANDLING)
         is_new_in_line = leg is not None and self._put_in_line_meanwhile(item, leg)
-        told = ended.legs.get(item.leg_id)
+        told = ended.legs.get(item.leg_id) or ended.cut_off.get(item.leg_id)
         if told is not None and item.phase is Phase.FLOW and item.visit is None and told.place in _WAITING_PLACES:
             self._was_in_line(item, told)
         self._met_meanwhile(item, ended)
@@ -273,7 +274,7 @@ class Recovery:
         self._assignments.router.submit(routing.Withdraw(item.interaction_id))  # after a mere gap: he is in its line
         self._assignments.adopt_talk(item, ReservationId(leg.leg_id), agent.agent_id, leg.bridged_at)
         assert item.segment is not None
-        self._end_past_talk(item, item.segment, _parted(item, ended) or (leg.at, EndedBy.AGENT), ended)
+        self._end_past_talk(item, item.segment, _parted(item, ended) or (leg.at, EndedBy.SYSTEM), ended)
 
     def _end_past_talk(
         self, item: Interaction, segment: Segment, parted: tuple[datetime, EndedBy], ended: _Ended
@@ -385,6 +386,7 @@ class Recovery:
                 requirement=requirement_of(visit.skills if visit else {}),
                 entered_at=visit.entered_at.timestamp() if visit else None,
                 vip=item.vip,
+                value=item.value,
             )
         )
 
@@ -401,7 +403,7 @@ def _parted(item: Interaction, ended: _Ended) -> tuple[datetime, EndedBy] | None
 def _unknown_end(item: Interaction, fact: ports.Resynced) -> tuple[datetime, str]:
     """A PBX that died took its calls with it, when its link broke; any other gap may have ended at any moment."""
     if fact.pbx_restarted:
-        return max(fact.lost_at, item.arrived_at) if fact.lost_at else fact.at, PBX_RESTARTED
+        return max(fact.lost_at, _last_known(item)) if fact.lost_at else fact.at, PBX_RESTARTED
     return fact.at, "end-unknown"
 
 

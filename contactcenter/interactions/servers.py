@@ -118,3 +118,28 @@ def needs_of(item: Interaction, visit: Visit, picture: Picture) -> routing.Requi
     if len(picture.links) > 1:
         skills[server_skill(item.server_id)] = 1
     return routing.Requirement(tuple(sorted(skills.items())))
+
+
+def enqueue_of(item: Interaction, visit: Visit, picture: Picture) -> routing.Enqueue:
+    """Return a caller's visit as the router takes it, at the place where it began.
+
+    The agent who knows the customer is named only where the queue waits for such agents.
+    """
+    queue = picture.queues.get(visit.queue_id)
+    return routing.Enqueue(
+        item.interaction_id,
+        visit.visit_id,
+        visit.queue_id,
+        routing.VOICE,
+        visit.priority,
+        needs_of(item, visit, picture),
+        visit.entered_at.timestamp(),
+        item.vip,
+        value=item.value,
+        preferred_agent_id=item.knower if queue is not None and queue.preferred_wait > 0 else None,
+    )
+
+
+def requirement_of(skills: Mapping[SkillId, int] | Mapping[str, int]) -> routing.Requirement:
+    """Return the router's form of required skills."""
+    return routing.Requirement(tuple(sorted((SkillId(name), level) for name, level in skills.items())))

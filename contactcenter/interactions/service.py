@@ -107,6 +107,13 @@ class InteractionService(ABC):
     async def why(self, principal: Principal, interaction_id: str) -> dict[str, Any]:
         """Return why an interaction waits or who got it and why: the router's own account, now and kept."""
 
+    @abstractmethod
+    async def why_agents(self, principal: Principal, interaction_id: str) -> dict[str, Any]:
+        """Return why each other agent did not get it when it was given last, worked out by deciding once more.
+
+        ``agents`` is None when that was too long ago, or before a restart. Raises NotFound when it was never given.
+        """
+
     # ------------------------------------------------------------ reading
 
     async def search(self, principal: Principal, paging: Paging, filters: Filters) -> Page[Detail]:

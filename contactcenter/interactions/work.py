@@ -4,7 +4,7 @@ Acts on live work go to ``assignments`` and the router; texts (note, disposition
 after their commit.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -24,6 +24,8 @@ from contactcenter.interactions.service import InteractionService, holders
 from routing import commands as routing
 
 MAX_NOTE: Final = 10_000
+DecideAgain = Callable[[int, float, str], Awaitable[list[dict[str, Any]] | None]]
+"""Makes a decision again by its number, instant and reservation: why each other agent did not get it; None: too old."""
 Explain = Callable[[InteractionId], Mapping[str, Any]]
 """The router's account of an interaction in its hands; raises NotFound when it holds it no more."""
 
@@ -40,11 +42,13 @@ class OwnWork(InteractionService):
         agents: AgentService,
         customers: CustomerService,
         explain: Explain,
+        decide_again: DecideAgain,
     ) -> None:
         super().__init__(database, clock, assignments.picture, agents, customers)
         self._assignments = assignments
         self._callers = callers
         self._explain = explain
+        self._decide_again = decide_again
 
     async def accept(self, principal: Principal, interaction_id: str) -> None:
         item = self._alerting(principal, interaction_id)
@@ -185,14 +189,28 @@ class OwnWork(InteractionService):
         return str(own[-1])
 
     async def why(self, principal: Principal, interaction_id: str) -> dict[str, Any]:
-        key = InteractionId(interaction_id)
-        item = self.picture.interactions.get(key)
+        item = await self._asked_about(principal, interaction_id)
+        now = self._explained(item) if item is not None else None
+        kept = await self._database.read(lambda c: store.decisions(c, InteractionId(interaction_id)))
+        return {"interaction_id": interaction_id, "now": now, "decisions": kept}
+
+    async def why_agents(self, principal: Principal, interaction_id: str) -> dict[str, Any]:
+        await self._asked_about(principal, interaction_id)
+        await self._database.flush()
+        kept = await self._database.read(lambda c: store.decisions(c, InteractionId(interaction_id)))
+        if not kept or not kept[-1].get("why"):
+            raise NotFound("never-given", {"interaction_id": interaction_id})
+        last, why = kept[-1], kept[-1]["why"]
+        agents = await self._decide_again(why["number"], why["at"], last["reservation_id"])
+        return {"interaction_id": interaction_id, "agent_id": last["agent_id"], "at": last["at"], "agents": agents}
+
+    async def _asked_about(self, principal: Principal, interaction_id: str) -> Interaction | None:
+        """Return the live interaction, None for one that is over. Raises NotFound for one out of reach."""
+        item = self.picture.interactions.get(InteractionId(interaction_id))
         if item is None or not _may_ask(principal, item):
             await self._database.flush()
             await self.get(principal, interaction_id)
-        now = self._explained(item) if item is not None else None
-        kept = await self._database.read(lambda c: store.decisions(c, key))
-        return {"interaction_id": interaction_id, "now": now, "decisions": kept}
+        return item
 
     def _explained(self, item: Interaction) -> Mapping[str, Any] | None:
         try:

@@ -1,22 +1,25 @@
 """Queues, their dispositions, and the numbers customers dial.
 
 Durations are seconds. ``target_time`` is the service level's T and ``goal`` its aim in percent: answered within T /
-(offered - short abandons), a short abandon being one within ``short_abandon_time``.
+(offered - short abandons), a short abandon being one within ``short_abandon_time``. What the routing rules mean stands
+in docs/routing/rules.md; their checks, and their form for the router, in ``rules``.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from contactcenter.core.errors import Invalid
 from contactcenter.core.events import Event, event
-from contactcenter.core.ids import QueueId, SiteId, SkillId
+from contactcenter.core.ids import QueueId, SiteId, SkillId, TeamId
+from routing.commands import AgentRule, WorkOrder
 
-MAX_LEVEL: Final = 10
 MAX_PRIORITY: Final = 1000
 MAX_TIME: Final = 86_400.0
+VERSIONS: Final = "queue"
+"""The kind under which versions of queues are kept."""
 _DIALED: Final = re.compile(r"\+?[0-9*#]{1,20}", re.ASCII)
 _FLOW: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}", re.ASCII)
 
@@ -31,11 +34,34 @@ class Disposition:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """What an item needs no more once it has waited ``after`` seconds.
+
+    ``levels``: the most that may still be demanded of a skill, 0 drops it; ``teams`` are added to those allowed;
+    ``any_team`` lifts that limit.
+    """
+
+    after: float
+    levels: Mapping[SkillId, int] = field(default_factory=dict)
+    teams: tuple[TeamId, ...] = ()
+    any_team: bool = False
+
+
+class ValueStep(NamedTuple):
+    """From this yearly value of the customer on, so many points of priority."""
+
+    value: float
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
 class Queue:
     """One ACD queue; flows name it by ``name``, in any case. A higher ``priority`` is served first.
 
     ``wrap_up_time`` 0 means no wrap-up; an agent may extend it by ``wrap_up_extension`` up to ``wrap_up_limit`` in all.
-    ``skills`` maps each required skill to its least level.
+    Required are all of ``skills`` (to their least levels), one skill of each group of ``any_of``, and one of ``teams``
+    (none: any team); ``preferred`` skills exclude nobody. ``late_after`` None: real-time items are never late.
+    ``interrupts``: media, never voice. The other rules are those of ``routing.commands.QueueRules``.
     """
 
     queue_id: QueueId
@@ -52,7 +78,22 @@ class Queue:
     needs_disposition: bool = True
     is_active: bool = True
     skills: Mapping[SkillId, int] = field(default_factory=dict)
-    dispositions: Sequence[Disposition] = ()
+    dispositions: tuple[Disposition, ...] = ()
+    order: WorkOrder = WorkOrder.BALANCED
+    aging: float = 60.0
+    late_after: float | None = 60.0
+    late_guard: float = 600.0
+    weight: float = 1.0
+    agent_rule: AgentRule = AgentRule.LEAST_FLEXIBLE
+    idle_guard: float = 5.0
+    preferred_wait: float = 0.0
+    vip_reserve: int = 0
+    any_of: tuple[Mapping[SkillId, int], ...] = ()
+    teams: tuple[TeamId, ...] = ()
+    preferred: Mapping[SkillId, int] = field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
+    interrupts: tuple[str, ...] = ()
+    value_steps: tuple[ValueStep, ...] = ()
 
     @property
     def extensions(self) -> int:
@@ -93,41 +134,6 @@ class DialedNumberChanged(Event):
 def name_key(name: str) -> str:
     """Return what makes two queue names the same."""
     return " ".join(name.casefold().split())
-
-
-def check_queue(queue: Queue, known_skills: Collection[SkillId]) -> None:
-    """Raise Invalid, naming every wrong field."""
-    wrong = {**_wrong_numbers(queue), **_wrong_lists(queue, known_skills)}
-    if not queue.name.strip():
-        wrong["name"] = "missing"
-    if wrong:
-        raise Invalid("invalid", wrong)
-
-
-def _wrong_numbers(queue: Queue) -> dict[str, str]:
-    allowed = {
-        "priority": (0, MAX_PRIORITY),
-        "goal": (0, 100),
-        "target_time": (1, MAX_TIME),
-        "ring_time": (5, 120),
-        "wrap_up_time": (0, MAX_TIME),
-        "wrap_up_extension": (0, MAX_TIME),
-        "wrap_up_limit": (queue.wrap_up_time, MAX_TIME),
-        "short_abandon_time": (0, 60),
-    }
-    return {name: "out-of-range" for name, (low, high) in allowed.items() if not low <= getattr(queue, name) <= high}
-
-
-def _wrong_lists(queue: Queue, known_skills: Collection[SkillId]) -> dict[str, str]:
-    wrong: dict[str, str] = {}
-    if any(skill not in known_skills for skill in queue.skills):
-        wrong["skills"] = "unknown-skill"
-    elif any(not 1 <= level <= MAX_LEVEL for level in queue.skills.values()):
-        wrong["skills"] = "level-out-of-range"
-    codes = [disposition.code for disposition in queue.dispositions]
-    if len(codes) != len(set(codes)):
-        wrong["dispositions"] = "code-twice"
-    return wrong
 
 
 def check_dialed(number: str, flow: str) -> None:

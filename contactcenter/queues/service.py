@@ -4,30 +4,44 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection
 
+from contactcenter.core import versions
 from contactcenter.core.clock import Clock
 from contactcenter.core.database import Database, Transaction
 from contactcenter.core.errors import Conflict, Forbidden, Invalid, NotFound
 from contactcenter.core.ids import Ids, QueueId
+from contactcenter.core.media import MOST, VOICE
+from contactcenter.core.paging import Page, Paging
 from contactcenter.core.permissions import SYSTEM, Principal, Right, Scope, require
+from contactcenter.core.versions import Change, Version
 from contactcenter.queues import store
 from contactcenter.queues.model import (
+    VERSIONS,
     DialedNumber,
     DialedNumberChanged,
     Queue,
     QueueChanged,
     check_dialed,
-    check_queue,
 )
+from contactcenter.queues.ports import Offer, Offers
+from contactcenter.queues.preview import StepPreview, preview
+from contactcenter.queues.rules import check_queue
 
 _CHANGEABLE = frozenset(field.name for field in fields(Queue)) - {"queue_id", "site_id"}
 
 
+async def _nobody(principal: Principal) -> list[Offer]:
+    """Stands in until agents are there."""
+    return []
+
+
 class QueueService:
-    """Queues of one site."""
+    """Queues of one site. ``offers``: who there is to serve them."""
 
     def __init__(self, database: Database, clock: Clock, ids: Ids) -> None:
+        self.offers: Offers = _nobody
         self._database = database
         self._clock = clock
         self._ids = ids
@@ -57,7 +71,7 @@ class QueueService:
         queue = Queue(QueueId(self._ids.new()), self._database.site_id, **values)
 
         def work(tx: Transaction) -> Queue:
-            return _save(tx, principal, queue, is_new=True, changed=())
+            return _save(tx, principal, queue, Change(VERSIONS, queue.queue_id, "created"))
 
         return await self._database.write(work)
 
@@ -68,9 +82,63 @@ class QueueService:
 
         def work(tx: Transaction) -> Queue:
             before = _found(store.find_queue(tx.connection, scope, principal, self._database.site_id, queue_id))
-            return _save(tx, principal, replace(before, **changes), is_new=False, changed=tuple(sorted(changes)))
+            change = Change(VERSIONS, before.queue_id, "updated", tuple(sorted(changes)))
+            return _save(tx, principal, replace(before, **changes), change, before)
 
         return await self._database.write(work)
+
+    async def queue_history(self, principal: Principal, queue_id: str, paging: Paging) -> Page[Version]:
+        """Return the queue's versions, the newest first; ``queue_of`` reads their settings. Raises NotFound."""
+        scope, site = self._require_site(principal), self._database.site_id
+
+        def look(connection: Connection) -> Page[Version]:
+            queue = _found(store.find_queue(connection, scope, principal, site, queue_id))
+            return versions.list_versions(connection, VERSIONS, queue.queue_id, paging)
+
+        return await self._database.read(look)
+
+    async def restore_queue(self, principal: Principal, queue_id: str, version: int) -> Queue:
+        """Set everything of a queue as it was in a version; that is a change, and a new version, like any other.
+
+        Raises NotFound out of reach or without that version, Conflict when its name is another's now, Invalid when it
+        names what is no more.
+        """
+        scope, site = self._require_site(principal), self._database.site_id
+
+        def work(tx: Transaction) -> Queue:
+            before = _found(store.find_queue(tx.connection, scope, principal, site, queue_id))
+            kept = versions.find_version(tx.connection, VERSIONS, before.queue_id, version)
+            if kept is None:
+                raise NotFound("not-found")
+            after = queue_of(kept)
+            changed = versions.differing(before, after, _CHANGEABLE)
+            return _save(tx, principal, after, Change(VERSIONS, before.queue_id, "restored", changed), before)
+
+        return await self._database.write(work)
+
+    async def preview_queue(
+        self, principal: Principal, values: Mapping[str, Any], queue_id: str = "", medium: str = VOICE
+    ) -> list[StepPreview]:
+        """Return who of the agents in reach could get items of a queue with these unsaved ``values``, step by step.
+
+        ``queue_id``: the queue they would change, '' for a new one, which only agents without a list of queues serve.
+        Changes nothing. Raises Invalid as saving would, and for an unknown medium; NotFound.
+        """
+        scope, site = require(principal, Right.QUEUES_READ), self._database.site_id
+        _check_fields(values)
+        if medium not in MOST:
+            raise Invalid("invalid", {"medium": "unknown-medium"})
+
+        def look(connection: Connection) -> Queue:
+            before = Queue(QueueId(""), site, "-")
+            if queue_id:
+                before = _found(store.find_queue(connection, scope, principal, site, queue_id))
+            after = replace(before, **values)
+            check_queue(after, store.known(connection, site))
+            return after
+
+        queue = await self._database.read(look)
+        return preview(queue, medium, await self.offers(principal))
 
     async def list_dialed(self, principal: Principal) -> list[DialedNumber]:
         """Return the dialed numbers in reach."""
@@ -109,12 +177,19 @@ class QueueService:
         return scope
 
 
-def _save(tx: Transaction, principal: Principal, queue: Queue, *, is_new: bool, changed: tuple[str, ...]) -> Queue:
-    check_queue(queue, store.known_skills(tx.connection))
-    if store.is_name_taken(tx.connection, queue.site_id, queue.name, "" if is_new else queue.queue_id):
+def queue_of(version: Version) -> Queue:
+    """Return the queue as it was in a version."""
+    return msgspec.convert(version.settings, Queue)
+
+
+def _save(tx: Transaction, principal: Principal, queue: Queue, change: Change, before: Queue | None = None) -> Queue:
+    check_queue(queue, store.known(tx.connection, queue.site_id))
+    if store.is_name_taken(tx.connection, queue.site_id, queue.name, "" if before is None else queue.queue_id):
         raise Conflict("name-taken", {"name": "taken"})
-    store.save_queue(tx, queue, is_new=is_new)
-    tx.record(QueueChanged(queue.queue_id, "created" if is_new else "updated", changed), principal.user_id)
+    store.save_queue(tx, queue, is_new=before is None)
+    old = None if before is None else msgspec.to_builtins(before)
+    versions.keep(tx, change, msgspec.to_builtins(queue), principal.user_id, old)
+    tx.record(QueueChanged(queue.queue_id, change.change, tuple(change.fields)), principal.user_id)
     return queue
 
 

@@ -1,9 +1,11 @@
 """Tables and queries of queues, their skills and dispositions, and of dialed numbers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
+    JSON,
     Boolean,
     Column,
     ColumnElement,
@@ -19,15 +21,18 @@ from sqlalchemy import (
     false,
     insert,
     select,
+    text,
     true,
     update,
 )
 
 from contactcenter.core.database import Transaction
 from contactcenter.core.events import Instant, metadata
-from contactcenter.core.ids import QueueId, SiteId, SkillId
+from contactcenter.core.ids import QueueId, SiteId, SkillId, TeamId
 from contactcenter.core.permissions import Principal, Scope
-from contactcenter.queues.model import DialedNumber, Disposition, Queue, name_key
+from contactcenter.queues.model import DialedNumber, Disposition, Queue, Step, ValueStep, name_key
+from contactcenter.queues.rules import Known
+from routing.commands import AgentRule, WorkOrder
 
 queues_table = Table(
     "queues",
@@ -47,6 +52,21 @@ queues_table = Table(
     Column("needs_disposition", Boolean, nullable=False),
     Column("is_active", Boolean, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("order", String(20), nullable=False, server_default="balanced"),
+    Column("aging", Float, nullable=False, server_default=text("60")),
+    Column("late_after", Float, nullable=True, server_default=text("60")),
+    Column("late_guard", Float, nullable=False, server_default=text("600")),
+    Column("weight", Float, nullable=False, server_default=text("1")),
+    Column("agent_rule", String(20), nullable=False, server_default="least-flexible"),
+    Column("idle_guard", Float, nullable=False, server_default=text("5")),
+    Column("preferred_wait", Float, nullable=False, server_default=text("0")),
+    Column("vip_reserve", Integer, nullable=False, server_default=text("0")),
+    Column("any_of", JSON, nullable=False, server_default="[]"),
+    Column("teams", JSON, nullable=False, server_default="[]"),
+    Column("preferred", JSON, nullable=False, server_default="{}"),
+    Column("steps", JSON, nullable=False, server_default="[]"),
+    Column("interrupts", JSON, nullable=False, server_default="[]"),
+    Column("value_steps", JSON, nullable=False, server_default="[]"),
     UniqueConstraint("site_id", "name_key", name="queues_name"),
 )
 queue_skills_table = Table(
@@ -86,7 +106,23 @@ _PLAIN = (
     "short_abandon_time",
     "needs_disposition",
     "is_active",
+    "aging",
+    "late_after",
+    "late_guard",
+    "weight",
+    "idle_guard",
+    "preferred_wait",
+    "vip_reserve",
 )
+_LISTS: Mapping[str, Any] = {
+    "any_of": tuple[dict[SkillId, int], ...],
+    "teams": tuple[TeamId, ...],
+    "preferred": dict[SkillId, int],
+    "steps": tuple[Step, ...],
+    "interrupts": tuple[str, ...],
+    "value_steps": tuple[ValueStep, ...],
+}
+"""Kept as JSON; the skills and teams named in them are checked when they are written, and none is ever deleted."""
 
 
 def within(scope: Scope, principal: Principal, site_id: SiteId) -> ColumnElement[bool]:
@@ -118,15 +154,20 @@ def is_name_taken(connection: Connection, site_id: SiteId, name: str, but: str =
     return connection.execute(query).first() is not None
 
 
-def known_skills(connection: Connection) -> set[SkillId]:
-    """Return the ids of every skill."""
-    skills = queues_table.metadata.tables["skills"]
-    return {SkillId(skill) for skill in connection.execute(select(skills.c.id)).scalars()}
+def known(connection: Connection, site_id: SiteId) -> Known:
+    """Return what a queue of the site may name: every skill, the site's teams."""
+    skills, teams = (queues_table.metadata.tables[name].c for name in ("skills", "teams"))
+    return Known(
+        {SkillId(skill) for skill in connection.execute(select(skills.id)).scalars()},
+        {TeamId(team) for team in connection.execute(select(teams.id).where(teams.site_id == site_id)).scalars()},
+    )
 
 
 def save_queue(tx: Transaction, queue: Queue, *, is_new: bool) -> None:
     """Store a queue whole."""
     values: dict[str, Any] = {name: getattr(queue, name) for name in _PLAIN} | {"name_key": name_key(queue.name)}
+    values |= {"order": queue.order.value, "agent_rule": queue.agent_rule.value}
+    values |= {name: msgspec.to_builtins(getattr(queue, name)) for name in _LISTS}
     if is_new:
         row = {"id": queue.queue_id, "site_id": queue.site_id, "created_at": tx.now, **values}
         tx.execute(insert(queues_table), row)
@@ -167,7 +208,17 @@ def _queues(connection: Connection, rows: Iterable[Row[Any]]) -> list[Queue]:
 
 def _queue(row: Row[Any], skills: dict[SkillId, int], dispositions: list[Disposition]) -> Queue:
     plain = {name: getattr(row, name) for name in _PLAIN}
-    return Queue(QueueId(row.id), SiteId(row.site_id), skills=skills, dispositions=tuple(dispositions), **plain)
+    lists = {name: msgspec.convert(getattr(row, name), kind) for name, kind in _LISTS.items()}
+    return Queue(
+        QueueId(row.id),
+        SiteId(row.site_id),
+        skills=skills,
+        dispositions=tuple(dispositions),
+        order=WorkOrder(row.order),
+        agent_rule=AgentRule(row.agent_rule),
+        **plain,
+        **lists,
+    )
 
 
 # ------------------------------------------------------------------ dialed numbers

@@ -63,7 +63,14 @@ async def store(kind: str, folder: Path) -> AsyncIterator[Store]:
         url = await asyncio.to_thread(server.database)
         on_server = PostgresDatabase(url, clock, site)
         await on_server.prepare(migrate)
-        names = ("server_version", "fsync", "synchronous_commit", "wal_sync_method", "full_page_writes")
+        names = (
+            "server_version",
+            "shared_buffers",
+            "fsync",
+            "synchronous_commit",
+            "wal_sync_method",
+            "full_page_writes",
+        )
         settings = await on_server.prepare(
             lambda c: {name: c.execute(text(f"SHOW {name}")).scalar_one() for name in names}
         )

@@ -54,6 +54,7 @@ class Desk:
             self.rooms.agents,
             self.rooms.customers,
             lambda one: explain_waiting(room.engine, one, room.time.timestamp()),
+            room.router.passed_over,
         )
         self.rooms.tickets.reach = self.service.check_reach
 

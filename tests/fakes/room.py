@@ -24,6 +24,7 @@ from contactcenter.interactions.assignments import Assignments
 from contactcenter.interactions.live import LiveAgent, Picture
 from contactcenter.interactions.model import Interaction
 from contactcenter.queues.model import Disposition, Queue
+from contactcenter.queues.rules import rules_of
 from routing import commands as routing
 from routing.engine import Engine
 from routing.runtime import Router
@@ -98,7 +99,6 @@ def record(name: str, number: int = 1, *, skills: dict[str, int] | None = None, 
         "extension": str(1000 + number),
         "team_id": TeamId("t-north"),
         "team_name": "North",
-        "voice_capacity": 1,
         "is_active": True,
         "skills": {SkillId(skill): level for skill, level in (skills or {}).items()},
         "device": device,
@@ -139,11 +139,7 @@ class Room:
 
     def define(self, one: Queue) -> None:
         self.picture.queues[one.queue_id] = one
-        skills = tuple(sorted(one.skills.items()))
-        rules = routing.QueueRules(
-            one.queue_id, one.priority, one.ring_time, one.wrap_up_time, routing.Requirement(skills), one.target_time
-        )
-        self.router.submit(routing.DefineQueue(rules))
+        self.router.submit(routing.DefineQueue(rules_of(one)))
 
     def agent(self, name: str, number: int = 1, *, idle: float = 0.0, usable: bool = True, **more: Any) -> LiveAgent:
         """Take up a ready agent who has been idle for ``idle`` seconds."""
@@ -155,8 +151,11 @@ class Room:
     def take_live(self, live: LiveAgent, *, idle: float = 0.0, usable: bool = True) -> LiveAgent:
         self.picture.add_agent(live)
         presence = routing.Presence(live.presence)
-        skills, since = live.record.skills, self.time.timestamp() - idle
-        self.router.submit(routing.AddAgent(live.agent_id, skills, presence=presence, idle_since=since))
+        one, since = live.record, self.time.timestamp() - idle
+        more = {"queues": one.queues, "team_id": one.team_id}
+        self.router.submit(
+            routing.AddAgent(live.agent_id, one.skills, one.capacity, presence, idle_since=since, **more)
+        )
         if usable:
             self.fact(ports.DeviceChanged(SERVER, live.device.endpoint, True, "NOT_INUSE", self.time.now()))
         return live

@@ -281,6 +281,7 @@ class Fuzzer:
             await page.send({"type": "ping", "sent": 1})
             await page.until(lambda one: any(frame["type"] == "pong" for _, frame in one.history[seen:]), ANSWER_TIME)
         except (EOFError, WebSocketException):
+            await page.closed()  # what we send may fail before we have read the word that came first
             if not page.goodbye and page.close_code not in _CLOSED:
                 self.fault(f"closed with {page.close_code} and no word after {data[:300]!r}")
             return None

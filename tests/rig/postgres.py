@@ -54,12 +54,13 @@ class Postgres:
             self.folder.chmod(0o700)
             os.chown(self.folder, self._user.pw_uid, self._user.pw_gid)
             self._run("initdb", "-D", data, "-U", "cc", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
-        speed = (
-            () if self._durable else ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
-        )
+        settings = {"max_connections": "100", "shared_buffers": "512MB"}  # as docker-compose.yml
+        if not self._durable:
+            quick = dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes"), "off")
+            settings |= {"shared_buffers": "64MB", **quick}
         words = (
             *("-D", data, "-p", self.port, "-k", self.folder, "-c", "listen_addresses=127.0.0.1"),
-            *("-c", "max_connections=100", "-c", "shared_buffers=64MB", *speed),
+            *(word for name, value in settings.items() for word in ("-c", f"{name}={value}")),
         )
         self.process = self._popen("postgres", *words)
         limit = time.monotonic() + 30

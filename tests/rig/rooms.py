@@ -14,6 +14,7 @@ import contactcenter.interactions.store  # noqa: F401 - its tables belong to the
 from contactcenter.agents.api import Phones, PhoneSettings
 from contactcenter.agents.api import routes as agent_routes
 from contactcenter.agents.model import PresenceState
+from contactcenter.agents.profiles import ProfileService
 from contactcenter.agents.service import AgentService, NewAgent
 from contactcenter.core.clock import ManualClock
 from contactcenter.core.database import Database
@@ -25,6 +26,7 @@ from contactcenter.core.publisher import Publisher
 from contactcenter.core.sqlite_database import SqliteDatabase
 from contactcenter.core.web.access import Services, WebSettings
 from contactcenter.core.web.app import build_app
+from contactcenter.core.web.middlewares import ErrorPage
 from contactcenter.core.web.routes import Routes
 from contactcenter.customers.api import routes as customer_routes
 from contactcenter.customers.service import CustomerService
@@ -77,11 +79,13 @@ class Rooms:
         self.agents = AgentService(*common, self.presence, [ServerId("pbx1")])
         self.principals = Principals(self.database, self.clock, self.agents)
         self.users = UserService(*common, self.passwords, attempts or SignInAttempts(), self.principals)
+        self.profiles = ProfileService(self.database, self.ids)
         self.queues = QueueService(*common)
+        self.queues.offers = self.agents.list_serving
         self.customers = CustomerService(*common, "DE")
         self.tickets = TicketService(*common, self.customers)
         self.services = Services()
-        for service in (self.agents, self.users, self.queues, self.customers, self.tickets):
+        for service in (self.agents, self.profiles, self.users, self.queues, self.customers, self.tickets):
             self.services.add(service)
         self.services.add(Phones({ServerId("pbx1"): PhoneSettings("127.0.0.1", "ws://127.0.0.1:8088/ws")}))
 
@@ -90,11 +94,13 @@ class Rooms:
         shutil.copy(_template(), path)
         return SqliteDatabase(path, self.clock, SITE)
 
-    def app(self, settings: WebSettings | None = None, extra: Routes | None = None):
+    def app(
+        self, settings: WebSettings | None = None, extra: Routes | None = None, error_page: ErrorPage | None = None
+    ):
         routes = Routes()
         for room in (agent_routes, queue_routes, customer_routes, ticket_routes, user_routes, extra or Routes()):
             routes.include(room)
-        return build_app(routes, self.services, self.principals, self.ids, settings)
+        return build_app(routes, self.services, self.principals, self.ids, settings, error_page)
 
     async def principal(self, user_id: UserId) -> Principal:
         return await self.database.read(lambda c: self.principals.principal(c, user_id))

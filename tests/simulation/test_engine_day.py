@@ -14,7 +14,6 @@ import pytest
 
 from routing import commands as c
 from routing.commands import Presence, Requirement, WithdrawReason
-from routing.eligibility import eligible
 from routing.engine import Engine
 from routing.states import IllegalTransition, ItemState
 
@@ -140,10 +139,10 @@ class Day:
             self.later(15.0, c.Accept(one.reservation_id))  # at the very deadline
 
     def check(self) -> None:
-        free = [agent for agent in self.engine.agents.values() if agent.ranked_in]
+        free = [agent for agent in self.engine.agents.values() if agent.slots]
         for item in self.engine.items.values():
             if item.state is ItemState.WAITING:
-                assert not any(eligible(agent, item, self.now) for agent in free)
+                assert all(self.engine.refusal(agent, item) for agent in free)
         for agent in self.engine.agents.values():
             assert agent.load <= agent.profile.unit
 

@@ -1,7 +1,7 @@
 """The API's description, OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.0), generated from the registry alone."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from aiohttp import web
@@ -110,5 +110,12 @@ def _schema(kind: Any, schemas: dict[str, Any], mode: Any, *, only_definitions: 
         name = re.sub(r"[^A-Za-z0-9]+", "_", kind.__name__).strip("_")
         definitions[name] = schema
         schema = {"$ref": _REF.format(model=name)}
-    schemas.update(definitions)
+    _add(definitions, schemas)
     return definitions if only_definitions else schema
+
+
+def _add(definitions: Mapping[str, Any], schemas: dict[str, Any]) -> None:
+    """Put definitions among the others. Raises ValueError where two models have one name: one would vanish."""
+    for name, definition in definitions.items():
+        if schemas.setdefault(name, definition) != definition:
+            raise ValueError(f"two different models are called {name}")

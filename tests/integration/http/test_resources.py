@@ -78,9 +78,9 @@ async def test_an_agent_takes_one_call_at_a_time(site):
     user = (await site.browsers["admin"]("GET", "/api/v1/agents", status=200)).data["items"][0]
     for voice, status in ((1, 200), (2, 400), (0, 400)):
         path = f"/api/v1/agents/{user['id']}"
-        answer = await site.browsers["admin"]("PATCH", path, {"voice_capacity": voice}, status=status)
+        answer = await site.browsers["admin"]("PATCH", path, {"capacity": {"voice": voice}}, status=status)
     assert answer.data["error"]["code"] == "invalid"
-    assert set(answer.data["error"]["fields"]) == {"voice_capacity"}
+    assert set(answer.data["error"]["fields"]) == {"capacity.voice"}
 
 
 @pytest.mark.parametrize("field", ["subject", "state", "note"])
@@ -154,6 +154,124 @@ async def test_queues(site):
     ]
     await admin("DELETE", "/api/v1/dialed-numbers/+4930901820", status=204)
     await admin("DELETE", "/api/v1/dialed-numbers/+4930901820", status=404)
+
+
+async def test_the_rules_of_a_queue(site):
+    admin = site.browsers["admin"]
+    skill = (await admin("POST", "/api/v1/skills", {"name": "german", "label": "German"}, status=201)).data["id"]
+    team = (await admin("POST", "/api/v1/teams", {"name": "North"}, status=201)).data["id"]
+    rules = {
+        "order": "aging",
+        "aging": 30.0,
+        "late_after": None,
+        "late_guard": 300.0,
+        "weight": 2.5,
+        "agent_rule": "most-skilled",
+        "idle_guard": 4.0,
+        "preferred_wait": 45.0,
+        "vip_reserve": 2,
+        "any_of": [{skill: 2}],
+        "teams": [team],
+        "preferred": {skill: 9},
+        "steps": [
+            {"after": 10.0, "levels": {skill: 0}, "teams": [], "any_team": False},
+            {"after": 60.0, "levels": {}, "teams": [team], "any_team": True},
+        ],
+        "interrupts": ["chat"],
+        "value_steps": [{"value": 1000.0, "points": 3}],
+    }
+    made = (await admin("POST", "/api/v1/queues", {"name": "Support"}, status=201)).data
+    path = f"/api/v1/queues/{made['id']}"
+    changed = (await admin("PATCH", path, rules, status=200)).data
+    assert changed == made | rules
+    assert (await admin("PATCH", path, {"goal": 70}, status=200)).data == changed | {"goal": 70}
+    wrong = {
+        "weight": 0,
+        "order": "random",
+        "vip_reserve": -1,
+        "late_after": "soon",
+        "steps": [{"after": 0}, {"after": 5, "levels": {skill: 11}, "more": 1}],
+        "value_steps": [{"value": -1, "points": 1}],
+        "any_of": [{skill: 0}],
+    }
+    refused = (await admin("PATCH", path, wrong, status=400)).data["error"]["fields"]
+    assert {place.partition(".")[0] for place in refused} == set(wrong)
+    said = {"interrupts": ["voice"], "teams": ["none"], "steps": [{"after": 5.0}]}
+    assert (await admin("PATCH", path, said, status=400)).data["error"]["fields"] == {
+        "interrupts": "voice-never",
+        "teams": "unknown-team",
+        "steps.0": "empty",
+    }
+    versions = (await admin("GET", f"{path}/history", params={"limit": "2"}, status=200)).data
+    assert [(one["version"], one["change"], one["fields"]) for one in versions["items"]] == [
+        (3, "updated", ["goal"]),
+        (2, "updated", sorted(rules)),
+    ]
+    assert versions["items"][1]["settings"] == changed
+    assert (await admin("POST", f"{path}/restore", {"version": 1}, status=200)).data == made
+    await admin("POST", f"{path}/restore", {"version": 99}, status=404)
+    await admin("POST", f"{path}/restore", {"version": "1"}, status=400)
+    await site.browsers["ines"]("GET", f"{path}/history", status=403)
+    await site.browsers["sofia"]("POST", f"{path}/restore", {"version": 1}, status=403)
+
+
+async def test_a_preview_of_unsaved_rules(site):
+    admin = site.browsers["admin"]
+    skill = (await admin("POST", "/api/v1/skills", {"name": "german", "label": "German"}, status=201)).data["id"]
+    await admin("PATCH", f"/api/v1/agents/{site.ines.agent_id}", {"skills": {skill: 3}}, status=200)
+    rules = {"skills": {skill: 2}, "steps": [{"after": 30, "levels": {skill: 0}}]}
+    path = "/api/v1/queues/preview"
+    first, second = (await admin("POST", path, rules, status=200)).data
+    assert first == {
+        "after": 0.0,
+        "requirement": {"skills": {skill: 2}, "any_of": [], "teams": []},
+        "matching": 1,
+        "agents": [{"id": site.ines.agent_id, "name": "Ines"}],
+        "passed": [{"reason": "skill", "name": skill, "level": 2, "agents": 1}],
+    }
+    assert (second["after"], second["matching"], second["passed"]) == (30.0, 2, [])
+    assert (await admin("POST", path, {**rules, "medium": "chat"}, status=200)).data[1]["matching"] == 0
+    await admin("POST", path, {"queue_id": "none"}, status=404)
+    await admin("POST", path, {"medium": "fax"}, status=400)
+    assert (await admin("GET", "/api/v1/queues", status=200)).data == []
+
+
+async def test_routing_profiles(site):
+    admin, ines = site.browsers["admin"], site.browsers["ines"]
+    skill = (await admin("POST", "/api/v1/skills", {"name": "german", "label": "German"}, status=201)).data["id"]
+    queue = (await admin("POST", "/api/v1/queues", {"name": "Support"}, status=201)).data["id"]
+    values = {"name": "Seniors", "skills": {skill: 5}, "queues": {queue: {"order": 1, "delay": 30.0}}}
+    made = (await admin("POST", "/api/v1/routing-profiles", values, status=201)).data
+    assert made == {"id": made["id"], **values, "capacity": {"voice": 1}}
+    path = f"/api/v1/routing-profiles/{made['id']}"
+    changed = (await admin("PATCH", path, {"queues": None, "capacity": {"chat": 4}}, status=200)).data
+    assert changed == made | {"queues": None, "capacity": {"chat": 4}}
+    assert (await ines("GET", path, status=200)).data == changed
+    assert (await ines("GET", "/api/v1/routing-profiles", status=200)).data == [changed]
+    agent = f"/api/v1/agents/{site.ines.agent_id}"
+    given = {"profile_id": made["id"], "skills": {skill: 3}, "queues": {queue: {}}}
+    told = (await admin("PATCH", agent, given, status=200)).data
+    service = {queue: {"order": 0, "delay": 0.0}}
+    assert (told["profile_id"], told["skills"], told["queues"], told["capacity"]) == (
+        made["id"],
+        {skill: 3},
+        service,
+        None,
+    )
+    assert told["effective"] == {"skills": {skill: 3}, "queues": service, "capacity": {"chat": 4}}
+    refused = await admin("DELETE", path, status=409)
+    assert refused.data["error"] == {"code": "profile-in-use", "fields": {"agents": 1}}
+    assert (await admin("POST", f"{path}/restore", {"version": 1}, status=200)).data == made
+    versions = (await admin("GET", f"{path}/history", status=200)).data["items"]
+    assert [(one["version"], one["settings"]) for one in versions] == [(3, made), (2, changed), (1, made)]
+    for method, place in (("POST", "/api/v1/routing-profiles"), ("PATCH", path), ("DELETE", path)):
+        await ines(method, place, {"name": "X"} if method != "DELETE" else None, status=403)
+    wrong = {"skills": {skill: 11}, "capacity": {"chat": 0}, "queues": {queue: {"delay": -1}}}
+    fields = (await admin("PATCH", path, wrong, status=400)).data["error"]["fields"]
+    assert {place.partition(".")[0] for place in fields} == set(wrong)
+    await admin("PATCH", agent, {"profile_id": None}, status=200)
+    await admin("DELETE", path, status=204)
+    await admin("GET", path, status=404)
 
 
 async def test_users(site):

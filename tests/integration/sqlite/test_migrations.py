@@ -4,6 +4,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Column, String, Table, text
 
 import contactcenter.agents.store
+import contactcenter.core.versions
 import contactcenter.customers.store
 import contactcenter.interactions.store
 import contactcenter.queues.store

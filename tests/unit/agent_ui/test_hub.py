@@ -9,12 +9,12 @@ import pytest
 
 from agent_ui import hub as hub_module
 from agent_ui.hub import DESKTOP, FEED_KEPT, LIVE, OUTBOX
-from agent_ui.projections.live import in_line
 from agent_ui.protocol import Hello, Resume
 from contactcenter.core.ids import AgentId, LegId, QueueId, ReservationId, ServerId, SkillId, TeamId
 from contactcenter.interactions import ports
 from contactcenter.interactions.audit import Code, Finding, Healed
 from contactcenter.interactions.model import Interaction, Phase
+from contactcenter.queues.model import ValueStep
 from routing import commands as routing
 from tests.fakes.room import QUEUE, SERVER, Room, queue
 from tests.fakes.screens import Client, Screens, agent, turn
@@ -553,11 +553,33 @@ def test_callers_of_one_moment_stand_as_the_router_serves_them_in_whichever_orde
         room.picture.drop(item)
         room.picture.add(item)
     room.picture.interactions = dict(reversed(room.picture.interactions.items()))
-    assert in_line(room.picture, QUEUE) == calls
+    assert room.picture.in_line(QUEUE, room.time.timestamp()) == calls
     room.picture.interactions = dict(reversed(room.picture.interactions.items()))
-    assert in_line(room.picture, QUEUE) == calls
+    assert room.picture.in_line(QUEUE, room.time.timestamp()) == calls
     room.agent("ann")
     assert calls[0].phase is Phase.ALERTING
+
+
+def test_places_in_line_are_the_routers_also_when_somebody_is_late_or_worth_more() -> None:
+    room = Room()
+    room.define(replace(queue(), late_after=60.0, value_steps=(ValueStep(1000.0, 2),)))
+    calls = [room.call(f"178000000{number}.1") for number in range(4)]
+    calls[1].vip, calls[2].value = True, 5000.0
+    for item in calls:
+        room.assignments.submit_visit(item)
+
+    def by_router() -> list[str]:
+        items = [room.engine.items[one.interaction_id] for one in calls]
+        return [one.interaction_id for one in sorted(items, key=room.engine.matching.waiting.ahead_of)]
+
+    def shown() -> list[str]:
+        return [one.interaction_id for one in room.picture.in_line(QUEUE, room.time.timestamp())]
+
+    on_time = [calls[number].interaction_id for number in (1, 2, 0, 3)]
+    assert shown() == by_router() == on_time
+    room.time.advance(61.0)
+    room.router.submit(routing.Tick())
+    assert shown() == by_router() == [calls[number].interaction_id for number in (1, 0, 2, 3)]
 
 
 async def test_what_is_wrong_with_the_site_comes_and_goes_on_live_pages_though_no_call_does() -> None:

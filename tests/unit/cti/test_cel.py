@@ -267,6 +267,27 @@ def test_an_end_that_was_told_and_is_not_recorded_has_what_is_recorded_of_the_ca
     assert found[LegId("a.3")].arrival is None
 
 
+def test_a_conversation_that_the_pbx_took_with_it_says_who_talked_and_since_when() -> None:
+    told = {"context": "cc-inbound", "channel": "PJSIP/carrier-00000001", "exten": "1000", "caller_number": "+49301"}
+    his = {"channel": "PJSIP/agent-1001-00000002", "account": "c.1"}
+    news = read_news(
+        line("c.1", "CHAN_START", time="1780000001.5", **told)
+        + line("a.1", "CHAN_START", time="1780000002.5", **his)
+        + line("c.1", "BRIDGE_ENTER", time="1780000003.5", **told)
+        + line("a.1", "BRIDGE_ENTER", time="1780000003.5", **his)
+        + line("a.2", "CHAN_START", time="1780000002.5", **his)
+        + line("a.3", "BRIDGE_ENTER", time="1780000004.0", channel="PJSIP/agent-1003-00000003"),
+        SERVER,
+    )
+    met_at, late, early = (from_timestamp(at) for at in (1780000003.5, 1780000009.0, 1780000001.0))
+    customer, agent = news.cut_off((), late, until=late)
+    assert (customer.leg_id, customer.caller_leg, customer.at) == ("c.1", None, late)
+    assert agent == EndedLeg(LegId("a.1"), 0, late, "agent-1001", LegId("c.1"), met_at)
+    assert [leg.at for leg in news.cut_off((), early, until=met_at)] == [from_timestamp(1780000001.5), met_at]
+    assert [leg.leg_id for leg in news.cut_off((), early, until=from_timestamp(1780000003.0))] == ["c.1"]
+    assert [leg.leg_id for leg in news.cut_off({LegId("a.1")}, early, until=late)] == ["c.1"]
+
+
 def test_a_customers_call_that_goes_on_says_how_it_began() -> None:
     told = {"context": "cc-inbound", "channel": "PJSIP/carrier-00000001", "exten": "1000", "caller_number": "+49301"}
     news = read_news(line("a.1", "CHAN_START", time="1780000001.5", **told), SERVER)

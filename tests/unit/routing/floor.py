@@ -4,10 +4,18 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from routing import commands as c
+from routing.agents import Agent
 from routing.commands import Decision, Presence, Requirement
 from routing.engine import Engine
+from routing.items import Item
 
 Found = TypeVar("Found")
+
+
+def checked(engine: Engine, item: Item, agent: Agent) -> None:
+    """Fail unless the one rule of who may get what allows a choice: for ``Engine.watch``."""
+    reason = engine.refusal(agent, item)
+    assert reason is None, f"{agent.id} may not get {item.interaction_id}: {reason}"
 
 
 class Floor:
@@ -15,6 +23,7 @@ class Floor:
         self.now = 1000.0
         self.made = 0
         self.engine = Engine(self.new_id)
+        self.engine.watch = lambda item, agent, line: checked(self.engine, item, agent)
         self.out: list[Decision] = []
         self.queue("sales", ring_time=ring_time, wrap_up_time=wrap_up_time)
 

@@ -5,7 +5,6 @@ import pytest
 from contactcenter.core.errors import Invalid
 from routing import commands as c
 from routing.commands import Presence, ReservationState, RevokeCause, WithdrawReason, Work
-from routing.eligibility import eligible
 from routing.engine import REVOKE_REPEAT
 from routing.recovery import take_snapshot
 from routing.states import ITEM, IllegalTransition, ItemState
@@ -46,7 +45,7 @@ def test_the_queues_requirement_and_the_interactions_own_are_joined() -> None:
 def test_an_agent_bound_to_queues_serves_no_other() -> None:
     floor = Floor()
     floor.queue("support")
-    floor.agent("a1", queues=frozenset({"support"}))
+    floor.agent("a1", queues={"support": c.Service()})
     assert floor.call("i1") is None
     assert floor.call("i2", queue="support").agent_id == "a1"
 
@@ -261,7 +260,7 @@ def test_an_alerted_agent_gets_no_second_alert_even_with_capacity_left() -> None
     floor.agent("a1", capacity={"voice": 2})
     reserved = floor.call("i1")
     assert floor.call("i2") is None
-    assert not eligible(floor.engine.agents["a1"], floor.engine.items["i2"], floor.now)
+    assert floor.engine.refusal(floor.engine.agents["a1"], floor.engine.items["i2"]) is not None
     floor.do(c.Accept(reserved.reservation_id))
     assert floor.one(c.Reserve).interaction_id == "i2"
 
@@ -450,8 +449,8 @@ def test_enqueued_again_while_waiting_moves() -> None:
     floor.queue("other")
     floor.call("i1")
     floor.call("i1", queue="other", entered_at=500.0)
-    assert floor.engine.matching.waiting == 1
-    floor.agent("a1", queues=frozenset({"other"}))
+    assert floor.engine.matching.waiting.count == 1
+    floor.agent("a1", queues={"other": c.Service()})
     assert floor.one(c.Reserve).queue_id == "other"
 
 
@@ -496,7 +495,7 @@ def test_somebody_waiting_may_turn_out_to_talk_already() -> None:
     floor.call("i1")
     floor.agent("a1", presence=Presence.NOT_READY)
     floor.do(c.AdoptWork("a1", "i1", "v1", "sales"))
-    assert floor.engine.matching.waiting == 0
+    assert floor.engine.matching.waiting.count == 0
 
 
 def test_an_adopted_reservation_times_out_like_any_other() -> None:

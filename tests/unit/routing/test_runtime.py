@@ -6,6 +6,7 @@ import pytest
 
 from contactcenter.core.clock import ManualClock
 from routing import commands as c
+from routing import replay, runtime
 from routing.commands import Decision, Presence
 from routing.engine import Engine
 from routing.runtime import Router
@@ -181,6 +182,47 @@ def test_closed_takes_nothing_and_fires_nothing() -> None:
     desk.told.clear()
     desk.router.submit(c.Accept("r0"))
     assert desk.told == []
+
+
+async def journal_of(router: Router, more: int) -> None:
+    """Let things happen until the journal has been condensed."""
+    for number in range(more):
+        router.submit(c.Enqueue(f"i{number}", f"v{number}", "q"))
+        router.submit(c.Withdraw(f"i{number}"))
+    while router.journal.base.number == 0:
+        await asyncio.sleep(0)
+
+
+async def test_the_journal_is_condensed_and_decisions_after_are_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "MOST", 40)
+    numbers = iter(range(1000))
+    told: list[Any] = []
+    router = Router(Engine(lambda: f"r{next(numbers)}"), ManualClock(), asyncio.get_running_loop(), told.append)
+    router.submit(c.DefineQueue(c.QueueRules("q")))
+    router.submit(c.AddAgent("a1", {"en": 1}))
+    await journal_of(router, 30)
+    router.submit(c.AddAgent("a2", presence=Presence.READY, device_usable=True))
+    router.submit(c.Enqueue("last", "v", "q"))
+    given = told[-2]
+    agents = await router.passed_over(given.why.number, given.why.at, given.reservation_id)
+    assert agents == [{"agent_id": "a1", "reason": "not-ready"}]
+    assert await router.passed_over(2, given.why.at, "r0") is None
+    router.close()
+
+
+async def test_a_journal_that_cannot_be_condensed_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "MOST", 40)
+
+    def broken(*given: object) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(runtime, "condensed", broken)
+    router = Router(Engine(lambda: "r0"), ManualClock(), asyncio.get_running_loop(), lambda decision: None)
+    router.submit(c.DefineQueue(c.QueueRules("q")))
+    await journal_of(router, 30)
+    assert router.journal.base.number == router.engine.number
+    assert router.journal.entries == []
+    router.close()
 
 
 async def test_on_a_real_loop() -> None:

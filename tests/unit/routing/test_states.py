@@ -14,7 +14,8 @@ DRAWN = {
         "idle": {"reserve": "reserved", "adopt": "handling", "adopt-wrap-up": "wrap-up"},
         "reserved": {"accept": "handling", "alert-over": "idle", "revoke": "revoking"},
         "revoking": {"accept": "handling", "alert-over": "idle", "revoke": "revoking"},
-        "handling": {"finish": "idle", "wrap-up": "wrap-up"},
+        "handling": {"finish": "idle", "wrap-up": "wrap-up", "set-aside": "set-aside"},
+        "set-aside": {"finish": "idle", "resume": "handling"},
         "wrap-up": {"end-wrap-up": "idle", "extend-wrap-up": "wrap-up"},
     },
     "item": {

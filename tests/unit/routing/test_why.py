@@ -30,7 +30,7 @@ def crowded() -> Floor:
     floor.agent("dead", english, device_usable=False)
     floor.agent("german", {"de": 3}, idle=900)
     floor.agent("low", {"en": 1}, idle=900)
-    floor.agent("bound", english, queues=frozenset({"other"}))
+    floor.agent("bound", english, queues={"other": c.Service()})
     floor.agent("chats", english, capacity={"chat": 1})
     return floor
 
@@ -41,7 +41,7 @@ def test_a_decision_tells_who_was_passed_over_and_why() -> None:
     floor.agent("second", {"en": 2}, idle=20)
     why = render(floor.call("i1", need={"en": 2}).why)
     assert why["agent_id"] == "first"
-    assert why["rule"] == "longest-idle"
+    assert why["rule"] == "least-flexible"
     assert why["best"] == [{"id": "first", "since": floor.now - 50}, {"id": "second", "since": floor.now - 20}]
     assert passed(why) == {
         "skill": 2,
@@ -78,7 +78,7 @@ def test_an_agent_who_became_free_tells_who_was_first_in_line() -> None:
         floor.call(name)
     floor.agent("a1")
     why = render(floor.one(c.Reserve).why)
-    assert why["rule"] == "vip-priority-oldest"
+    assert why["rule"] == "longest-queue"
     assert [one["id"] for one in why["best"]] == ["i1", "i2", "i3"]
     assert why["waiting"] == 4
     assert why["passed"] == []
@@ -122,6 +122,7 @@ def test_waiting_tells_place_reasons_and_what_comes_next() -> None:
     assert explained["next"] == [
         {"at": 1020.0, "change": "reservation-expires", "agent_id": "rings"},
         {"at": 1040.0, "change": "wrap-up-ends", "agent_id": "wraps"},
+        {"at": 1065.0, "change": "becomes-late", "agent_id": ""},
     ]
     assert json.loads(json.dumps(explained)) == explained
 

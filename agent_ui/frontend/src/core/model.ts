@@ -191,6 +191,6 @@ export interface WaitingWhy {
   considered: number;
   needs: { skill: string; level: number }[];
   passed: Passed[];
-  next: { kind: "agent-frees" | "deadline" | "none"; at: string | null; agent: string | null };
+  next: { kind: "agent-frees" | "deadline" | "relaxes" | "delay" | "late" | "window" | "none"; at: string | null; agent: string | null };
   arithmetic: { label_code: string; value: number }[];
 }

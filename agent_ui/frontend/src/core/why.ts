@@ -19,7 +19,33 @@ const PASSED: Record<string, (one: Passed) => string> = {
   "rank": (one) => tn("{n} could have taken it, but came later by the rule", "{n} could have taken it, but came later by the rule", one.count),
   "medium": (one) => tn("{n} takes no calls", "{n} take no calls", one.count),
   "queue": (one) => tn("{n} does not serve this queue", "{n} do not serve this queue", one.count),
+  "team": (one) => tn("{n} is in another team", "{n} are in other teams", one.count),
+  "delay": (one) => tn("{n} serves this queue only after a longer wait", "{n} serve this queue only after a longer wait", one.count),
+  "window": (one) => tn("{n} was not asked: it waits for the agent who knows the customer", "{n} were not asked: it waits for the agent who knows the customer", one.count),
+  "reserve": (one) => tn("{n} is kept free for VIP customers", "{n} are kept free for VIP customers", one.count),
 };
+
+/** The rules of docs/routing/rules.md: of an item that chose among agents, and of an agent who became free. */
+const RULES: Record<string, () => string> = {
+  "least-flexible": () => t("fewest skills first, then ready the longest"),
+  "idle-guard": () => t("ready far longer than the others"),
+  "longest-idle": () => t("ready the longest"),
+  "most-skilled": () => t("most skilled"),
+  "fewest-handled": () => t("fewest handled"),
+  "least-loaded": () => t("least busy"),
+  "preferred": () => t("knows the customer"),
+  "vip": () => t("VIP first"),
+  "late": () => t("waited too long already"),
+  "longest-queue": () => t("longest queue first"),
+  "fifo": () => t("first come, first served"),
+  "priority": () => t("highest priority first"),
+  "aging": () => t("priority and waiting time"),
+  "due": () => t("earliest due first"),
+  "deferrable": () => t("earliest due first"),
+  "outbound": () => t("nothing more urgent"),
+};
+
+const ruleText = (rule: string): string => RULES[rule]?.() ?? t(rule);
 
 export function passedText(one: Passed): string {
   return PASSED[one.reason]?.(one) ?? tn("{n} could not take it ({reason})", "{n} could not take it ({reason})", one.count, { reason: t(one.reason) });
@@ -32,7 +58,7 @@ export function decisionLead(why: DecisionWhy): Node {
   if (why.eligible <= 1) {
     return skills ? rich(t("You were the only one free with {skills}."), { skills: bold(skills) }) : rich(t("You were the only one free."), {});
   }
-  if (why.rule !== "longest-idle") return rich(t("Chosen out of {n} by the rule {rule}."), { n, rule: bold(t(why.rule)) });
+  if (why.rule !== "longest-idle") return rich(t("Chosen out of {n} by the rule {rule}."), { n, rule: bold(ruleText(why.rule)) });
   return skills ? rich(t("Ready the longest of {n} with {skills}."), { n, skills: bold(skills) }) : rich(t("Ready the longest of {n} who could take it."), { n });
 }
 
@@ -56,11 +82,21 @@ function names(one: Passed): string {
   return one.count > some.length ? `${some.join(", ")} …` : list(some);
 }
 
+/** What time changes for one who waits. */
+const CHANGES: Record<string, () => string> = {
+  "relaxes": () => t("At {time} it needs less, so that more agents can take it."),
+  "delay": () => t("At {time} it is offered to further agents."),
+  "late": () => t("At {time} it counts as late and goes before others."),
+  "window": () => t("Until {time} it waits for the agent who knows the customer."),
+};
+
 function nextStep(why: WaitingWhy): Node | null {
   const { kind, at, agent } = why.next;
   if (kind === "agent-frees" && agent && at) return rich(t("{agent} frees up next, at about {time}."), { agent: bold(agent), time: clockTime(at, true) });
   if (kind === "agent-frees" && agent) return rich(t("{agent} frees up next."), { agent: bold(agent) });
   if (kind === "deadline" && at && agent) return rich(t("It rings at {agent} until {time}, then it goes on."), { agent: bold(agent), time: clockTime(at, true) });
+  const change = at ? CHANGES[kind]?.() : undefined;
+  if (at && change) return rich(change, { time: bold(clockTime(at, true)) });
   if (kind === "deadline" && at) return rich(t("The next step by rule comes at {time}."), { time: bold(clockTime(at, true)) });
   if (why.state === "waiting") return rich(t("Nothing is planned that would free an agent: it waits until one becomes ready."), {});
   return null;

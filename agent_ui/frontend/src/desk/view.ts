@@ -41,6 +41,6 @@ function open(path: string): boolean {
 export function startViews(): void {
   setOpener(open);
   addEventListener("popstate", () => paint(location.pathname + location.search));
-  // A page of its own socket opens beside the desk, never instead of it.
-  for (const link of document.querySelectorAll("[data-place=live]")) link.setAttribute("target", "cc-live");
+  // A page of its own opens beside the desk, never instead of it.
+  for (const place of ["live", "queues"]) for (const link of document.querySelectorAll(`[data-place=${place}]`)) link.setAttribute("target", `cc-${place}`);
 }

@@ -14,6 +14,7 @@ from contactcenter.interactions.audit import Code, Finding, Strikes
 from contactcenter.interactions.model import Interaction, Phase
 from contactcenter.interactions.ports import CallerPlace
 from routing import commands as routing
+from routing.engine import Engine
 from tests.fakes.desk import agent_leg, customer
 from tests.fakes.room import SERVER, record
 from tests.source import ROOT
@@ -243,7 +244,7 @@ async def test_an_agent_left_idle_is_given_who_waits(desk: Any) -> None:
 
 async def test_so_many_pairs_and_no_more(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     looked = []
-    monkeypatch.setattr(audit, "eligible", lambda *pair: looked.append(pair))
+    monkeypatch.setattr(Engine, "refusal", lambda _, *pair: looked.append(pair) or ("skill", "", 0))
     desk.take(record("ann", 1, skills={"fr": 1}))
     for number in range(30):
         desk.room.call(f"1780000000.{number}", skills={"de": 1})
@@ -252,7 +253,7 @@ async def test_so_many_pairs_and_no_more(desk: Any, monkeypatch: pytest.MonkeyPa
     assert audit.of_router(desk.room.picture, desk.room.engine, desk.time.now(), idle) == set()
     assert len(looked) == 20
     audit.of_router(desk.room.picture, desk.room.engine, desk.time.now(), idle)
-    assert {item.interaction_id for _, item, _ in looked} == set(desk.room.engine.items), "all have their turn"
+    assert {item.interaction_id for _, item in looked} == set(desk.room.engine.items), "all have their turn"
 
 
 async def test_an_agent_left_idle_is_found_wherever_he_stands(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,12 +9,26 @@ from contactcenter.core.errors import Unavailable
 from contactcenter.core.permissions import SYSTEM
 from contactcenter.interactions import callers as callers_module
 from contactcenter.interactions.model import Interaction
-from tests.fakes.room import record
+from contactcenter.queues.model import ValueStep
+from routing import commands as routing
+from tests.fakes.room import queue, record
 
 
 async def person(desk: Any, name: str, *numbers: str, **more: Any) -> str:
     made = await desk.rooms.customers.create_person(SYSTEM, {"name": name, "numbers": list(numbers), **more})
     return str(made.person_id)
+
+
+def enqueued(desk: Any, item: Interaction) -> routing.Enqueue:
+    """What the router is told as the call enters the queue."""
+    told, router = [], desk.room.router
+    submit, router.submit = router.submit, told.append
+    try:
+        desk.room.enqueue(item)
+    finally:
+        router.submit = submit
+    [command] = told
+    return command
 
 
 async def card_of(desk: Any, item: Interaction) -> dict[str, Any]:
@@ -76,6 +90,73 @@ async def test_history_is_the_persons_own_without_this_call(desk: Any) -> None:
     assert [one["talk_time"] for one in card["history"]] == [30.0, 30.0]
     assert {one["agent"] for one in card["history"]} == {"Ann"}
     assert now.interaction_id not in {one["interaction_id"] for one in card["history"]}
+
+
+async def talk(desk: Any, leg: str, agent: str) -> None:
+    """A call of Ada's that this agent answers, and then nobody is there any more."""
+    live = desk.take(record(agent, 1 if agent == "ann" else 2))
+    item = desk.room.call(leg)
+    await desk.callers.refresh(item)
+    desk.room.part(item, desk.room.connect(item), first=item.leg_id)
+    desk.room.leg_ends(item.leg_id)
+    desk.room.router.submit(routing.EndWrapUp(live.agent_id, item.interaction_id))
+    desk.room.router.submit(routing.SetPresence(live.agent_id, routing.Presence.NOT_READY, "break"))
+    await desk.rooms.database.flush()
+
+
+async def test_the_value_and_who_knows_the_customer_reach_the_router(desk: Any) -> None:
+    await person(desk, "Ada", "+4930901820", value_per_year=38_400)
+    desk.room.define(queue(preferred_wait=30.0, value_steps=(ValueStep(10_000.0, 5),)))
+    await talk(desk, "1780000001.1", "ann")
+    item = desk.room.arrive("1780000009.1")
+    await desk.callers.refresh(item)
+    assert (item.value, item.knower) == (38_400.0, "a-ann")
+    told = enqueued(desk, item)
+    assert (told.value, told.preferred_agent_id) == (38_400.0, "a-ann")
+
+
+async def test_found_while_he_waits_he_is_ranked_anew(desk: Any) -> None:
+    await person(desk, "Ada", "+4930901820", value_per_year=38_400)
+    desk.room.define(queue(value_steps=(ValueStep(10_000.0, 5),)))
+    first = desk.room.arrive("1780000001.1", "+4930111111")
+    desk.room.enqueue(first)
+    desk.time.advance(5)
+    second = desk.room.call("1780000002.1")
+    await desk.callers.refresh(second)
+    desk.take(record("ann", 1))
+    assert (first.alert, second.alert is not None) == (None, True)
+
+
+@pytest.mark.parametrize("days, knower", [(29, "a-ann"), (31, None)])
+async def test_after_a_month_nobody_knows_him_any_more(desk: Any, days: int, knower: str | None) -> None:
+    await person(desk, "Ada", "+4930901820")
+    await talk(desk, "1780000001.1", "ann")
+    desk.time.advance(days * 86_400)
+    item = desk.room.arrive("1780000009.1")
+    await desk.callers.refresh(item)
+    assert item.knower == knower
+
+
+async def test_it_is_the_last_who_answered_that_knows_him(desk: Any) -> None:
+    await person(desk, "Ada", "+4930901820")
+    await talk(desk, "1780000001.1", "ann")
+    await talk(desk, "1780000002.1", "ben")
+    missed = desk.room.call("1780000003.1")
+    await desk.callers.refresh(missed)
+    desk.room.leg_ends(missed.leg_id)
+    await desk.rooms.database.flush()
+    item = desk.room.arrive("1780000009.1")
+    await desk.callers.refresh(item)
+    assert item.knower == "a-ben"
+
+
+async def test_a_queue_that_waits_for_nobody_is_told_of_nobody(desk: Any) -> None:
+    await person(desk, "Ada", "+4930901820")
+    await talk(desk, "1780000001.1", "ann")
+    item = desk.room.arrive("1780000009.1")
+    await desk.callers.refresh(item)
+    assert item.knower == "a-ann"
+    assert enqueued(desk, item).preferred_agent_id is None
 
 
 async def test_a_choice_overtakes_a_slow_look_up(desk: Any) -> None:

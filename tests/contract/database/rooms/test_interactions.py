@@ -20,6 +20,7 @@ from contactcenter.interactions.service import Filters, InteractionService
 from contactcenter.interactions.work import MAX_NOTE, OwnWork
 from contactcenter.tickets.service import TicketFilter
 from routing import commands as routing
+from routing.replay import Journal
 from tests.fakes.floor import CALLER, Floor, alerting, floor_of, talking, wrapping_up
 from tests.fakes.room import queue
 
@@ -43,6 +44,7 @@ ACTS: dict[str, Callable[[Any, Principal, str], Any]] = {
     "check_reach": lambda s, p, i: s.check_reach(p, i),
     "get": lambda s, p, i: s.get(p, i),
     "why": lambda s, p, i: s.why(p, i),
+    "why_agents": lambda s, p, i: s.why_agents(p, i),
 }
 
 
@@ -407,6 +409,24 @@ async def test_why_is_told_within_the_scope(floor: Floor) -> None:
             await floor.service.why(other, talked)
     with pytest.raises(NotFound):
         await floor.service.why(floor.ann, waiting.interaction_id)
+
+
+async def test_a_decision_is_made_again_for_who_may_ask_why(floor: Floor) -> None:
+    made = await three(floor)
+    talked = made["ann"].interaction_id
+    told = await floor.service.why_agents(floor.supervisor("north"), talked)
+    assert told["agent_id"] == floor.ann.agent_id
+    others = {one["agent_id"]: one["reason"] for one in told["agents"]}
+    kept = (await floor.service.why(floor.supervisor("north"), talked))["decisions"][-1]["why"]
+    assert sorted(others.values()) == sorted(one["reason"] for one in kept["passed"] for _ in range(one["count"]))
+    with pytest.raises(NotFound):
+        await floor.service.why_agents(floor.supervisor("south"), talked)
+    waiting = floor.desk.room.call("1780000000.5", skills={"s-none": 1})
+    with pytest.raises(NotFound) as refused:
+        await floor.service.why_agents(floor.supervisor("north"), waiting.interaction_id)
+    assert refused.value.code == "never-given"
+    floor.desk.room.router.journal = Journal()  # as after a restart
+    assert (await floor.service.why_agents(floor.supervisor("north"), talked))["agents"] is None
 
 
 async def test_a_queue_that_is_no_more_asks_for_no_disposition(floor: Floor) -> None:

@@ -900,6 +900,48 @@ async def test_calls_of_a_pbx_that_died_ended_when_its_link_broke(desk: Any) -> 
     assert item.segment.ended_at == lost_at
 
 
+@pytest.mark.parametrize("knew", ["the-alert", "the-visit", "the-call", "nothing"])
+async def test_a_conversation_begun_in_the_gap_ended_with_the_pbx(desk: Any, knew: str) -> None:
+    """The PBX recorded that they met, and died. Of how long they talked is certain only that they began."""
+    desk.take(record("ann", 1))
+    leg, rung, lost_at = replace(past_call(desk, CALLER), at=desk.time.now()), LegId(STRAY), desk.time.now()
+    line = ports.PlaceInLine(VisitId("01lostvisit"), QUEUE)
+    if knew != "nothing":
+        item = desk.room.arrive()
+        if knew != "the-call":
+            desk.room.enqueue(item)
+            rung = LegId(item.alert.reservation_id)
+        if knew == "the-alert":
+            desk.room.fact(ports.LinkChanged(SERVER, False, "link-lost", lost_at))
+        else:
+            item = await again(desk, item)
+    answered_at = lost_at + timedelta(seconds=1)
+    desk.time.advance(5)
+    if knew == "the-alert":
+        desk.room.alert_ends(rung, ports.AlertFailure.REVOKED)  # as telephony's reconciliation tells
+    caller = replace(leg, in_line=line, in_line_at=lost_at + timedelta(milliseconds=1), place=CallerPlace.HOLD)
+    his = ports.EndedLeg(rung, 0, answered_at, "agent-1001", LegId(CALLER), answered_at)
+    desk.resync(restarted=True, lost_at=lost_at, cut_off=[caller, his])
+    (row,) = await written(desk)
+    assert (row["outcome"], row["end_reason"], row["ended_at"]) == ("answered", "pbx-restarted", answered_at)
+    segment = await desk.one(store.segments)
+    assert (segment["id"], segment["agent_id"], segment["ended_by"]) == (rung, "a-ann", "system")
+    assert (segment["answered_at"], segment["ended_at"]) == (answered_at, answered_at)
+    desk.time.advance(60)
+    assert (desk.room.work_of("ann"), desk.room.engine.items, desk.room.picture.interactions) == ("idle", {}, {})
+    desk.room.check_clean()
+
+
+async def test_a_call_the_pbx_took_with_it_waited_no_less_than_nothing(desk: Any) -> None:
+    """He called, and stood in line, after we lost the link: his end is not before what is known of him."""
+    leg = replace(past_call(desk), at=desk.time.now())
+    entered = leg.at + timedelta(seconds=1)
+    leg = replace(leg, in_line=ports.PlaceInLine(VisitId("01lostvisit"), QUEUE), in_line_at=entered)
+    desk.resync(restarted=True, lost_at=leg.at, cut_off=[leg])
+    assert [row["ended_at"] for row in await written(desk)] == [entered]
+    assert (await desk.one(store.visits))["wait_time"] == 0.0
+
+
 @pytest.mark.parametrize("is_there", [True, False])
 async def test_an_agent_who_hung_up_in_the_gap_ended_his_talk_then(desk: Any, is_there: bool) -> None:
     """The customer stayed on the line, until now or for a while: that is no talk."""

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from contactcenter.agents.model import AgentChanged, DeviceMode, SkillChanged
-from contactcenter.core.ids import AgentId, LegId, ServerId, SkillId, UserId
+from contactcenter.agents.model import AgentChanged, DeviceMode, RoutingProfileChanged, SkillChanged
+from contactcenter.core.ids import AgentId, LegId, ProfileId, ServerId, SkillId, UserId
 from contactcenter.core.permissions import SYSTEM
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.flow_files import FlowFiles
@@ -149,6 +149,59 @@ async def test_a_new_skill_is_known_by_its_name(house):
     assert house.room.picture.skill_labels == {skill.skill_id: "Greek"}
 
 
+async def test_the_rules_of_a_queue_hold_at_once(house):
+    """Reversed as well: the one with the lower level is rung when a former version holds again."""
+    german = (await house.rooms.agents.save_skill(SYSTEM, "german", "German")).skill_id
+    ann = await an_agent(house, skills={german: 1})
+    [queue] = await house.rooms.queues.list_queues(SYSTEM)
+    await house.rooms.queues.update_queue(
+        SYSTEM, queue.queue_id, {"any_of": ({german: 5},), "order": routing.WorkOrder.FIFO}
+    )
+    await house.apply()
+    assert house.call("1.1").alert is None
+    assert house.room.picture.queues[queue.queue_id].order is routing.WorkOrder.FIFO
+    await house.rooms.queues.restore_queue(SYSTEM, queue.queue_id, 1)
+    await house.apply()
+    assert house.room.picture.find_by_leg(SERVER, LegId("1.1")).alert.agent_id == ann.agent_id
+
+
+async def test_a_team_a_queue_needs(house):
+    north = (await house.rooms.agents.save_team(SYSTEM, "North", frozenset())).team_id
+    ann = await an_agent(house)
+    [queue] = await house.rooms.queues.list_queues(SYSTEM)
+    await house.rooms.queues.update_queue(SYSTEM, queue.queue_id, {"teams": (north,)})
+    await house.apply()
+    item = house.call("1.1")
+    assert item.alert is None
+    await house.rooms.agents.update_agent(SYSTEM, ann.agent_id, {"team_id": north})
+    await house.apply()
+    assert item.alert is not None
+
+
+async def test_a_profile_holds_at_once_for_whoever_has_it(house):
+    [queue] = await house.rooms.queues.list_queues(SYSTEM)
+    nowhere = await house.rooms.profiles.create_profile(SYSTEM, {"name": "Nowhere", "queues": {}})
+    ann = await an_agent(house, profile_id=nowhere.profile_id)
+    item = house.call("1.1")
+    assert item.alert is None
+    values = {"queues": {queue.queue_id: routing.Service()}, "capacity": {"chat": 3}}
+    await house.rooms.profiles.update_profile(SYSTEM, nowhere.profile_id, values)
+    await house.apply()
+    assert item.alert is None, "he takes no calls"
+    await house.rooms.agents.update_agent(SYSTEM, ann.agent_id, {"capacity": {"voice": 1}})
+    await house.apply()
+    assert item.alert.agent_id == ann.agent_id
+
+
+async def test_who_loses_his_list_of_queues_serves_every_queue(house):
+    ann = await an_agent(house, queues={})
+    item = house.call("1.1")
+    assert item.alert is None
+    await house.rooms.agents.update_agent(SYSTEM, ann.agent_id, {"queues": None})
+    await house.apply()
+    assert item.alert.agent_id == ann.agent_id
+
+
 async def test_what_is_asked_for_meanwhile_is_done_by_one_more_run(house):
     begun, go_on = 0, asyncio.Event()
 
@@ -190,6 +243,7 @@ async def test_a_run_that_failed_is_asked_for_again(house):
     [
         (AgentChanged(AgentId("a"), "updated"), True),
         (SkillChanged(SkillId("s"), "created"), True),
+        (RoutingProfileChanged(ProfileId("p"), "updated"), True),
         (UserChanged(UserId("u"), "updated", ("is_active",)), True),
         (UserChanged(UserId("u"), "updated", ("language",)), False),
     ],

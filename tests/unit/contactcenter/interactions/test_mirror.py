@@ -43,6 +43,9 @@ def filled(kind: Any, *, name: str = "", default: Any = dataclasses.MISSING) -> 
     if dataclasses.is_dataclass(kind) or (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
         hints = typing.get_type_hints(kind)
         return kind(**{one: filled(hints[one], name=one, default=given) for one, given in defaults_of(kind).items()})
+    if isinstance(kind, type) and issubclass(kind, tuple):  # a named one
+        hints, given = typing.get_type_hints(kind), kind._field_defaults
+        return kind(*(filled(hints[one], name=one, default=given.get(one)) for one in kind._fields))
     if origin is tuple and arguments[-1] is not ...:
         return tuple(filled(one, name=name) for one in arguments)
     if origin in (list, tuple, Sequence):

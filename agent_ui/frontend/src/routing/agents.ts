@@ -1,0 +1,87 @@
+/** What agents get: the list, and one agent's profile, own settings, and what holds. */
+
+import { api } from "../core/api";
+import { h, icon, region } from "../core/dom";
+import { t } from "../core/texts";
+import { failed } from "../pages/tickets";
+import { selectField, type Field } from "./controls";
+import { form, section } from "./form";
+import type { Agent, Item } from "./kinds";
+import { listPage, table, thingPage } from "./page";
+import { capacity, levels, optionalField, pickedField, services } from "./picked";
+import { capacityText } from "./profiles";
+import { loadAgents, loadWorld, may, media, nameOf, type World } from "./world";
+
+const levelsText = (own: Record<string, number>, world: World): string => Object.entries(own).map(([id, level]) => `${nameOf(world.skills, id)} ${level}`).join(", ");
+
+function row(one: Agent, world: World): HTMLElement {
+  return h("tr", { "data-testid": "agent-row" },
+    h("td", null, h("span", { class: "fx" }, h("span", { class: "av", "aria-hidden": "true" }, one.initials), h("a", { href: `/agents/${encodeURIComponent(one.id)}`, class: "ell" }, one.name), one.is_active ? null : h("span", { class: "tag" }, t("not in use")))),
+    h("td", { class: "ell hide-s" }, one.team || "–"), h("td", { class: "ell" }, one.profile_id ? nameOf(world.profiles, one.profile_id) : "–"),
+    h("td", { class: "ell hide-s" }, levelsText(one.effective.skills, world) || "–"), h("td", { class: "ell hide-s" }, capacityText(one.effective.capacity)));
+}
+
+export async function mountAgents(root: HTMLElement, signal: AbortSignal): Promise<void> {
+  try {
+    const [world, agents] = await Promise.all([loadWorld(signal), loadAgents(signal)]);
+    const head: [string, string][] = [[t("Name"), ""], [t("Team"), "c-state hide-s"], [t("Profile"), ""], [t("Skills"), "hide-s"], [t("At once"), "hide-s"]];
+    listPage(root, "agents", t("Agents"), [], table(t("Agents"), head, agents.map((one) => row(one, world)), t("No agent in your reach.")));
+  } catch (error) {
+    failed(root, error, "/agents", t("Agents"));
+  }
+}
+
+function agentFields(world: World): Field[] {
+  const none: Item = ["", "–"];
+  return [
+    selectField({ name: "profile_id", label: t("Profile"), hint: t("What holds where nothing is set here.") }, [none, ...world.profiles]),
+    selectField({ name: "team_id", label: t("Team"), hint: t("Queues can ask for teams; its supervisors reach this agent.") }, [none, ...world.teams]),
+    pickedField({ name: "skills", label: t("Own levels"), hint: t("A level set here wins over the profile’s.") }, levels(world.skills)),
+    optionalField({ name: "queues", label: t("Queues"), hint: t("A lower order gets work first; with a delay only what has waited so long.") }, t("Own queues instead of the profile’s"), services(world.queues)),
+    optionalField({ name: "capacity", label: t("At once"), hint: t("How many of a medium fill an agent alone; a medium left out is never given.") }, t("Own numbers instead of the profile’s"), capacity(media())),
+  ];
+}
+
+function queuesText(agent: Agent, world: World): string {
+  const { queues } = agent.effective;
+  if (queues === null) return t("every queue whose skills are there");
+  const words = Object.entries(queues).map(([id, one]) => {
+    const more = [one.order ? t("order {n}", { n: one.order }) : "", one.delay ? t("after {n} s", { n: one.delay }) : ""].filter(Boolean).join(", ");
+    return more ? `${nameOf(world.queues, id)} (${more})` : nameOf(world.queues, id);
+  });
+  return words.join("\n") || t("None: gets no work.");
+}
+
+function paintEffective(body: HTMLElement, agent: Agent, world: World): void {
+  const rows: [string, string][] = [
+    [t("Skills"), Object.entries(agent.effective.skills).map(([id, level]) => `${nameOf(world.skills, id)} ${level}`).join("\n") || t("None.")],
+    [t("Queues"), queuesText(agent, world)],
+    [t("At once"), capacityText(agent.effective.capacity)],
+  ];
+  region(body, rows, () => rows.flatMap(([name, value]) => [h("dt", null, name), h("dd", { class: "pre" }, value)]));
+}
+
+function build(root: HTMLElement, agent: Agent, world: World): void {
+  const fields = agentFields(world);
+  const holds = h("dl", { class: "kv", "data-testid": "effective" });
+  paintEffective(holds, agent, world);
+  const made = form({
+    fields, values: { ...agent }, mayWrite: may("agents:write"), isNew: false, sections: [section(t("Routing"), "", ...fields)],
+    save: async (changes) => {
+      const saved = await api.patch<Agent>(`/api/v1/agents/${encodeURIComponent(agent.id)}`, changes);
+      paintEffective(holds, saved, world);
+      return { ...saved };
+    },
+  });
+  const side = h("section", { class: "pan" }, h("div", { class: "ph" }, icon("route", "s"), h("h2", null, t("What holds"))), h("div", { class: "pb d-grid gap-2" }, h("p", { class: "small mut" }, t("Own settings over the profile’s, as saved.")), holds));
+  thingPage(root, ["/agents", t("Agents")], agent.name, [h("span", { class: "mut num" }, agent.extension)], made.element, [side], may("agents:write"));
+}
+
+export async function mountAgent(root: HTMLElement, id: string, signal: AbortSignal): Promise<void> {
+  try {
+    const [world, agent] = await Promise.all([loadWorld(signal), api.get<Agent>(`/api/v1/agents/${encodeURIComponent(id)}`, signal)]);
+    build(root, agent, world);
+  } catch (error) {
+    failed(root, error, "/agents", t("Agents"));
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * A form of settings: knows what changed, warns before it is lost, says each fault at its field, sends only changes.
+ * Without the right to write it shows everything and changes nothing.
+ */
+
+import { h, icon, show, type Child } from "../core/dom";
+import { CodedError, errorText } from "../core/errors";
+import { t } from "../core/texts";
+import type { Field } from "./controls";
+import { clearFaults, focusFirstFault, showFaults } from "./faults";
+import type { Values } from "./kinds";
+
+export interface FormOptions {
+  fields: Field[];
+  sections: HTMLElement[];
+  values: Values;
+  mayWrite: boolean;
+  isNew: boolean;
+  /** Save the changes; what is saved then, or null when the user thought better of it. Throws CodedError. */
+  save(changes: Values): Promise<Values | null>;
+  changed?(changes: Values): void;
+}
+
+export interface Form { element: HTMLElement; changes(): Values; fill(values: Values): void; fault(error: unknown): string; clear(): void }
+
+export function section(title: string, hint: string, ...fields: Field[]): HTMLElement {
+  return h("section", { class: "pan" }, h("div", { class: "ph" }, h("h2", null, title), h("span", { class: "small mut hide-s" }, hint)),
+    h("div", { class: "pb fds" }, ...fields.map((field) => field.element)));
+}
+
+const key = (value: unknown): string => JSON.stringify(value);
+
+/** The fields whose values are not those of before. */
+export function differing(fields: Pick<Field, "name" | "read">[], base: Map<string, string>): Values {
+  return Object.fromEntries(fields.map((field): [string, unknown] => [field.name, field.read()]).filter(([name, value]) => key(value) !== base.get(name)));
+}
+
+const NAMED = new Set(["invalid", "name-taken"]);
+
+function warn(event: BeforeUnloadEvent): void {
+  event.preventDefault();
+}
+
+/** Browsers ask before a page is left while something is unsaved. */
+function guard(isDirty: boolean): void {
+  removeEventListener("beforeunload", warn);
+  if (isDirty) addEventListener("beforeunload", warn);
+  if (isDirty) document.documentElement.dataset["unsaved"] = "";
+  else delete document.documentElement.dataset["unsaved"];
+}
+
+export function form(options: FormOptions): Form {
+  const base = new Map<string, string>();
+  let last = options.values;
+  const said = h("span", { class: "grow row13", role: "status", "data-testid": "form-said" });
+  const save = h("button", { class: "btn pri", "data-testid": "save" }, icon("check"), options.isNew ? t("Create") : t("Save"));
+  const discard = h("button", { type: "button", class: "btn", "data-testid": "discard" }, t("Discard"));
+  const problem = h("div", { class: "bar breach", role: "alert", "data-testid": "form-problem", hidden: true });
+  const bar = h("div", { class: "savebar" }, said, discard, save);
+  const inside = h("fieldset", { class: "bare", disabled: !options.mayWrite }, ...options.sections);
+  const element = h("form", { class: "rform", novalidate: true, "data-testid": "form" }, problem, inside, options.mayWrite ? bar : null);
+
+  const tell = (...parts: Child[]): void => {
+    problem.replaceChildren(icon("alert-circle"), h("span", { class: "grow" }, ...parts.filter((part): part is string | Node => Boolean(part))));
+    show(problem, true);
+  };
+  const changes = (): Values => differing(options.fields, base);
+  const refresh = (): void => {
+    const isDirty = Object.keys(changes()).length > 0;
+    guard(isDirty);
+    element.classList.toggle("dirty", isDirty);
+    save.disabled = !isDirty && !options.isNew;
+    show(discard, isDirty);
+    said.textContent = isDirty ? t("Changes are not saved yet.") : "";
+  };
+  const fill = (values: Values): void => {
+    for (const field of options.fields) {
+      field.fill(values[field.name]);
+      base.set(field.name, key(field.read()));
+    }
+    clearFaults(element);
+    show(problem, false);
+    refresh();
+  };
+  const fault = (error: unknown): string => {
+    const isNamed = error instanceof CodedError && NAMED.has(error.code);
+    const lost = isNamed ? showFaults(inside, error.fields) : [];
+    return [isNamed ? t("Something cannot be so. It is said at the field.") : errorText(error), ...lost].join(" ");
+  };
+  const submit = async (): Promise<void> => {
+    save.disabled = true;
+    try {
+      const saved = await options.save(changes());
+      if (!saved) return refresh();
+      last = saved;
+      fill(saved);
+      said.textContent = t("Saved.");
+    } catch (error) {
+      refresh();
+      tell(fault(error));
+      focusFirstFault(inside);
+    }
+  };
+  element.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (!save.disabled) void submit();
+  });
+  element.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target instanceof HTMLInputElement && event.target.type !== "checkbox") event.preventDefault();
+    if (event.key.toLowerCase() === "s" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      element.requestSubmit();
+    }
+  });
+  discard.addEventListener("click", () => {
+    fill(last);
+    said.textContent = t("Discarded.");
+    options.changed?.(changes());
+  });
+  const react = (): void => {
+    refresh();
+    options.changed?.(changes());
+  };
+  element.addEventListener("input", react);
+  element.addEventListener("change", react);
+  fill(options.values);
+  return {
+    element, changes, fault,
+    fill: (values) => {
+      last = values;
+      fill(values);
+    },
+    clear: () => clearFaults(inside),
+  };
+}

@@ -1,0 +1,101 @@
+/** Former versions of a queue or profile: who changed what and when, and making one hold again. */
+
+import { api } from "../core/api";
+import { now } from "../core/clock";
+import { h, icon, show } from "../core/dom";
+import { errorText } from "../core/errors";
+import { when } from "../core/times";
+import { t } from "../core/texts";
+import { confirmed } from "./confirm";
+import type { Values } from "./kinds";
+import { may } from "./world";
+
+export interface Version { version: number; at: string; by: string; change: string; fields: string[]; settings: Values }
+interface Versions { items: Version[]; next: string | null }
+
+const CHANGES: Record<string, () => string> = {
+  "found": () => t("as it was before"),
+  "created": () => t("created"),
+  "restored": () => t("restored"),
+};
+const SIMPLE = new Set(["string", "number", "boolean"]);
+
+const said = (value: unknown): string => (value === true ? t("yes") : value === false ? t("no") : value === null ? t("never") : String(value));
+
+/** What a version changed, by the words of the form: plain values with before and after, of others the name. */
+export function changeText(one: Version, before: Version | undefined, labels: Map<string, string>): string {
+  const parts = one.fields.map((name) => {
+    const label = labels.get(name) ?? name;
+    const [old, value] = [before?.settings[name], one.settings[name]];
+    const isSimple = before !== undefined && [old, value].every((each) => each === null || SIMPLE.has(typeof each));
+    return isSimple ? `${label} ${said(old)} → ${said(value)}` : label;
+  });
+  return [CHANGES[one.change]?.() ?? "", parts.join(", ")].filter(Boolean).join(": ") || t("changed");
+}
+
+async function userNames(): Promise<Map<string, string>> {
+  if (!may("users:read")) return new Map();
+  const users = await api.get<{ items: { id: string; name: string }[] }>("/api/v1/users?limit=200").catch(() => ({ items: [] }));
+  return new Map(users.items.map((user) => [user.id, user.name]));
+}
+
+function actor(by: string, names: Map<string, string>): string {
+  if (!by) return t("The program");
+  return by === document.documentElement.dataset["user"] ? t("You") : (names.get(by) ?? t("A colleague"));
+}
+
+export interface History { element: HTMLElement; reload(): Promise<void>; newest(): Version | undefined }
+
+export interface HistoryOptions { path: string; labels: Map<string, string>; restored(values: Values): void }
+
+const FIRST = 20;
+
+export function history(options: HistoryOptions): History {
+  let shown: Version[] = [];
+  let names: Map<string, string> | null = null;
+  const rows = h("ul", { class: "rows hist", "data-testid": "history" });
+  const none = h("p", { class: "mut row13", hidden: true }, t("No change is kept yet."));
+  const problem = h("p", { class: "emsg", role: "alert", hidden: true });
+  const status = h("span", { class: "sr", role: "status" });
+
+  const restore = async (one: Version): Promise<void> => {
+    const text = t("Everything will be as it was after version {n}. That is a new version; nothing of the history is lost.", { n: one.version });
+    if (!(await confirmed(t("Restore version {n}?", { n: one.version }), text, t("Restore")))) return;
+    try {
+      options.restored(await api.post<Values>(`${options.path}/restore`, { version: one.version }));
+      show(problem, false);
+      await reload();
+      status.textContent = t("Version {n} holds again.", { n: one.version });
+    } catch (error) {
+      problem.textContent = errorText(error);
+      show(problem, true);
+    }
+  };
+  const row = (one: Version, place: number): HTMLElement => {
+    const button = h("button", { type: "button", class: "btn sm", "data-testid": `restore-${one.version}`, "aria-label": t("Restore version {n}", { n: one.version }), onclick: () => void restore(one) }, t("Restore"));
+    return h("li", null, h("span", { class: "qn" }, one.version),
+      h("span", { class: "d" }, changeText(one, shown[place + 1], options.labels), h("small", null, `${actor(one.by, names ?? new Map())}, ${when(one.at, now())}`)),
+      place ? button : h("span", { class: "tag ok" }, t("holds now")));
+  };
+  const reload = async (): Promise<void> => {
+    names ??= await userNames();
+    shown = (await api.get<Versions>(`${options.path}/history?limit=${FIRST}`)).items;
+    rows.replaceChildren(...shown.map(row));
+    show(none, !shown.length);
+  };
+  const element = h("section", { class: "pan" }, h("div", { class: "ph" }, icon("history", "s"), h("h2", null, t("History"))), h("div", { class: "pb" }, problem, none, rows, status));
+  void reload().catch((error: unknown) => {
+    problem.textContent = errorText(error);
+    show(problem, true);
+  });
+  return { element, reload, newest: () => shown[0] };
+}
+
+/** The API takes the last writer's word, so ask first whether somebody else changed it since it was read. */
+export async function stillOurs(path: string, known: Version | undefined): Promise<boolean> {
+  const [newest] = (await api.get<Versions>(`${path}/history?limit=1`)).items;
+  if (!newest || newest.version === known?.version) return true;
+  const names = await userNames();
+  const text = t("{who} changed it at {time}, after you opened this page. Only the fields you changed are saved; what else changed stays.", { who: actor(newest.by, names), time: when(newest.at, now()) });
+  return confirmed(t("Changed by somebody else"), text, t("Save mine too"));
+}

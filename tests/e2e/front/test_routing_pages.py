@@ -1,0 +1,222 @@
+"""The administrators' pages of routing: the real bundles against the real rooms and REST API, in Chromium."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Dialog, Page, expect
+
+from contactcenter.core.permissions import SYSTEM
+from tests.e2e.front.test_access import OUTSIDE, SMALL, axe
+from tests.e2e.front.test_pictures import folder
+from tests.rig.browser import NARROW, WIDE, Watched, opened_page
+from tests.rig.routing_site import RoutingSite, running_routing_site
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+OpenAs = Callable[..., AbstractAsyncContextManager[Watched]]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def site(built: None, tmp_path: Path) -> AsyncIterator[RoutingSite]:
+    async with running_routing_site(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def open_as(site: RoutingSite, browser: Browser) -> OpenAs:
+    """Open a page as a user; at the end it must not have complained, unless ``broken``."""
+
+    @asynccontextmanager
+    async def opened(login: str, path: str, *, broken: bool = False, **options: Any) -> AsyncIterator[Watched]:
+        async with opened_page(browser, base_url=site.url, **options) as watched:
+            cookie = {"name": "cc_session", "value": await site.cookie(login), "url": site.url}
+            await watched.page.context.add_cookies([cookie])  # type: ignore[list-item]
+            await watched.page.goto(path)
+            yield watched
+            assert broken or not watched.errors
+
+    return opened
+
+
+async def shown(page: Page) -> list[str]:
+    """How many match at each step, as the preview says it."""
+    return [(await one.inner_text()) for one in await page.get_by_test_id("preview-step").locator(".num").all()]
+
+
+async def test_steps_are_changed_previewed_saved_and_restored(open_as: OpenAs, site: RoutingSite) -> None:
+    async with open_as("admin", f"/queues/{site.support.queue_id}", broken=True) as watched:
+        page = watched.page
+        steps = page.get_by_test_id("preview-step")
+        await expect(steps).to_have_count(3)
+        assert await shown(page) == ["1 of 5", "2 of 5", "3 of 5"]
+        await expect(page.get_by_test_id("save")).to_be_disabled()
+
+        await page.get_by_test_id("add-steps").click()
+        await page.keyboard.press("ControlOrMeta+a")  # the new step's time has the focus
+        await page.keyboard.type("10")
+        await page.keyboard.press("Tab")
+        after = page.get_by_test_id("step-after")
+        assert [await one.input_value() for one in await after.all()] == ["10", "30", "90"]  # in the order of time
+        await expect(page.get_by_test_id("f-steps").locator(".emsg")).to_contain_text("Fill it or take it away.")
+        await page.get_by_test_id("f-steps").get_by_label("Any team will do").first.check()
+        await expect(steps).to_have_count(4)
+        await expect(steps.nth(1)).to_contain_text("After 0:10")
+
+        await page.get_by_test_id("save").click()
+        await expect(page.get_by_test_id("form-said")).to_have_text("Saved.")
+        assert [step.after for step in (await site.queue()).steps] == [10.0, 30.0, 90.0]
+        await expect(page.get_by_test_id("history").locator("li")).to_have_count(2)
+        await expect(page.get_by_test_id("history").locator("li").first).to_contain_text("Steps")
+
+        await page.get_by_test_id("restore-1").click()
+        await page.get_by_test_id("confirm").click()
+        await expect(steps).to_have_count(3)
+        assert [step.after for step in (await site.queue()).steps] == [30.0, 90.0]
+
+
+async def test_what_cannot_be_is_said_at_the_field(open_as: OpenAs, site: RoutingSite) -> None:
+    async with open_as("admin", f"/queues/{site.support.queue_id}", broken=True) as watched:
+        page = watched.page
+        await page.get_by_label("Ringing").fill("3")
+        await page.get_by_label("Name", exact=True).fill("Sales")
+        await page.get_by_test_id("save").click()
+        await expect(page.get_by_test_id("f-ring_time")).to_contain_text("This is out of its bounds.")
+        await expect(page.get_by_label("Ringing")).to_be_focused()
+        await page.get_by_label("Ringing").fill("25")
+        await page.get_by_test_id("save").click()
+        await expect(page.get_by_test_id("f-name")).to_contain_text("This name is taken.")
+        asked = []
+
+        async def leave(dialog: Dialog) -> None:
+            asked.append(dialog.type)
+            await dialog.accept()
+
+        page.on("dialog", leave)
+        await page.goto("/queues")
+        assert asked == ["beforeunload"]
+
+
+async def test_a_change_by_somebody_else_is_told_before_saving(open_as: OpenAs, site: RoutingSite) -> None:
+    async with open_as("admin", f"/queues/{site.support.queue_id}") as watched:
+        page = watched.page
+        await expect(page.get_by_test_id("history").locator("li")).to_have_count(1)
+        await site.rooms.queues.update_queue(SYSTEM, site.support.queue_id, {"goal": 90})
+        await page.get_by_label("Priority").fill("50")
+        await page.get_by_test_id("save").click()
+        await expect(page.get_by_test_id("ask")).to_contain_text("Changed by somebody else")
+        await page.get_by_test_id("cancel").click()
+        assert (await site.queue()).priority == 40
+        await page.get_by_test_id("save").click()
+        await page.get_by_test_id("confirm").click()
+        await expect(page.get_by_test_id("form-said")).to_have_text("Saved.")
+        assert ((await site.queue()).priority, (await site.queue()).goal) == (50, 90)
+
+
+async def test_an_agents_own_settings_and_what_holds(open_as: OpenAs, site: RoutingSite) -> None:
+    async with open_as("admin", "/agents") as watched:
+        page = watched.page
+        await expect(page.get_by_test_id("agent-row")).to_have_count(5)
+        await page.get_by_role("link", name="Chen Wei").click()
+        await expect(page.get_by_test_id("effective")).to_contain_text("every queue whose skills are there")
+        await page.get_by_label("Profile", exact=True).select_option("First line")
+        await page.get_by_test_id("save").click()
+        await expect(page.get_by_test_id("effective")).to_contain_text("Sales (order 1, after 20 s)")
+        await expect(page.get_by_test_id("effective")).to_contain_text("Chats 4")
+
+
+async def test_profiles_and_skills(open_as: OpenAs, site: RoutingSite) -> None:
+    async with open_as("admin", f"/profiles/{site.profile}", broken=True) as watched:
+        page = watched.page
+        await page.get_by_test_id("delete-profile").click()
+        await page.get_by_test_id("confirm").click()
+        await expect(page.get_by_test_id("delete-problem")).to_have_text("1 agent has it. Give another first.")
+        await page.goto("/profiles/new")
+        await page.get_by_label("Name", exact=True).fill("Second line")
+        await page.get_by_test_id("save").click()
+        await page.wait_for_url("**/profiles/0*")
+        await page.goto("/skills")
+        await expect(page.get_by_test_id("skill-row")).to_have_count(4)
+        await page.get_by_label("Label").fill("Welsh")
+        await page.get_by_label("Code").fill("welsh")
+        await page.get_by_test_id("save").click()
+        await expect(page.get_by_test_id("skill-row")).to_have_count(5)
+        await page.get_by_role("button", name="Rename Welsh").click()
+        await page.get_by_label("Label").fill("Cymraeg")
+        await page.get_by_test_id("save").click()
+        await expect(page.get_by_test_id("skill-row").filter(has_text="Cymraeg")).to_have_count(1)
+
+
+async def test_a_new_queue_is_made(open_as: OpenAs, site: RoutingSite) -> None:
+    async with open_as("admin", "/queues") as watched:
+        page = watched.page
+        await expect(page.get_by_test_id("queue-row")).to_have_count(3)
+        await page.get_by_test_id("new-queue").click()
+        await page.get_by_label("Name", exact=True).fill("Returns")
+        await page.get_by_test_id("save").click()
+        await expect(page.get_by_role("heading", name="Returns")).to_be_visible()
+
+
+async def test_who_may_only_read_changes_nothing(open_as: OpenAs, site: RoutingSite) -> None:
+    async with open_as("sofia", f"/queues/{site.support.queue_id}") as watched:
+        page = watched.page
+        await expect(page.get_by_test_id("preview-step")).to_have_count(3)
+        await expect(page.get_by_text("You may read this, not change it.")).to_be_visible()
+        await expect(page.get_by_test_id("save")).to_have_count(0)
+        await expect(page.get_by_label("Ringing")).to_be_disabled()
+
+
+PAGES = ("queues", "queue", "queue-steps", "profiles", "profile", "agents", "agent", "skills", "queue-read")
+
+
+def path_of(site: RoutingSite, page: str) -> tuple[str, str]:
+    one = {
+        "queue": f"/queues/{site.support.queue_id}",
+        "profile": f"/profiles/{site.profile}",
+        "agent": f"/agents/{site.agents['ines']}",
+    }
+    if page.startswith("queue-"):
+        return ("sofia" if page == "queue-read" else "admin"), one["queue"]
+    return "admin", one.get(page, f"/{page}")
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+@pytest.mark.parametrize("name", PAGES)
+async def test_page(
+    open_as: OpenAs, site: RoutingSite, tmp_path: Path, name: str, size: tuple[int, int], colours: str
+) -> None:
+    login, path = path_of(site, name)
+    if name == "queue-steps":
+        await site.rooms.queues.update_queue(SYSTEM, site.support.queue_id, {"goal": 90})
+    async with open_as(login, path, size=size, colours=colours, broken=name == "queue-steps") as watched:
+        page = watched.page
+        await page.wait_for_selector("tbody tr, [data-testid=form]")
+        if name.startswith("queue-") or name == "queue":
+            await page.wait_for_selector("[data-testid=preview-step]")
+        if name == "queue-steps":
+            await page.get_by_test_id("add-steps").click()
+            await page.get_by_test_id("f-steps").get_by_label("Any team will do").last.check()
+            await expect(page.get_by_test_id("preview-step")).to_have_count(4)
+        await page.evaluate("document.fonts.ready")
+        await page.wait_for_timeout(300)
+        look = f"{'-phone' if size == NARROW else ''}{'-dark' if colours == 'dark' else ''}"
+        await page.screenshot(path=folder(tmp_path) / f"routing-{name}{look}.png")
+        assert await axe(page) == []
+        assert await page.evaluate(OUTSIDE) == []
+        assert size == WIDE or await page.evaluate(SMALL) == []
+
+
+@pytest.mark.parametrize(("language", "size"), [("ru", WIDE), ("ru", NARROW), ("es", NARROW)])
+@pytest.mark.parametrize("name", ["queues", "queue", "profile", "agent", "skills"])
+async def test_other_languages_fit(
+    open_as: OpenAs, site: RoutingSite, name: str, language: str, size: tuple[int, int]
+) -> None:
+    login, path = path_of(site, name)
+    await site.speak(login, language)
+    async with open_as(login, path, size=size) as watched:
+        await watched.page.wait_for_selector("tbody tr, [data-testid=form]")
+        await watched.page.wait_for_timeout(300)
+        assert await watched.page.evaluate(OUTSIDE) == []
