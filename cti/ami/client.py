@@ -237,6 +237,7 @@ class AmiClient:
         action_id = message.get("ActionID")
         if action_id and action_id == self._ping_id:
             self._link.ponged()
+            self._arm()  # the next ping is due before the limit this one had: a tick that late were taken for our stall
         elif action_id and action_id == self._login_id:
             self._logged_in(message.get("Response") == "Success")
         else:

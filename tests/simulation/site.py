@@ -29,6 +29,7 @@ from contactcenter.interactions.audit import Code
 from contactcenter.interactions.model import AuditFinding
 from contactcenter.settings import Settings
 from contactcenter.users.passwords import Passwords
+from cti.ami.link import LinkState, LinkTiming
 from cti.pbx_simulator.people import Customer, Dead, PicksUp, Reaction, Refuses
 from cti.pbx_simulator.server import SimulatedPbx
 from cti.provision import EndpointKind, EndpointSettings, PbxSettings, TrunkSettings
@@ -270,6 +271,14 @@ class Site:
         assert center.router.stats.failures == {}, center.router.stats.failures
         assert center.base.database.failed_units == 0
 
+    async def reach_pbx(self) -> None:
+        """Wait for the link: with FullyBooted among the lost events it begins anew only after its time for that."""
+        assert self.center is not None
+        end = self.loop.virtual + LinkTiming().boot_timeout + QUIET
+        while any(one.client.state is not LinkState.LIVE for one in self.center.pbxs.all.values()):
+            assert self.loop.virtual < end, "the link does not come back"
+            await asyncio.sleep(1)
+
     def check_agrees(self) -> None:
         """Once all is quiet: nothing that an audit would find."""
         assert self.center is not None
@@ -356,6 +365,7 @@ async def _day(site: Site, calls: int, faults: int) -> None:
     await asyncio.gather(site.calls(calls), site.faults(faults))
     if site.center is None:
         await site.start_server()
+    await site.reach_pbx()
     await asyncio.sleep(QUIET)
     site.check_agrees()
     end = site.loop.virtual + 400
