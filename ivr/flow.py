@@ -189,7 +189,7 @@ def _run(flow: Flow, state: State, target: str, now: datetime) -> _Outcome:
         state = replace(state, node=target, steps=state.steps + 1, tries=0)
         node = flow.nodes[target]
         if isinstance(node, Hours):
-            target = node.open if node.is_open(now) else node.closed
+            target = node.open if node.hours.is_open(now) else node.closed
         elif isinstance(node, Set):
             state, target = _with_settings(state, node.priority, node.skills), node.next
         elif isinstance(node, Menu) and state.typed:

@@ -6,8 +6,8 @@ when the flow stands on it is in ``ivr.flow``.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+
+from contactcenter.core.hours import OpeningHours
 
 DIGITS = "0123456789*#"
 
@@ -53,48 +53,15 @@ class Menu:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """Opening time ``[start, end)`` on local clocks; ``end`` at or before ``start`` means on the next day."""
-
-    start: time
-    end: time
-
-    @property
-    def past_midnight(self) -> bool:
-        return self.end <= self.start
-
-
-@dataclass(frozen=True, slots=True)
 class Hours:
-    """Branches by local time: ``week`` maps weekdays (0 = Monday) to spans, which belong to the day they begin on.
+    """Branches by the opening hours."""
 
-    On a holiday no span begins; one that began the evening before runs to its end. ``yearly_holidays`` are
-    (month, day). Local time is what clocks in ``zone`` show at ``now``, so changes to summer time need no rule.
-    """
-
-    zone: ZoneInfo
-    week: Mapping[int, Sequence[Span]]
+    hours: OpeningHours
     open: str
     closed: str
-    holidays: frozenset[date] = frozenset()
-    yearly_holidays: frozenset[tuple[int, int]] = frozenset()
 
     def targets(self) -> Sequence[tuple[str, str]]:
         return [("open", self.open), ("closed", self.closed)]
-
-    def is_open(self, now: datetime) -> bool:
-        """Tell whether the aware instant ``now`` is inside the opening hours."""
-        local = now.astimezone(self.zone)
-        today, clock = local.date(), local.time()
-        yesterday = today - timedelta(days=1)
-        return any(
-            span.start <= clock and (span.past_midnight or clock < span.end) for span in self._spans(today)
-        ) or any(span.past_midnight and clock < span.end for span in self._spans(yesterday))
-
-    def _spans(self, day: date) -> Sequence[Span]:
-        if day in self.holidays or (day.month, day.day) in self.yearly_holidays:
-            return ()
-        return self.week.get(day.weekday(), ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,24 +3,21 @@
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, time
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import date
+from zoneinfo import ZoneInfo
 
 from yaml.nodes import MappingNode
 from yaml.nodes import Node as YamlNode
 
+from contactcenter.core.hours import DAYS, OpeningHours, Span, read_holiday, read_span, read_zone
 from contactcenter.queues.model import name_key
 from ivr.documents import Problems, Reader
 from ivr.flow import Flow, Prompt
-from ivr.nodes import DIGITS, Choice, Enqueue, HangUp, Hours, Menu, Node, Say, Set, Span
+from ivr.nodes import DIGITS, Choice, Enqueue, HangUp, Hours, Menu, Node, Say, Set
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _SOUND = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9][A-Za-z0-9_-]*){0,4}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}([_-][A-Za-z0-9]{2,8})?")
-_ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}")
-_SPAN = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)")
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_LEAP_YEAR = 2024
 MAX_NODES = 500
 MAX_PRIORITY = 1000
 MAX_LEVEL = 100
@@ -263,17 +260,14 @@ class FlowReader:
         closed = self._target(found["closed"], "closed") if "closed" in found else ""
         if zone is None:
             return None
-        return Hours(zone, week, opened, closed, frozenset(fixed), frozenset(yearly))
+        return Hours(OpeningHours(zone, week, frozenset(fixed), frozenset(yearly)), opened, closed)
 
     def _zone(self, node: YamlNode) -> ZoneInfo | None:
-        name = self._read.word(node, "timezone", _ZONE)
-        if not name:
-            return None
-        try:
-            return ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
+        name = self._read.text(node, "timezone")
+        zone = read_zone(name) if name else None
+        if name and zone is None:
             self._problems.error(node, f"unknown time zone {name!r}")
-            return None
+        return zone
 
     def _week(self, node: YamlNode) -> dict[int, tuple[Span, ...]]:
         week: dict[int, tuple[Span, ...]] = {}
@@ -281,16 +275,16 @@ class FlowReader:
             spans = self._spans(value)
             for day in self._days(key, key_node):
                 if day in week:
-                    self._problems.error(key_node, f"{_DAYS[day]} stands in week twice")
+                    self._problems.error(key_node, f"{DAYS[day]} stands in week twice")
                 week[day] = spans
         return week
 
     def _days(self, text: str, node: YamlNode) -> list[int]:
         first, _, last = text.partition("-")
-        if first not in _DAYS or (last or first) not in _DAYS or text.endswith("-"):
+        if first not in DAYS or (last or first) not in DAYS or text.endswith("-"):
             self._problems.error(node, f"{text!r} is no weekday or range of weekdays (mon, tue, ... or mon-fri)")
             return []
-        start, end = _DAYS.index(first), _DAYS.index(last or first)
+        start, end = DAYS.index(first), DAYS.index(last or first)
         return [(start + step) % 7 for step in range((end - start) % 7 + 1)]
 
     def _spans(self, node: YamlNode) -> tuple[Span, ...]:
@@ -300,30 +294,22 @@ class FlowReader:
 
     def _span(self, node: YamlNode) -> Span | None:
         text = self._read.text(node, "opening hours")
-        match = _SPAN.fullmatch(text)
-        if text and match is None:
-            self._problems.error(node, f"bad opening hours {text!r}; write for example 08:00-17:30, or closed")
-        if match is None:
-            return None
-        start = time(int(match[1]), int(match[2]))
-        end = time(int(match[3] or 0), int(match[4] or 0))
-        if start == end and not text.endswith("24:00"):
+        span = read_span(text) if text else None
+        if text and span is None and text[:5] == text[6:]:
             self._problems.error(node, f"opening hours {text!r} begin and end at the same time")
-        return Span(start, end)
+        elif text and span is None:
+            self._problems.error(node, f"bad opening hours {text!r}; write for example 08:00-17:30, or closed")
+        return span
 
     def _holidays(self, node: YamlNode) -> tuple[set[date], set[tuple[int, int]]]:
         fixed, yearly = set[date](), set[tuple[int, int]]()
         for item in self._read.items(node):
             text = self._read.text(item, "a holiday")
-            is_yearly = bool(re.fullmatch(r"\d\d-\d\d", text))
-            try:
-                day = date.fromisoformat(f"{_LEAP_YEAR}-{text}" if is_yearly else text)
-            except ValueError:
-                if text:
-                    self._problems.error(item, f"bad holiday {text!r}; write 2026-12-25, or 12-25 for every year")
-                continue
-            if is_yearly:
-                yearly.add((day.month, day.day))
-            else:
+            day = read_holiday(text) if text else None
+            if isinstance(day, date):
                 fixed.add(day)
+            elif day is not None:
+                yearly.add(day)
+            elif text:
+                self._problems.error(item, f"bad holiday {text!r}; write 2026-12-25, or 12-25 for every year")
         return fixed, yearly
