@@ -33,7 +33,7 @@ from contactcenter.core.publisher import Publisher
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.customers.model import PersonChanged
 from contactcenter.databases import database_of
-from contactcenter.flow_files import FlowFiles
+from contactcenter.flow_files import FlowFiles, named_by
 from contactcenter.foundation import SWITCH_INTERVAL, Foundation
 from contactcenter.front import Front
 from contactcenter.interactions import store as interactions_store
@@ -46,16 +46,19 @@ from contactcenter.interactions.mirror import Site, Source
 from contactcenter.interactions.mirror_link import PictureSender
 from contactcenter.interactions.model import (
     AgentConnected,
+    InteractionDiverted,
     InteractionQueued,
     VisitAbandoned,
 )
+from contactcenter.interactions.overflow import Overflow
 from contactcenter.interactions.ports import LegMode
 from contactcenter.interactions.recovery import Recovery
 from contactcenter.interactions.work import OwnWork
 from contactcenter.operation import Operation
 from contactcenter.pbx_servers import PbxServers
 from contactcenter.processes import LOST, Joined
-from contactcenter.queues.model import DialedNumberChanged, QueueChanged
+from contactcenter.queues.model import DialedNumberChanged, Queue, QueueChanged
+from contactcenter.queues.rules import rules_of
 from contactcenter.reloading import Reloading
 from contactcenter.remote_rooms import answers, channel_of
 from contactcenter.rooms import Rooms
@@ -69,6 +72,8 @@ from cti.site_telephony import AsteriskTelephony
 from ivr.prompts import PromptFiles, find_speaker
 from ivr.runner import FlowRunner
 from routing import commands as routing
+from routing.commands import VOICE
+from routing.eligibility import is_served
 from routing.engine import Engine
 from routing.runtime import Router
 from routing.why import explain_waiting
@@ -162,6 +167,7 @@ class ContactCenter:
             self._explain,
             self.router.passed_over,
         )
+        self.overflow = Overflow(self.assignments, base.publisher, base.clock, base.ids, self._is_served)
         self.rooms.tickets.reach = self.interactions.check_reach
         self.rooms.customers.traces.insert(0, self.interactions)
         self.operation = Operation(base.database, base.publisher, base.clock, self.picture, base.tasks)
@@ -232,7 +238,10 @@ class ContactCenter:
         self.reloading = Reloading(
             self.base.database, services, self.picture, self.router, self.telephony, self.flow_files
         )
-        self.operation.sources.append(lambda: self.flow_files.degraded(self.picture.flows))
+        self.operation.sources.append(lambda: self.flow_files.degraded(self._named_flows()))
+
+    def _named_flows(self) -> dict[str, str]:
+        return named_by(self.picture.flows, self.picture.queues.values())
 
     def _build_pbxs(self) -> None:
         runner = FlowRunner(self.assignments, self.flow_files.find, self.flow_files.prompts, self.base.clock)
@@ -244,6 +253,9 @@ class ContactCenter:
         self.assignments.on_decision(decision)
         if isinstance(decision, routing.AgentRemoved):
             self.reloading.removed(decision.agent_id)
+
+    def _is_served(self, queue: Queue, requirement: routing.Requirement) -> bool:
+        return is_served(self.router.engine.agents.values(), rules_of(queue), VOICE, requirement)
 
     def _explain(self, interaction_id: InteractionId) -> dict[str, Any]:
         return explain_waiting(self.router.engine, interaction_id, self.base.clock.timestamp())
@@ -275,6 +287,8 @@ class ContactCenter:
             queue = self.picture.queues.get(row.queue_id)
             if queue is not None and row.end == "answered":
                 self.figures.answered(row.queue_id, row.wait_time, queue.target_time, row.ended_at)
+            elif row.end == "flowed-out":
+                self.figures.flowed_out(row.queue_id, row.wait_time, row.ended_at)
             elif queue is not None and row.end == "abandoned":
                 self.figures.abandoned(row.queue_id, row.wait_time, queue.short_abandon_time, row.ended_at)
 
@@ -307,6 +321,7 @@ class ContactCenter:
         base.tasks.spawn("signed-out", self._signed_out_meanwhile())
         base.tasks.keep("day", self._keep_day)
         base.tasks.keep("audit", self.auditor.keep)
+        base.tasks.keep("limits", self.overflow.keep)
         base.tasks.keep("reload", self.reloading.keep)
         base.tasks.keep("flow-files", lambda: self.flow_files.watch(self.reloading.ask))
 
@@ -373,6 +388,8 @@ class ContactCenter:
         elif isinstance(event, AgentConnected):
             target = self.picture.queues[event.queue_id].target_time
             self.figures.answered(event.queue_id, event.wait_time, target, event.answered_at or at)
+        elif isinstance(event, InteractionDiverted) and event.visit_id:
+            self.figures.flowed_out(event.queue_id, event.wait_time, event.left_at)
         elif isinstance(event, VisitAbandoned):
             short = self.picture.queues[event.queue_id].short_abandon_time
             self.figures.abandoned(event.queue_id, event.wait_time, short, event.left_at or at)

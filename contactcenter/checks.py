@@ -19,10 +19,11 @@ from contactcenter.check_line import Line
 from contactcenter.core.errors import ContactCenterError, Invalid
 from contactcenter.core.migrations import is_current
 from contactcenter.core.tasks import TaskSupervisor
-from contactcenter.flow_files import known_names, problems_in_use
+from contactcenter.flow_files import known_names, named_by, problems_in_use, with_standard
 from contactcenter.network_checks import network_lines
 from contactcenter.pbx_servers import simulated_cel_file
 from contactcenter.provisioning import own_sip_port
+from contactcenter.queues.model import Queue
 from contactcenter.settings import Settings
 from contactcenter.site_servers import (
     ForeignServer,
@@ -40,7 +41,7 @@ from cti.managed_pbx import kept_numbers
 from cti.pbx_process import running_pid
 from cti.provision import PbxSettings
 from ivr.documents import Problem
-from ivr.loader import load_flows
+from ivr.loader import Flows
 
 CONNECT_TIME: Final = 10.0
 
@@ -50,7 +51,7 @@ class Stored:
     """What the database tells; nothing when it has no tables yet."""
 
     devices: Sequence[Device] = ()
-    queues: Sequence[tuple[str, str]] = ()
+    queues: Sequence[Queue] = ()
     skills: Sequence[str] = ()
     dialed: Mapping[str, str] = field(default_factory=dict)
     is_current: bool = False
@@ -100,7 +101,7 @@ async def _stored(center: ContactCenter) -> Stored:
         agents = rooms.agents.load_all(connection)
         return Stored(
             [one.device for one in agents],
-            [(one.queue_id, one.name) for one in rooms.queues.load_all(connection) if one.is_active],
+            [one for one in rooms.queues.load_all(connection) if one.is_active],
             [one.name for one in agents_store.list_skills(connection)],
             {one.number: one.flow for one in rooms.queues.load_dialed(connection)},
             is_current=True,
@@ -119,10 +120,12 @@ def _folder(settings: Settings) -> Line:
 
 def _flows(settings: Settings, stored: Stored) -> Line:
     folder = settings.flows or FLOWS
-    flows = load_flows(folder, known=known_names(stored.queues, stored.skills) if stored.is_current else None)
-    in_use = problems_in_use(flows, stored.dialed) if stored.is_current else flows.errors
+    queues = [(queue.queue_id, queue.name) for queue in stored.queues]
+    flows = with_standard(folder, Flows(), known_names(queues, stored.skills) if stored.is_current else None)
+    named = named_by(stored.dialed, stored.queues)
+    in_use = problems_in_use(flows, named) if stored.is_current else flows.errors
     rest = [problem for problem in flows.errors if problem not in in_use]
-    unused = f"; no number leads to: {_told(rest)}" if rest else ""
+    unused = f"; nothing leads to: {_told(rest)}" if rest else ""
     return Line(
         not in_use,
         "call flows",

@@ -8,6 +8,7 @@ from typing import Any, Final
 import structlog
 
 from contactcenter.core.tasks import TaskSupervisor
+from contactcenter.queues.model import Queue
 from ivr.documents import Problem
 from ivr.flow import Flow
 from ivr.loader import Flows, load_flows
@@ -17,6 +18,8 @@ from ivr.schema import Known
 log = structlog.get_logger(__name__)
 
 WATCH_SECONDS: Final = 2.0
+STANDARD: Final = Path(__file__).parents[1] / "config" / "flows" / "standard"
+"""The flows that come with the program, to which queues send callers; a file of the same name stands in front."""
 Stamp = tuple[tuple[str, int, int], ...]
 
 
@@ -39,7 +42,7 @@ class FlowFiles:
         seen = (await asyncio.to_thread(stamp, self.folder), known)
         if seen == self._seen:
             return
-        flows = await asyncio.to_thread(load_flows, self.folder, self.flows, known)
+        flows = await asyncio.to_thread(with_standard, self.folder, self.flows, known)
         for problem in flows.errors:
             if problem not in self.flows.errors:
                 log.error("flow-invalid", file=str(problem.file), line=problem.line, reason=problem.reason)
@@ -61,26 +64,41 @@ class FlowFiles:
             if self._seen is None or now != self._seen[0]:
                 changed()
 
-    def degraded(self, dialed: Mapping[str, str]) -> list[dict[str, Any]]:
-        """Return what is wrong with the flows that numbers lead to (number -> flow), for health and screens."""
+    def degraded(self, named: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Return what is wrong with the flows that are ``named`` (by whom), for health and screens."""
         return [
             {
                 "code": "flow-invalid",
                 "since": None,
                 "fields": {"file": one.file, "line": one.line, "reason": one.reason},
             }
-            for one in problems_in_use(self.flows, dialed)
+            for one in problems_in_use(self.flows, named)
         ]
 
 
-def problems_in_use(flows: Flows, dialed: Mapping[str, str]) -> list[Problem]:
-    """Return the problems of flows that numbers lead to, one without a file among them, and of the folder itself."""
+def with_standard(folder: Path, previous: Flows, known: Known | None) -> Flows:
+    """Read the folder's flows, with the standard ones behind them."""
+    own, standard = load_flows(folder, previous, known), load_flows(STANDARD, known=known)
+    return Flows({**standard.flows, **own.flows}, [*own.errors, *standard.errors], own.warnings, own.stale)
+
+
+def named_by(dialed: Mapping[str, str], queues: Iterable[Queue]) -> dict[str, str]:
+    """Return the flows that numbers (number -> flow) and active queues lead to, each with one who names it."""
+    found = {flow: f"the number {number}" for number, flow in dialed.items()}
+    for queue in queues:
+        ways = (queue.when_closed, queue.when_full, queue.when_too_long, queue.when_nobody) if queue.is_active else ()
+        found |= {way.flow: f"the queue {queue.name}" for way in ways if way is not None and way.flow}
+    return found
+
+
+def problems_in_use(flows: Flows, named: Mapping[str, str]) -> list[Problem]:
+    """Return the problems of flows that are named, one without a file among them, and of the folder itself."""
     wrong = {Path(problem.file).stem for problem in flows.errors}
-    found = [one for one in flows.errors if not one.file.endswith(".yaml") or Path(one.file).stem in dialed.values()]
-    lost = {name: number for number, name in dialed.items() if name not in flows.flows and name not in wrong}
+    found = [one for one in flows.errors if not one.file.endswith(".yaml") or Path(one.file).stem in named]
     return found + [
-        Problem(f"{name}.yaml", 0, f"no such file, but the number {number} leads to it")
-        for name, number in sorted(lost.items())
+        Problem(f"{name}.yaml", 0, f"no such file, but {who} leads to it")
+        for name, who in sorted(named.items())
+        if name not in flows.flows and name not in wrong
     ]
 
 

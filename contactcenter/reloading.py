@@ -20,7 +20,6 @@ from contactcenter.core.ids import AgentId
 from contactcenter.core.permissions import SYSTEM
 from contactcenter.flow_files import FlowFiles, known_names
 from contactcenter.interactions import ports
-from contactcenter.interactions.assignments import RouterPort
 from contactcenter.interactions.live import LiveAgent, Picture
 from contactcenter.interactions.servers import skills_of
 from contactcenter.queues.model import DialedNumber, DialedNumberChanged, Queue, QueueChanged
@@ -67,7 +66,7 @@ class Reloading:
         database: Database,
         services: tuple[AgentService, QueueService, UserService],
         picture: Picture,
-        router: RouterPort,
+        router: ports.RouterPort,
         devices: Devices,
         flow_files: FlowFiles,
     ) -> None:

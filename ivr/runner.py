@@ -6,13 +6,22 @@ the place in line behind it, which the PBX keeps in its own records (``PlaceInLi
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
 
 from contactcenter.core.clock import Clock
 from contactcenter.core.errors import NotFound
-from contactcenter.interactions.ports import CallArrived, CallEnded, CallSession, EnqueueOrder, FlowDesk, FlowExit
+from contactcenter.interactions.ports import (
+    CallArrived,
+    CallEnded,
+    CallSession,
+    Diverted,
+    EnqueueOrder,
+    FlowDesk,
+    FlowExit,
+)
 from ivr.flow import (
     Answer,
     DigitPressed,
@@ -21,6 +30,7 @@ from ivr.flow import (
     Flow,
     GaveUp,
     Input,
+    Phase,
     Play,
     PlayFinished,
     Queued,
@@ -71,7 +81,7 @@ class FlowRunner:
     async def _flow_way(self, session: CallSession) -> str:
         dialed = session.request["dialed"]
         self._desk.call_arrived(_arrived(session, dialed, self._clock.now()))
-        name = self._desk.flow_for(dialed)
+        name = self._desk.flow_for(session.server_id, session.leg_id, dialed)
         if name is None:
             return NO_SERVICE
         flow = self._find_flow(name)
@@ -89,7 +99,16 @@ class FlowRunner:
             for effect in first:
                 await self._wait(session, flow, effect)
             if isinstance(last, Queued):
-                return self._enqueue(session, flow, last.order)
+                way = self._enqueue(session, flow, last.order)
+                if isinstance(way, str):
+                    return way
+                diverted = self._find_flow(way.flow)
+                if diverted is None:
+                    log.error("flow-missing", flow=way.flow, queue=last.order.queue)
+                    return FALLBACK
+                # The steps are counted on: flows that send a caller round in circles come to an end.
+                flow, state, event = diverted, replace(state, phase=Phase.NEW), Started()
+                continue
             if isinstance(last, Ended):
                 return HANG_UP
             if isinstance(last, GaveUp):
@@ -109,13 +128,13 @@ class FlowRunner:
         digit = await session.read_digit(effect.timeout)
         return DigitPressed(digit) if digit else TimedOut()
 
-    def _enqueue(self, session: CallSession, flow: Flow, order: EnqueueOrder) -> str:
+    def _enqueue(self, session: CallSession, flow: Flow, order: EnqueueOrder) -> str | Diverted:
         try:
             place = self._desk.enqueue(session.server_id, session.leg_id, order)
         except NotFound:
             log.error("flow-queue-missing", flow=flow.name, queue=order.queue)
             return FALLBACK
-        return f"{HOLD}:{place.encode()}"
+        return place if isinstance(place, Diverted) else f"{HOLD}:{place.encode()}"
 
 
 def _arrived(session: CallSession, dialed: str, now: datetime) -> CallArrived:

@@ -1,12 +1,12 @@
 """Who may get what: the one rule the engine decides by, the invariants check and why explains."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from routing.agents import Agent
-from routing.commands import Presence, Work
+from routing.commands import Presence, QueueRules, Requirement, Work
 from routing.items import Item
-from routing.requirements import DEVICE_MEDIA, shortfall
+from routing.requirements import DEVICE_MEDIA, join, relax, shortfall
 from routing.states import AgentState
 
 # What an agent is counted as, one at a time; the bits of one profile's counts are CONDITION_BITS wide each.
@@ -57,6 +57,13 @@ def refusal(agent: Agent, item: Item, slot: Slot, others: int, reserve: int) -> 
     if item.preferred is not None and item.preferred != agent.id:
         return ("window", item.preferred, 0)
     return ("reserve", "", 0) if others < reserve and item.preferred is None else None
+
+
+def is_served(agents: Iterable[Agent], rules: QueueRules, medium: str, requirement: Requirement) -> bool:
+    """Tell whether anybody signed in could ever take such an item, once it has waited for all relaxation steps."""
+    need = relax(join(rules.requirement, requirement), rules.steps)
+    there = {one.profile for one in agents if one.state is AgentState.PRESENT and one.presence is not Presence.OFFLINE}
+    return any(shortfall(profile, rules.queue_id, medium, need, FOREVER) is None for profile in there)
 
 
 def is_absent(agent: Agent, item: Item) -> bool:

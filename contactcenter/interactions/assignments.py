@@ -7,13 +7,12 @@ handled whole before the next. The Originate goes out before anything else of a 
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
 from contactcenter.agents.model import PresenceState
 from contactcenter.core.clock import Clock, from_timestamp
-from contactcenter.core.database import Transaction
 from contactcenter.core.errors import NotFound
 from contactcenter.core.events import Event
 from contactcenter.core.ids import (
@@ -54,24 +53,8 @@ RING_MARGIN = 2.0  # seconds the PBX rings longer than the reservation lasts: th
 _NOT_THE_AGENT = {ports.AlertFailure.CALLER_GONE, ports.AlertFailure.LOST, ports.AlertFailure.SERVER}
 
 
-class RouterPort(Protocol):
-    """The router's inbox."""
-
-    def submit(self, command: routing.Command) -> None:
-        """Queue one command; its decisions come back to ``on_decision`` before this returns, unless draining."""
-        ...
-
-
-class SavePresence(Protocol):
-    """Writes the row that follows the router's decision on an agent's presence."""
-
-    def __call__(self, tx: Transaction, agent_id: AgentId, state: PresenceState, reason: str, since: datetime) -> None:
-        """Write it inside the unit of work."""
-        ...
-
-
-Lookup = Callable[[Interaction], None]
-"""Starts the customer look-up of a new interaction; it reports to ``customer_found``."""
+Admit = Callable[[Interaction, ports.PlaceInLine], ports.PlaceInLine | ports.Diverted]
+"""Tells where a caller who is to wait in one line really goes, by the queues' limits."""
 
 
 class Assignments:
@@ -83,12 +66,13 @@ class Assignments:
         publisher: Publisher,
         clock: Clock,
         ids: Ids,
-        save_presence: SavePresence,
+        save_presence: ports.SavePresence,
     ) -> None:
         self.picture = picture
-        self.router: RouterPort
+        self.router: ports.RouterPort
         self.telephony: ports.Telephony
-        self.lookup: Lookup = lambda item: None
+        self.lookup: Callable[[Interaction], None] = lambda item: None  # reports to ``customer_found``
+        self.admit: Admit = lambda item, place: place
         self.on_resync: Callable[[ports.Resynced], None] = lambda fact: None
         self.on_seen: Callable[[ports.Seen], None] = lambda fact: None
         self.illegal_steps = 0
@@ -167,22 +151,27 @@ class Assignments:
         arrived = model.InteractionArrived(item.interaction_id, "voice", item.server_id, item.leg_id, item.linked_id)
         self._tell(item, arrived, rows=[(store.legs, store.customer_leg_row(item))])
 
-    def flow_for(self, dialed: str) -> str | None:
-        """Return the flow's name for a dialed number."""
-        return self.picture.flows.get(dialed)
+    def flow_for(self, server_id: ServerId, leg_id: LegId, dialed: str) -> str | None:
+        """Return the flow's name for a caller: where a queue sent him, else by the number he dialed."""
+        item = self.picture.find_by_leg(server_id, leg_id)
+        return item.sent_to if item is not None and item.sent_to else self.picture.flows.get(dialed)
 
-    def enqueue(self, server_id: ServerId, leg_id: LegId, order: ports.EnqueueOrder) -> ports.PlaceInLine:
-        """Begin a visit. Raises NotFound for an unknown queue or a call that is gone."""
+    def enqueue(
+        self, server_id: ServerId, leg_id: LegId, order: ports.EnqueueOrder
+    ) -> ports.PlaceInLine | ports.Diverted:
+        """Begin a visit, where the queue takes him. Raises NotFound for an unknown queue or a call that is gone."""
         item = self.picture.find_by_leg(server_id, leg_id)
         queue = self.picture.find_queue(order.queue)
         if item is None or queue is None:
             raise NotFound("queue-unknown" if queue is None else "interaction-unknown", {"queue": order.queue})
-        item.advance(Step.ENQUEUED)
-        item.in_fallback = False
         item.choices = tuple(order.choices)
         skills = {str(self._skill(name)): level for name, level in order.skills.items()}
-        place = ports.PlaceInLine(VisitId(self._ids.new()), queue.queue_id, order.priority, skills)
-        self._begin_visit(item, place, item.waits_since or self._clock.now())
+        place = self.admit(item, ports.PlaceInLine(VisitId(self._ids.new()), queue.queue_id, order.priority, skills))
+        if isinstance(place, ports.Diverted):
+            return place
+        item.advance(Step.ENQUEUED)
+        item.in_fallback, item.sent_to = False, ""
+        self._begin_visit(item, place, item.waits_since or item.placed_since or self._clock.now())
         item.waits_since = None
         self.submit_visit(item)
         return place
@@ -192,14 +181,31 @@ class Assignments:
         item.advance(Step.ENQUEUED)
         self._begin_visit(item, place, at)
 
-    def _begin_visit(self, item: Interaction, place: ports.PlaceInLine, at: datetime) -> None:
-        rows = self._leave_queue(item, at)
+    def move_on(self, item: Interaction, diverted: model.InteractionDiverted, place: ports.PlaceInLine | None) -> None:
+        """A rule sends a waiting caller on: into another line at his place, or (None) out of it into ``sent_to``."""
+        visit = item.visit
+        assert visit is not None
+        item.advance(Step.FLOWED_OUT if place is None else Step.ENQUEUED)
+        if place is not None:
+            self._tell(item, diverted)
+            self._begin_visit(item, place, visit.entered_at, diverted.left_at)
+            self.submit_visit(item)
+            return
+        item.placed_since = visit.entered_at
+        self.router.submit(routing.Withdraw(item.interaction_id, routing.WithdrawReason.FLOWED_OUT))
+        self._tell(item, diverted, rows=self._leave_queue(item, diverted.left_at))
+        self.telephony.return_to_flow(item.server_id, item.leg_id)
+
+    def _begin_visit(
+        self, item: Interaction, place: ports.PlaceInLine, at: datetime, left_at: datetime | None = None
+    ) -> None:
+        rows = self._leave_queue(item, left_at or at)
         item.visit = Visit(place.visit_id, place.queue_id, at, place.priority, place.skills)
         self._tell(item, model.queued(item), rows=[*rows, (store.visits, store.visit_row(item, item.visit))])
         self.picture.touch(f"queue:{place.queue_id}")
 
     def _leave_queue(self, item: Interaction, at: datetime) -> list[Image]:
-        """End a visit that still runs because the flow moves the call to another queue."""
+        """End a visit that still runs because the call goes on to another queue, or back into a flow."""
         visit = item.visit
         if visit is None or visit.ended_at is not None:
             return []

@@ -1,9 +1,9 @@
 """Today's figures of each queue, from events alone. Pure; formulas as in STYLE's table of words.
 
-offered = entered the queue today; answered, abandoned = those of them; short abandons left within the queue's
-threshold; service level = answered within T / (offered - short abandons), over visits that have ended; the figure of
-the last 15 minutes counts visits that ended within them. What counts is when a thing happened, not when it was told:
-calls that came and went while nobody of ours was there are told late, and out of order.
+offered = entered the queue today; answered, abandoned, flowed out = those of them; short abandons left within the
+queue's threshold; service level = answered within T / (offered - short abandons), over visits that have ended; the
+figure of the last 15 minutes counts visits that ended within them. What counts is when a thing happened, not when it
+was told: calls that came and went while nobody of ours was there are told late, and out of order.
 """
 
 from bisect import insort
@@ -27,11 +27,12 @@ class QueueFigures:
     abandoned: int = 0
     short_abandoned: int = 0
     in_target: int = 0
+    flowed_out: int = 0
     recent: deque[tuple[datetime, bool]] = field(default_factory=deque)  # (ended at, answered in target), oldest first
 
     def service_level(self) -> float | None:
         """Return the share in percent of ended visits answered within T, short abandons left out; None without any."""
-        ended = self.answered + self.abandoned - self.short_abandoned
+        ended = self.answered + self.abandoned + self.flowed_out - self.short_abandoned
         return round(100 * self.in_target / ended, 1) if ended > 0 else None
 
     def service_level_recent(self, now: datetime) -> float | None:
@@ -79,6 +80,12 @@ class DayFigures:
         if not is_short:
             insort(figures.recent, (at, False))
 
+    def flowed_out(self, queue_id: QueueId, wait_time: float, at: datetime) -> None:
+        """Count a visit that a rule of the queue ended at ``at``, after ``wait_time`` seconds."""
+        figures = self.of(queue_id)
+        figures.flowed_out += self._is_of_today(at, wait_time)
+        insort(figures.recent, (at, False))
+
     def _is_of_today(self, ended_at: datetime, wait_time: float) -> bool:
         return ended_at - timedelta(seconds=wait_time) >= self.day_began_at
 
@@ -96,5 +103,6 @@ class DayFigures:
             sum(one.abandoned for one in chosen),
             sum(one.short_abandoned for one in chosen),
             sum(one.in_target for one in chosen),
+            sum(one.flowed_out for one in chosen),
             deque(sorted(entry for one in chosen for entry in one.recent)),
         )

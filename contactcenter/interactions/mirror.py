@@ -51,6 +51,7 @@ class Counts(msgspec.Struct, array_like=True):
     abandoned: int
     short_abandoned: int
     in_target: int
+    flowed_out: int
     recent: int
     recent_in_target: int
 
@@ -180,7 +181,8 @@ def pack_figures(figures: DayFigures, queues: Iterable[QueueId], now: datetime) 
 
 def _counts(one: QueueFigures, now: datetime) -> Counts:
     in_target, recent = one.recent_counts(now)
-    return Counts(one.offered, one.answered, one.abandoned, one.short_abandoned, one.in_target, recent, in_target)
+    counts = (one.offered, one.answered, one.abandoned, one.short_abandoned, one.in_target, one.flowed_out)
+    return Counts(*counts, recent, in_target)
 
 
 @dataclass(slots=True)
@@ -212,6 +214,7 @@ class ShownFigures(DayFigures):
             total.abandoned,
             total.short_abandoned,
             total.in_target,
+            total.flowed_out,
             recent_in_target=sum(one.recent_in_target for one in shown),
             recent_ended=sum(one.recent_ended for one in shown),
         )
@@ -224,6 +227,7 @@ def _shown(one: Counts) -> _ShownQueue:
         one.abandoned,
         one.short_abandoned,
         one.in_target,
+        one.flowed_out,
         recent_in_target=one.recent_in_target,
         recent_ended=one.recent,
     )

@@ -21,6 +21,7 @@ from contactcenter.core.ids import (
     ServerId,
     VisitId,
 )
+from contactcenter.queues.limits import Cause
 
 
 class Phase(StrEnum):
@@ -44,6 +45,7 @@ class Step(StrEnum):
     PARTED = "parted"
     FLOW_LEFT = "flow-left"
     CALLER_LEFT = "caller-left"
+    FLOWED_OUT = "flowed-out"
 
 
 class IllegalStep(Exception):
@@ -61,6 +63,7 @@ PHASES: Final[Mapping[tuple[Phase, Step], Phase]] = {
     (Phase.WAITING, Step.ENQUEUED): Phase.WAITING,
     (Phase.WAITING, Step.RESERVED): Phase.ALERTING,
     (Phase.WAITING, Step.CALLER_LEFT): Phase.ENDED,
+    (Phase.WAITING, Step.FLOWED_OUT): Phase.FLOW,
     (Phase.ALERTING, Step.ALERT_OVER): Phase.WAITING,
     (Phase.ALERTING, Step.CONNECTED): Phase.TALKING,
     (Phase.ALERTING, Step.CALLER_LEFT): Phase.ENDED,
@@ -179,6 +182,9 @@ class Interaction:
     end_reason: str = ""
     in_fallback: bool = False  # the flow could not go on; of this run of the server only
     waits_since: datetime | None = None  # in the PBX's own queue, before a flow put him in line; of this run too
+    placed_since: datetime | None = None  # when he entered the line a queue's rule sent him out of; of this run too
+    sent_to: str = ""  # the flow into which a queue's rule sent him; of this run too
+    sent_on: frozenset[tuple[QueueId, Cause]] = frozenset()  # the rules that did; of this run too
 
     def advance(self, step: Step) -> None:
         """Take one step of the table. Raises IllegalStep and changes nothing when the table has no such row."""
@@ -288,6 +294,24 @@ class VisitAbandoned(Event):
     queue_id: QueueId
     wait_time: float
     left_at: datetime | None = None
+
+
+@event("interaction-diverted", subject="interaction_id")
+@dataclass(frozen=True, slots=True)
+class InteractionDiverted(Event):
+    """A queue did not take the caller, or sent him out of line, for ``cause``: to another queue or into a flow.
+
+    ``visit_id`` '' when he had not entered; ``wait_time``: seconds in line so far.
+    """
+
+    interaction_id: InteractionId
+    queue_id: QueueId
+    visit_id: str
+    cause: Cause
+    to_queue_id: str
+    to_flow: str
+    wait_time: float
+    left_at: datetime
 
 
 @event("interaction-ended", subject="interaction_id")

@@ -11,7 +11,10 @@ from enum import StrEnum
 from typing import Final, Protocol
 from urllib.parse import parse_qs, urlencode
 
+from contactcenter.agents.model import PresenceState
+from contactcenter.core.database import Transaction
 from contactcenter.core.ids import AgentId, LegId, QueueId, ReservationId, ServerId, VisitId
+from routing import commands as routing
 
 
 class LegMode(StrEnum):
@@ -325,6 +328,22 @@ OnFact = Callable[[Fact], None]
 # ------------------------------------------------------------------ ports
 
 
+class RouterPort(Protocol):
+    """The router's inbox."""
+
+    def submit(self, command: routing.Command) -> None:
+        """Queue one command; its decisions come back to ``on_decision`` before this returns, unless draining."""
+        ...
+
+
+class SavePresence(Protocol):
+    """Writes the row that follows the router's decision on an agent's presence."""
+
+    def __call__(self, tx: Transaction, agent_id: AgentId, state: PresenceState, reason: str, since: datetime) -> None:
+        """Write it inside the unit of work."""
+        ...
+
+
 class Telephony(Protocol):
     """Moves legs on the PBXs. Every method returns at once; what came of it is reported as a fact.
 
@@ -434,6 +453,13 @@ class EnqueueOrder:
     choices: Sequence[str] = ()  # what the caller chose in menus, for the screen
 
 
+@dataclass(frozen=True, slots=True)
+class Diverted:
+    """The queue does not take the caller now (its hours, its limits): he goes into this flow instead."""
+
+    flow: str
+
+
 class FlowExit(StrEnum):
     """How a flow ended without handing its call to a queue."""
 
@@ -449,12 +475,12 @@ class FlowDesk(Protocol):
         """Make sure the interaction exists; idempotent per (server, leg), whichever of AMI and AGI comes first."""
         ...
 
-    def enqueue(self, server_id: ServerId, leg_id: LegId, order: EnqueueOrder) -> PlaceInLine:
+    def enqueue(self, server_id: ServerId, leg_id: LegId, order: EnqueueOrder) -> PlaceInLine | Diverted:
         """Put the call into a queue now, in the same loop turn. Raises NotFound for an unknown queue name."""
         ...
 
-    def flow_for(self, dialed: str) -> str | None:
-        """Name of the flow for a dialed number, or None when nobody is served there."""
+    def flow_for(self, server_id: ServerId, leg_id: LegId, dialed: str) -> str | None:
+        """Name of the flow the call goes through: where a queue sent it, else the dialed number's; None: no service."""
         ...
 
     def what_next(self, server_id: ServerId, leg_id: LegId) -> str:

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from contactcenter.core.ids import SkillId, TeamId
+from contactcenter.core.hours import HoursText
+from contactcenter.core.ids import QueueId, SkillId, TeamId
 from contactcenter.core.permissions import Right
 from contactcenter.core.versions import Version
 from contactcenter.core.web.routes import Call, Routes
@@ -21,9 +22,9 @@ from contactcenter.core.web.schemas import (
     page_of,
 )
 from contactcenter.core.web.versions import RestoreIn, VersionOut, version_fields
-from contactcenter.queues.model import DialedNumber, Disposition, Queue, Step, ValueStep
+from contactcenter.queues.model import DialedNumber, Disposition, Queue, Step, ValueStep, Way
 from contactcenter.queues.preview import StepPreview
-from contactcenter.queues.rules import MAX_STEPS
+from contactcenter.queues.rules import MAX_HOLIDAYS, MAX_STEPS, MAX_WAITING
 from contactcenter.queues.service import QueueService, queue_of
 from routing.commands import AgentRule, WorkOrder
 
@@ -33,6 +34,7 @@ NAMED: Final = 100
 Seconds = Annotated[float, Field(ge=0, le=86_400, description="seconds")]
 Level = Annotated[int, Field(ge=1, le=10)]
 Levels = Annotated[dict[Id, Level], Field(max_length=50)]
+Written = Annotated[str, Field(max_length=20)]
 Teams = Annotated[list[Id], Field(max_length=50)]
 
 
@@ -87,11 +89,46 @@ class ValueStepOut(Out):
     points: int
 
 
+class HoursBody(Body):
+    """Opening hours: by weekday (mon ... sun) spans such as 08:00-17:30, on the clocks of ``timezone``.
+
+    ``holidays``: days on which it does not open, as 2026-12-25, or 12-25 for every year.
+    """
+
+    timezone: Label
+    week: Annotated[dict[Code, Annotated[list[Written], Field(max_length=20)]], Field(max_length=7)]
+    holidays: Annotated[list[Written], Field(max_length=MAX_HOLIDAYS)] = Field(default_factory=list)
+
+
+class HoursOut(Out):
+    """Opening hours by weekday (mon ... sun)."""
+
+    timezone: str
+    week: dict[str, list[str]]
+    holidays: list[str]
+
+
+class WayBody(Body):
+    """Where callers are sent: to a queue, or into a flow; one of the two."""
+
+    queue_id: Id | None = None
+    flow: Annotated[str, Field(max_length=60)] = ""
+
+
+class WayOut(Out):
+    """Where callers are sent: to a queue, or into a flow."""
+
+    queue_id: str | None
+    flow: str
+
+
 class QueuePatch(Body):
     """What to change of a queue; fields left out stay, lists are replaced whole.
 
     ``skills``: id to least level, all needed; ``any_of``: of each group one is needed; ``teams``: empty is any team;
-    ``preferred`` skills exclude nobody. What each rule does: docs/routing/rules.md.
+    ``preferred`` skills exclude nobody. ``hours`` null: always open; ``max_waiting`` and ``max_wait`` null: no limit; a
+    ``when_...`` null: the flow that comes with the program, or, without anybody to serve them, they wait. What each
+    rule does: docs/routing/rules.md.
     """
 
     name: Label = ""
@@ -124,6 +161,14 @@ class QueuePatch(Body):
         default_factory=list
     )
     value_steps: Annotated[list[ValueStepBody], Field(max_length=MAX_STEPS)] = Field(default_factory=list)
+    hours: HoursBody | None = None
+    when_closed: WayBody | None = None
+    max_waiting: Annotated[int, Field(ge=0, le=MAX_WAITING)] | None = None
+    when_full: WayBody | None = None
+    max_wait: Annotated[float, Field(ge=1, le=86_400, description="seconds in all")] | None = None
+    when_too_long: WayBody | None = None
+    when_nobody: WayBody | None = None
+    nobody_after: Seconds = 30.0
 
 
 class QueueIn(QueuePatch):
@@ -164,6 +209,14 @@ class QueueOut(Out):
     steps: list[StepOut]
     interrupts: list[str]
     value_steps: list[ValueStepOut]
+    hours: HoursOut | None
+    when_closed: WayOut | None
+    max_waiting: int | None
+    when_full: WayOut | None
+    max_wait: float | None
+    when_too_long: WayOut | None
+    when_nobody: WayOut | None
+    nobody_after: float
 
 
 class QueueVersionOut(VersionOut):
@@ -313,6 +366,7 @@ def _values(body: QueuePatch) -> dict[str, Any]:
     return values | {name: read(getattr(body, name)) for name, read in _READ.items() if name in values}
 
 
+_WAYS: Final = ("when_closed", "when_full", "when_too_long", "when_nobody")
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "dispositions": lambda items: tuple(Disposition(one.code, one.label, one.is_active) for one in items),
     "any_of": tuple,
@@ -320,7 +374,19 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "steps": lambda items: tuple(_step(one) for one in items),
     "interrupts": tuple,
     "value_steps": lambda items: tuple(ValueStep(one.value, one.points) for one in items),
+    "hours": lambda body: _hours(body),
+    **dict.fromkeys(_WAYS, lambda body: _way(body)),
 }
+
+
+def _hours(body: HoursBody | None) -> HoursText | None:
+    if body is None:
+        return None
+    return HoursText(body.timezone, {day: tuple(spans) for day, spans in body.week.items()}, tuple(body.holidays))
+
+
+def _way(body: WayBody | None) -> Way | None:
+    return None if body is None else Way(QueueId(body.queue_id) if body.queue_id else None, body.flow)
 
 
 def _step(body: StepBody) -> Step:
@@ -328,12 +394,13 @@ def _step(body: StepBody) -> Step:
     return Step(body.after, levels, tuple(TeamId(team) for team in body.teams), body.any_team)
 
 
-_APART = {"id", "dispositions", "steps", "value_steps", "any_of", "teams", "interrupts"}
+_APART = {"id", "dispositions", "steps", "value_steps", "any_of", "teams", "interrupts", "hours", *_WAYS}
 
 
 def queue_out(queue: Queue) -> QueueOut:
     """Return a queue for the API."""
     same = {name: getattr(queue, name) for name in QueueOut.model_fields if name not in _APART}
+    same |= {name: _way_out(getattr(queue, name)) for name in _WAYS}
     return QueueOut(
         id=queue.queue_id,
         dispositions=[_disposition(item) for item in queue.dispositions],
@@ -342,8 +409,20 @@ def queue_out(queue: Queue) -> QueueOut:
         steps=[_step_out(step) for step in queue.steps],
         interrupts=list(queue.interrupts),
         value_steps=[ValueStepOut(value=value, points=points) for value, points in queue.value_steps],
+        hours=_hours_out(queue.hours),
         **same,
     )
+
+
+def _hours_out(hours: HoursText | None) -> HoursOut | None:
+    if hours is None:
+        return None
+    week = {day: list(spans) for day, spans in hours.week.items()}
+    return HoursOut(timezone=hours.timezone, week=week, holidays=list(hours.holidays))
+
+
+def _way_out(way: Way | None) -> WayOut | None:
+    return None if way is None else WayOut(queue_id=way.queue_id, flow=way.flow)
 
 
 def _step_out(step: Step) -> StepOut:

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from contactcenter.core.errors import Invalid
 from contactcenter.core.events import Event, event
+from contactcenter.core.hours import HoursText
 from contactcenter.core.ids import QueueId, SiteId, SkillId, TeamId
 from routing.commands import AgentRule, WorkOrder
 
@@ -21,7 +22,7 @@ MAX_TIME: Final = 86_400.0
 VERSIONS: Final = "queue"
 """The kind under which versions of queues are kept."""
 _DIALED: Final = re.compile(r"\+?[0-9*#]{1,20}", re.ASCII)
-_FLOW: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}", re.ASCII)
+FLOW_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,14 @@ class ValueStep(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """Where a rule of a queue sends somebody: to another queue, or into a flow. Exactly one of the two."""
+
+    queue_id: QueueId | None = None
+    flow: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Queue:
     """One ACD queue; flows name it by ``name``, in any case. A higher ``priority`` is served first.
 
@@ -62,6 +71,9 @@ class Queue:
     Required are all of ``skills`` (to their least levels), one skill of each group of ``any_of``, and one of ``teams``
     (none: any team); ``preferred`` skills exclude nobody. ``late_after`` None: real-time items are never late.
     ``interrupts``: media, never voice. The other rules are those of ``routing.commands.QueueRules``.
+
+    ``hours`` None: always open. ``max_waiting``, ``max_wait`` None: without limit. What becomes of whom these turn
+    away, and of callers whom for ``nobody_after`` seconds nobody has been there to serve, is in ``limits``.
     """
 
     queue_id: QueueId
@@ -94,6 +106,14 @@ class Queue:
     steps: tuple[Step, ...] = ()
     interrupts: tuple[str, ...] = ()
     value_steps: tuple[ValueStep, ...] = ()
+    hours: HoursText | None = None
+    when_closed: Way | None = None
+    max_waiting: int | None = None
+    when_full: Way | None = None
+    max_wait: float | None = None
+    when_too_long: Way | None = None
+    when_nobody: Way | None = None
+    nobody_after: float = 30.0
 
     @property
     def extensions(self) -> int:
@@ -141,7 +161,7 @@ def check_dialed(number: str, flow: str) -> None:
     wrong = {}
     if not _DIALED.fullmatch(number):
         wrong["number"] = "not-a-number"
-    if not _FLOW.fullmatch(flow):
+    if not FLOW_NAME.fullmatch(flow):
         wrong["flow"] = "not-a-flow-name"
     if wrong:
         raise Invalid("invalid", wrong)

@@ -5,24 +5,27 @@ from dataclasses import dataclass
 from typing import Final
 
 from contactcenter.core.errors import Invalid
-from contactcenter.core.ids import SkillId, TeamId
+from contactcenter.core.ids import QueueId, SkillId, TeamId
 from contactcenter.core.media import MOST, VOICE
-from contactcenter.queues.model import MAX_PRIORITY, MAX_TIME, Queue, Step
+from contactcenter.queues.model import FLOW_NAME, MAX_PRIORITY, MAX_TIME, Queue, Step, Way
 from routing import commands as routing
 
 MAX_LEVEL: Final = 10
 MAX_STEPS: Final = 20
 MAX_WEIGHT: Final = 1000.0
 MAX_AGENTS: Final = 10_000
+MAX_WAITING: Final = 100_000
+MAX_HOLIDAYS: Final = 400
 _Wrong = Iterator[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What there is to name: the ids of every skill and of the site's teams."""
+    """What there is to name: the ids of every skill, and of the site's teams and queues."""
 
     skills: Collection[SkillId]
     teams: Collection[TeamId]
+    queues: Collection[QueueId] = ()
 
 
 def check_queue(queue: Queue, known: Known) -> None:
@@ -93,6 +96,9 @@ def _wrong_numbers(queue: Queue) -> dict[str, str]:
         "idle_guard": (0, queue.idle_guard, 1000),
         "preferred_wait": (0, queue.preferred_wait, MAX_TIME),
         "vip_reserve": (0, queue.vip_reserve, MAX_AGENTS),
+        "max_waiting": (0, queue.max_waiting or 0, MAX_WAITING),
+        "max_wait": (1, 1 if queue.max_wait is None else queue.max_wait, MAX_TIME),
+        "nobody_after": (0, queue.nobody_after, MAX_TIME),
     }
     wrong = {name: "out-of-range" for name, (low, value, high) in allowed.items() if not low <= value <= high}
     return wrong if 0 < queue.weight <= MAX_WEIGHT else {**wrong, "weight": "out-of-range"}
@@ -106,6 +112,9 @@ def _wrong_lists(queue: Queue, known: Known) -> _Wrong:
     yield from _wrong_steps(queue.steps, known)
     yield from _wrong_media(queue.interrupts)
     yield from _wrong_values(queue)
+    yield from _wrong_hours(queue)
+    for place, way in _ways(queue):
+        yield from _wrong_way(place, way, queue, known)
     codes = [disposition.code for disposition in queue.dispositions]
     if len(codes) != len(set(codes)):
         yield "dispositions", "code-twice"
@@ -173,3 +182,33 @@ def _wrong_values(queue: Queue) -> _Wrong:
         before = max(before, value)
         if not -MAX_PRIORITY <= points <= MAX_PRIORITY:
             yield f"value_steps.{number}.points", "out-of-range"
+
+
+def _wrong_hours(queue: Queue) -> _Wrong:
+    if queue.hours is None:
+        return
+    if len(queue.hours.holidays) > MAX_HOLIDAYS:
+        yield "hours.holidays", "too-many"
+    for place, code in queue.hours.wrong().items():
+        yield f"hours.{place}", code
+
+
+def _ways(queue: Queue) -> Iterator[tuple[str, Way]]:
+    ways = {
+        "when_closed": queue.when_closed,
+        "when_full": queue.when_full,
+        "when_too_long": queue.when_too_long,
+        "when_nobody": queue.when_nobody,
+    }
+    return ((place, way) for place, way in ways.items() if way is not None)
+
+
+def _wrong_way(place: str, way: Way, queue: Queue, known: Known) -> _Wrong:
+    if (way.queue_id is None) == (not way.flow):
+        yield place, "queue-or-flow"
+    elif way.queue_id is not None and way.queue_id == queue.queue_id:
+        yield f"{place}.queue_id", "the-same-queue"
+    elif way.queue_id is not None and way.queue_id not in known.queues:
+        yield f"{place}.queue_id", "unknown-queue"
+    elif way.flow and not FLOW_NAME.fullmatch(way.flow):
+        yield f"{place}.flow", "not-a-flow-name"

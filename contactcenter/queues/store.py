@@ -28,9 +28,10 @@ from sqlalchemy import (
 
 from contactcenter.core.database import Transaction
 from contactcenter.core.events import Instant, metadata
+from contactcenter.core.hours import HoursText
 from contactcenter.core.ids import QueueId, SiteId, SkillId, TeamId
 from contactcenter.core.permissions import Principal, Scope
-from contactcenter.queues.model import DialedNumber, Disposition, Queue, Step, ValueStep, name_key
+from contactcenter.queues.model import DialedNumber, Disposition, Queue, Step, ValueStep, Way, name_key
 from contactcenter.queues.rules import Known
 from routing.commands import AgentRule, WorkOrder
 
@@ -67,6 +68,14 @@ queues_table = Table(
     Column("steps", JSON, nullable=False, server_default="[]"),
     Column("interrupts", JSON, nullable=False, server_default="[]"),
     Column("value_steps", JSON, nullable=False, server_default="[]"),
+    Column("hours", JSON, nullable=True),
+    Column("when_closed", JSON, nullable=True),
+    Column("max_waiting", Integer, nullable=True),
+    Column("when_full", JSON, nullable=True),
+    Column("max_wait", Float, nullable=True),
+    Column("when_too_long", JSON, nullable=True),
+    Column("when_nobody", JSON, nullable=True),
+    Column("nobody_after", Float, nullable=False, server_default=text("30")),
     UniqueConstraint("site_id", "name_key", name="queues_name"),
 )
 queue_skills_table = Table(
@@ -113,6 +122,9 @@ _PLAIN = (
     "idle_guard",
     "preferred_wait",
     "vip_reserve",
+    "max_waiting",
+    "max_wait",
+    "nobody_after",
 )
 _LISTS: Mapping[str, Any] = {
     "any_of": tuple[dict[SkillId, int], ...],
@@ -121,6 +133,11 @@ _LISTS: Mapping[str, Any] = {
     "steps": tuple[Step, ...],
     "interrupts": tuple[str, ...],
     "value_steps": tuple[ValueStep, ...],
+    "hours": HoursText | None,
+    "when_closed": Way | None,
+    "when_full": Way | None,
+    "when_too_long": Way | None,
+    "when_nobody": Way | None,
 }
 """Kept as JSON; the skills and teams named in them are checked when they are written, and none is ever deleted."""
 
@@ -155,11 +172,12 @@ def is_name_taken(connection: Connection, site_id: SiteId, name: str, but: str =
 
 
 def known(connection: Connection, site_id: SiteId) -> Known:
-    """Return what a queue of the site may name: every skill, the site's teams."""
-    skills, teams = (queues_table.metadata.tables[name].c for name in ("skills", "teams"))
+    """Return what a queue of the site may name: every skill, the site's teams and queues."""
+    skills, teams, own = (queues_table.metadata.tables[name].c for name in ("skills", "teams", "queues"))
     return Known(
         {SkillId(skill) for skill in connection.execute(select(skills.id)).scalars()},
         {TeamId(team) for team in connection.execute(select(teams.id).where(teams.site_id == site_id)).scalars()},
+        {QueueId(one) for one in connection.execute(select(own.id).where(own.site_id == site_id)).scalars()},
     )
 
 

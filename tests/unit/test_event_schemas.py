@@ -24,6 +24,7 @@ CODES = {
     "reason",
     "skills",  # id -> level
     "state",
+    "to_flow",  # the name of a flow file of the site
     "why",  # ids, codes and counts; test_rows looks into it
 }
 PLAIN = (bool, int, float, datetime)

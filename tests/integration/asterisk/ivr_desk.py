@@ -46,7 +46,7 @@ class WritingDesk:
         order = self.orders[leg_id]
         return PlaceInLine(VisitId(f"visit-{leg_id}"), QueueId(order.queue), order.priority, order.skills)
 
-    def flow_for(self, dialed: str) -> str | None:
+    def flow_for(self, server_id: ServerId, leg_id: LegId, dialed: str) -> str | None:
         return LINES.get(dialed)
 
     def what_next(self, server_id: ServerId, leg_id: LegId) -> str:

@@ -160,6 +160,7 @@ async def test_the_rules_of_a_queue(site):
     admin = site.browsers["admin"]
     skill = (await admin("POST", "/api/v1/skills", {"name": "german", "label": "German"}, status=201)).data["id"]
     team = (await admin("POST", "/api/v1/teams", {"name": "North"}, status=201)).data["id"]
+    other = (await admin("POST", "/api/v1/queues", {"name": "Other"}, status=201)).data["id"]
     rules = {
         "order": "aging",
         "aging": 30.0,
@@ -179,6 +180,14 @@ async def test_the_rules_of_a_queue(site):
         ],
         "interrupts": ["chat"],
         "value_steps": [{"value": 1000.0, "points": 3}],
+        "hours": {"timezone": "Europe/Berlin", "week": {"mon": ["08:00-17:30"]}, "holidays": ["12-25"]},
+        "when_closed": {"queue_id": other, "flow": ""},
+        "max_waiting": 3,
+        "when_full": {"queue_id": None, "flow": "busy"},
+        "max_wait": 600.0,
+        "when_too_long": {"queue_id": None, "flow": "busy"},
+        "when_nobody": {"queue_id": other, "flow": ""},
+        "nobody_after": 5.0,
     }
     made = (await admin("POST", "/api/v1/queues", {"name": "Support"}, status=201)).data
     path = f"/api/v1/queues/{made['id']}"
@@ -197,10 +206,13 @@ async def test_the_rules_of_a_queue(site):
     refused = (await admin("PATCH", path, wrong, status=400)).data["error"]["fields"]
     assert {place.partition(".")[0] for place in refused} == set(wrong)
     said = {"interrupts": ["voice"], "teams": ["none"], "steps": [{"after": 5.0}]}
+    said |= {"hours": {"timezone": "UTC", "week": {"mon": ["8-17"]}}, "when_full": {"queue_id": made["id"]}}
     assert (await admin("PATCH", path, said, status=400)).data["error"]["fields"] == {
         "interrupts": "voice-never",
         "teams": "unknown-team",
         "steps.0": "empty",
+        "hours.week.mon": "bad-hours",
+        "when_full.queue_id": "the-same-queue",
     }
     versions = (await admin("GET", f"{path}/history", params={"limit": "2"}, status=200)).data
     assert [(one["version"], one["change"], one["fields"]) for one in versions["items"]] == [

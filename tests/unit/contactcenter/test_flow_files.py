@@ -5,11 +5,13 @@ import os
 import pytest
 
 from contactcenter.core.tasks import TaskSupervisor
-from contactcenter.flow_files import FlowFiles, known_names
+from contactcenter.flow_files import FlowFiles, known_names, named_by
+from contactcenter.queues.model import Queue, Way
 from ivr.prompts import PromptFiles
 
 GOOD = "start: queue\nnodes:\n  queue: {kind: enqueue, queue: %s}\n"
 KNOWN = known_names([("q1", "Support")], ["german"])
+MAIN = {"main": "the number 2000"}
 
 
 @pytest.fixture
@@ -29,7 +31,7 @@ def write(files, text, name="main", at=1):
 async def test_a_queue_that_does_not_exist_is_named_with_its_line(files):
     write(files, GOOD % "suport")
     await files.read(KNOWN)
-    (told,) = files.degraded({"2000": "main"})
+    (told,) = files.degraded(MAIN)
     assert told["code"] == "flow-invalid"
     assert told["fields"] == {"file": "main.yaml", "line": 3, "reason": "the queue 'suport' does not exist"}
     assert files.find("main") is not None, "at the start the rest of it serves callers"
@@ -39,7 +41,7 @@ async def test_a_queue_that_does_not_exist_is_named_with_its_line(files):
 async def test_queues_are_named_in_any_case_or_by_id(files, name):
     write(files, GOOD % name)
     await files.read(KNOWN)
-    assert files.degraded({"2000": "main"}) == []
+    assert files.degraded(MAIN) == []
 
 
 async def test_a_typo_leaves_the_version_in_force(files):
@@ -50,24 +52,24 @@ async def test_a_typo_leaves_the_version_in_force(files):
         write(files, text, at=at)
         await files.read(KNOWN)
         assert files.find("main") == before
-        assert [one["code"] for one in files.degraded({"2000": "main"})] == ["flow-invalid"]
+        assert [one["code"] for one in files.degraded(MAIN)] == ["flow-invalid"]
     write(files, "title: new\n" + GOOD % "support", at=9)
     await files.read(KNOWN)
-    assert files.degraded({"2000": "main"}) == []
+    assert files.degraded(MAIN) == []
 
 
 async def test_a_queue_that_comes_makes_the_flow_whole(files):
     write(files, GOOD % "sales")
     await files.read(KNOWN)
-    assert files.degraded({"2000": "main"}) != []
+    assert files.degraded(MAIN) != []
     await files.read(known_names([("q1", "Support"), ("q2", "Sales")], ["german"]))
-    assert files.degraded({"2000": "main"}) == []
+    assert files.degraded(MAIN) == []
 
 
-async def test_only_flows_that_numbers_lead_to_count(files):
+async def test_only_flows_that_something_leads_to_count(files):
     write(files, GOOD % "suport", "draft")
     await files.read(KNOWN)
-    assert files.degraded({"2000": "gone"}) == [
+    assert files.degraded({"gone": "the number 2000"}) == [
         {
             "code": "flow-invalid",
             "since": None,
@@ -90,3 +92,26 @@ async def test_the_watch_tells_of_a_changed_file(files, monkeypatch):
 
     with pytest.raises(Told):
         await files.watch(tell)
+
+
+async def test_the_standard_flows_are_there_and_a_file_of_that_name_stands_in_front(files):
+    await files.read(KNOWN)
+    assert files.degraded({}) == []
+    assert {"closed", "busy"} <= set(files.flows.flows)
+    write(files, GOOD % "support", "closed")
+    await files.read(KNOWN)
+    assert list(files.find("closed").nodes) == ["queue"]
+
+
+async def test_flows_that_queues_lead_to_count(files):
+    queue = Queue("q1", "main", "Support", when_full=Way(flow="gone"), when_nobody=Way(queue_id="q2"))
+    asleep = Queue("q2", "main", "Sales", when_full=Way(flow="lost"), is_active=False)
+    named = named_by({"2000": "busy"}, [queue, asleep])
+    assert named == {"busy": "the number 2000", "gone": "the queue Support"}
+    await files.read(KNOWN)
+    [told] = files.degraded(named)
+    assert told["fields"] == {
+        "file": "gone.yaml",
+        "line": 0,
+        "reason": "no such file, but the queue Support leads to it",
+    }

@@ -11,6 +11,7 @@ from contactcenter.interactions.ports import (
     CallArrived,
     CallEnded,
     CallSession,
+    Diverted,
     EnqueueOrder,
     FlowDesk,
     FlowExit,
@@ -75,17 +76,18 @@ class Desk:
     def __init__(self, log: list[object]) -> None:
         self.log = log
         self.fault: Exception | None = None
+        self.diverts: dict[str, str] = {}  # queue -> the flow it sends callers into
 
     def call_arrived(self, fact: CallArrived) -> None:
         self.log.append(("arrived", fact.leg_id, fact.linked_id, fact.caller_number, fact.dialed))
 
-    def enqueue(self, server_id: ServerId, leg_id: LegId, order: EnqueueOrder) -> PlaceInLine:
+    def enqueue(self, server_id: ServerId, leg_id: LegId, order: EnqueueOrder) -> PlaceInLine | Diverted:
         if self.fault:
             raise self.fault
         self.log.append(order)
-        return PLACE
+        return Diverted(self.diverts[order.queue]) if order.queue in self.diverts else PLACE
 
-    def flow_for(self, dialed: str) -> str | None:
+    def flow_for(self, server_id: ServerId, leg_id: LegId, dialed: str) -> str | None:
         return LINES.get(dialed)
 
     def what_next(self, server_id: ServerId, leg_id: LegId) -> str:
@@ -113,6 +115,31 @@ def arrived(dialed: str) -> tuple[str, ...]:
 
 async def test_straight_to_the_queue_with_no_round_trip_before_it() -> None:
     assert await run(Script("200")) == [arrived("200"), EnqueueOrder("support"), IN_LINE]
+
+
+async def test_a_queue_may_send_the_call_into_another_flow_with_all_it_has() -> None:
+    session = Script("200")
+    run_flows, desk = runner(session)
+    desk.diverts = {"support": "bye"}
+    await run_flows.run_flow(session)
+    assert session.log == [arrived("200"), EnqueueOrder("support"), FlowExit.HANG_UP, "CC_NEXT=hangup"]
+
+
+async def test_flows_that_send_a_call_round_in_circles_end() -> None:
+    session = Script("200")
+    run_flows, desk = runner(session)
+    desk.diverts = {"support": "direct"}
+    await run_flows.run_flow(session)
+    assert session.log[-2:] == [FlowExit.FALLBACK, "CC_NEXT=fallback"]
+    assert session.log.count(EnqueueOrder("support")) == 100
+
+
+async def test_a_queue_that_sends_into_a_flow_that_is_not_there() -> None:
+    session = Script("200")
+    run_flows, desk = runner(session)
+    desk.diverts = {"support": "no-such-flow"}
+    await run_flows.run_flow(session)
+    assert session.log[-2:] == [FlowExit.FALLBACK, "CC_NEXT=fallback"]
 
 
 async def test_greeting_menu_queue() -> None:

@@ -5,6 +5,8 @@ export interface Service { order: number; delay: number }
 export type Services = Record<string, Service>;
 export interface Step { after: number; levels: Levels; teams: string[]; any_team: boolean }
 export interface ValueStep { value: number; points: number }
+export interface Hours { timezone: string; week: Record<string, string[]>; holidays: string[] }
+export interface Way { queue_id: string | null; flow: string }
 export interface Disposition { code: string; label: string; is_active: boolean }
 export interface Skill { id: string; name: string; label: string }
 export interface Team { id: string; name: string }

@@ -5,6 +5,7 @@ import { t } from "../core/texts";
 import { checkbox, checkField, chips, chipsField, numberField, numberInput, numberOf, selectField, textField, type Field } from "./controls";
 import { section } from "./form";
 import type { Disposition, Levels, Step, Values, ValueStep } from "./kinds";
+import { limits } from "./limit-fields";
 import { levels, pickedField } from "./picked";
 import { listedField } from "./rows";
 import { media, teamName, type World } from "./world";
@@ -134,13 +135,14 @@ function whichAgent(): Field[] {
 
 export interface QueueForm { fields: Field[]; sections: HTMLElement[] }
 
-export function queueForm(world: World): QueueForm {
+export function queueForm(world: World, id: string): QueueForm {
   const parts: [string, string, Field[]][] = [
     [t("Basics"), "", basics()],
     [t("Who is needed"), t("what an agent must have to get its work"), requirement(world)],
     [t("Relaxation"), t("what waiting makes dispensable"), relaxation(world)],
     [t("Which item first"), t("when an agent becomes free"), whichItem()],
     [t("Which agent"), t("when several could take it"), whichAgent()],
+    [t("Limits"), t("when callers are sent on"), limits(world, id)],
     [t("Wrap-up"), t("after the contact"), afterwards()],
   ];
   return { fields: parts.flatMap(([, , fields]) => fields), sections: parts.map(([title, hint, fields]) => section(title, hint, ...fields)) };
@@ -151,4 +153,5 @@ export const NEW_QUEUE: Values = {
   name: "", priority: 0, target_time: 20, goal: 80, ring_time: 20, wrap_up_time: 60, wrap_up_extension: 60, wrap_up_limit: 180, short_abandon_time: 5,
   needs_disposition: true, is_active: true, skills: {}, dispositions: [], order: "balanced", aging: 60, late_after: 60, late_guard: 600, weight: 1,
   agent_rule: "least-flexible", idle_guard: 5, preferred_wait: 0, vip_reserve: 0, any_of: [], teams: [], preferred: {}, steps: [], interrupts: [], value_steps: [],
+  hours: null, when_closed: null, max_waiting: null, when_full: null, max_wait: null, when_too_long: null, when_nobody: null, nobody_after: 30,
 };

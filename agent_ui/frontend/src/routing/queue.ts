@@ -13,7 +13,9 @@ import { NEW_QUEUE, queueForm } from "./queue-fields";
 import { loadWorld, may, type World } from "./world";
 
 /** A preview asks about rules; a name or an outcome changes nothing of it. */
-const BESIDE = new Set(["name", "dispositions", "is_active", "needs_disposition"]);
+const BESIDE = new Set([
+  "name", "dispositions", "is_active", "needs_disposition", "hours", "when_closed", "max_waiting", "when_full", "max_wait", "when_too_long", "when_nobody", "nobody_after",
+]);
 
 export function previewValues(changes: Values, id: string): Values {
   const rules = Object.fromEntries(Object.entries(changes).filter(([name]) => !BESIDE.has(name)));
@@ -23,7 +25,7 @@ export function previewValues(changes: Values, id: string): Values {
 function build(root: HTMLElement, id: string, values: Values, world: World): void {
   const path = id ? `/api/v1/queues/${encodeURIComponent(id)}` : "/api/v1/queues";
   const mayWrite = may("queues:write");
-  const { fields, sections } = queueForm(world);
+  const { fields, sections } = queueForm(world, id);
   let past: History | null = null;
   let asked: Preview | null = null;
   const made: Form = form({

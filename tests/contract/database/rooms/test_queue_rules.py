@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import delete
 
 from contactcenter.core.errors import Conflict, Forbidden, Invalid, NotFound
+from contactcenter.core.hours import HoursText
 from contactcenter.core.paging import Paging
 from contactcenter.core.permissions import SYSTEM, Right, Scope
 from contactcenter.core.versions import versions_table
-from contactcenter.queues.model import Disposition, QueueChanged, Step, ValueStep
+from contactcenter.queues.model import Disposition, QueueChanged, Step, ValueStep, Way
 from contactcenter.queues.service import queue_of
 from routing.commands import AgentRule, Service, WorkOrder
 from tests.rig.rooms import as_role
@@ -39,6 +40,14 @@ async def every(rooms):
         "interrupts": ("chat", "email"),
         "value_steps": (ValueStep(1000.0, -1), ValueStep(5000.0, 3)),
         "dispositions": (Disposition("b", "Second"), Disposition("a", "First", False)),
+        "hours": HoursText("Europe/Berlin", {"mon": ("08:00-12:00", "13:00-17:30"), "sun": ()}, ("12-25",)),
+        "when_closed": Way(flow="closed"),
+        "max_waiting": 0,
+        "when_full": Way(flow="busy"),
+        "max_wait": 600.5,
+        "when_too_long": Way(flow="busy"),
+        "when_nobody": Way((await rooms.queues.create_queue(SYSTEM, {"name": "Zzz"})).queue_id),
+        "nobody_after": 5.0,
     }
 
 
@@ -52,7 +61,7 @@ async def test_every_rule_comes_back_as_it_was_set(rooms, every):
     plain = await rooms.queues.create_queue(SYSTEM, {"name": "Sales"})
     assert await rooms.queues.get_queue(SYSTEM, plain.queue_id) == plain
     await rooms.queues.update_queue(SYSTEM, plain.queue_id, every)
-    [sales, support] = await rooms.database.read(rooms.queues.load_all)
+    [sales, support, _] = await rooms.database.read(rooms.queues.load_all)
     assert replace(sales, queue_id=support.queue_id, name="Support") == support == made
 
 

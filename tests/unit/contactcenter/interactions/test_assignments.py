@@ -89,8 +89,10 @@ def test_a_call_arrives_once_whoever_tells_first() -> None:
 def test_flows_by_dialed_number() -> None:
     room = make_room()
     room.picture.flows = {"1000": "support"}
-    assert room.assignments.flow_for("1000") == "support"
-    assert room.assignments.flow_for("999") is None
+    leg = room.arrive().leg_id
+    assert room.assignments.flow_for(SERVER, leg, "1000") == "support"
+    assert room.assignments.flow_for(SERVER, leg, "999") is None
+    assert room.assignments.flow_for(SERVER, LegId("1780000000.404"), "1000") == "support"
 
 
 def test_enqueue_begins_a_visit_and_keeps_what_was_chosen() -> None:

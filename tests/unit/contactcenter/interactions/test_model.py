@@ -28,6 +28,7 @@ EXPECTED = {
     (W, Step.ENQUEUED): W,
     (W, Step.RESERVED): A,
     (W, Step.CALLER_LEFT): E,
+    (W, Step.FLOWED_OUT): F,
     (A, Step.ALERT_OVER): W,
     (A, Step.CONNECTED): T,
     (A, Step.CALLER_LEFT): E,

@@ -1,0 +1,159 @@
+"""Keeps the queues' limits: whom a queue does not take as he comes, and who has waited in it for long enough.
+
+What the limits say is pure (``queues.limits``); this looks, each second, and carries it out. Nobody is sent on while an
+alert for him runs: when it fails, the next look does it.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from contactcenter.core.clock import Clock
+from contactcenter.core.ids import Ids, InteractionId, QueueId, VisitId
+from contactcenter.core.publisher import Publisher
+from contactcenter.interactions import ports
+from contactcenter.interactions.assignments import Assignments
+from contactcenter.interactions.model import Interaction, InteractionDiverted, Phase, Visit
+from contactcenter.interactions.servers import needs_of
+from contactcenter.queues.limits import Cause, on_entry, way_of, while_waiting
+from contactcenter.queues.model import Queue, Way
+from routing.commands import Requirement
+
+log = structlog.get_logger(__name__)
+LOOK_EVERY: Final = 1.0  # seconds: how late a wait may be ended
+
+IsServed = Callable[[Queue, Requirement], bool]
+"""Tells whether anybody signed in could ever take what enters this queue with this requirement of its own."""
+
+
+class Overflow:
+    """Sends callers on. Called in the event loop only; ``keep`` runs for ever."""
+
+    def __init__(
+        self, assignments: Assignments, publisher: Publisher, clock: Clock, ids: Ids, is_served: IsServed
+    ) -> None:
+        self._assignments = assignments
+        self._picture = assignments.picture
+        self._publisher = publisher
+        self._clock = clock
+        self._ids = ids
+        self._is_served = is_served
+        self._unserved: dict[InteractionId, datetime] = {}  # since when nobody has been there for him
+        self._missing: set[tuple[QueueId, QueueId]] = set()  # ways that lead to no queue, told once
+        assignments.admit = self.admit
+
+    async def keep(self) -> None:
+        """For ever: end waits that are over."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            self.look()
+
+    # ------------------------------------------------------------ who comes
+
+    def admit(self, item: Interaction, place: ports.PlaceInLine) -> ports.PlaceInLine | ports.Diverted:
+        """Return where a caller who is to enter a line really goes: this one, another, or a flow."""
+        now = self._clock.now()
+        since = item.waits_since or item.placed_since or now
+        while True:
+            queue = self._picture.queues[place.queue_id]
+            cause = on_entry(
+                queue,
+                now,
+                waiting=self._waiting(queue),
+                waited=(now - since).total_seconds(),
+                is_served=self._would_be_served(item, queue, place),
+                used=item.sent_on,
+            )
+            way = self._way(queue, cause)
+            if cause is None or way is None:
+                return place
+            item.sent_on |= {(queue.queue_id, cause)}
+            self._publisher.announce(_diverted(item, queue, "", cause, way, since, now))
+            if way.queue_id is None:
+                item.sent_to, item.placed_since = way.flow, item.placed_since or item.waits_since
+                return ports.Diverted(way.flow)
+            place = replace(place, queue_id=way.queue_id)
+
+    def _waiting(self, queue: Queue) -> int:
+        return 0 if queue.max_waiting is None else sum(1 for _ in self._picture.waiting(queue.queue_id))
+
+    def _would_be_served(self, item: Interaction, queue: Queue, place: ports.PlaceInLine) -> bool:
+        if queue.when_nobody is None or queue.nobody_after:
+            return True  # nothing hangs on it yet
+        visit = Visit(place.visit_id, place.queue_id, self._clock.now(), place.priority, place.skills)
+        return self._is_served(queue, needs_of(item, visit, self._picture))
+
+    # ------------------------------------------------------------ who waits
+
+    def look(self) -> None:
+        """Send on whoever may wait no longer."""
+        now = self._clock.now()
+        served: dict[tuple[QueueId, Requirement], bool] = {}  # asked once a look
+        unserved: dict[InteractionId, datetime] = {}
+        for item in list(self._picture.waiting()):
+            visit = item.visit
+            queue = self._picture.queues.get(visit.queue_id) if visit is not None else None
+            if visit is None or queue is None or (queue.max_wait is None and queue.when_nobody is None):
+                continue
+            if queue.when_nobody is not None:
+                needs = needs_of(item, visit, self._picture)
+                key = (queue.queue_id, needs)
+                if key not in served:
+                    served[key] = self._is_served(queue, needs)
+                if not served[key]:
+                    unserved[item.interaction_id] = self._unserved.get(item.interaction_id, now)
+            if item.phase is Phase.WAITING:
+                self._judge(item, visit, queue, unserved.get(item.interaction_id), now)
+        self._unserved = unserved
+
+    def _judge(self, item: Interaction, visit: Visit, queue: Queue, since: datetime | None, now: datetime) -> None:
+        cause = while_waiting(
+            queue,
+            waited=(now - visit.entered_at).total_seconds(),
+            unserved_for=(now - since).total_seconds() if since is not None else None,
+            used=item.sent_on,
+        )
+        way = self._way(queue, cause)
+        if cause is None or way is None:
+            return
+        item.sent_on |= {(queue.queue_id, cause)}
+        diverted = _diverted(item, queue, visit.visit_id, cause, way, visit.entered_at, now)
+        place = None
+        if way.queue_id is not None:
+            new = ports.PlaceInLine(VisitId(self._ids.new()), way.queue_id, visit.priority, visit.skills)
+            item.placed_since = visit.entered_at
+            found = self.admit(item, new)
+            place = found if isinstance(found, ports.PlaceInLine) else None
+            if place is not None and place.queue_id == queue.queue_id:
+                return  # where it led, he was sent straight back
+        else:
+            item.sent_to = way.flow
+        self._assignments.move_on(item, diverted, place)
+
+    # ------------------------------------------------------------ ways
+
+    def _way(self, queue: Queue, cause: Cause | None) -> Way | None:
+        """Return where the rule leads; a queue that is no more leads nowhere: he stays."""
+        way = way_of(queue, cause) if cause is not None else None
+        if way is None or way.queue_id is None:
+            return way
+        target = self._picture.queues.get(way.queue_id)
+        if target is not None and target.is_active:
+            return way
+        if (queue.queue_id, way.queue_id) not in self._missing:
+            self._missing.add((queue.queue_id, way.queue_id))
+            log.error("way-leads-nowhere", queue=queue.queue_id, to=way.queue_id, cause=cause)
+        return None
+
+
+def _diverted(
+    item: Interaction, queue: Queue, visit_id: str, cause: Cause, way: Way, since: datetime, now: datetime
+) -> InteractionDiverted:
+    waited = (now - since).total_seconds()
+    return InteractionDiverted(
+        item.interaction_id, queue.queue_id, visit_id, cause, way.queue_id or "", way.flow, waited, now
+    )
