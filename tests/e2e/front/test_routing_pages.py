@@ -9,7 +9,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Dialog, Page, expect
 
+from contactcenter.core.hours import HoursText
 from contactcenter.core.permissions import SYSTEM
+from contactcenter.queues.model import Way
 from tests.e2e.front.test_access import OUTSIDE, SMALL, axe
 from tests.e2e.front.test_pictures import folder
 from tests.rig.browser import NARROW, WIDE, Watched, opened_page
@@ -168,7 +170,50 @@ async def test_who_may_only_read_changes_nothing(open_as: OpenAs, site: RoutingS
         await expect(page.get_by_label("Ringing")).to_be_disabled()
 
 
-PAGES = ("queues", "queue", "queue-steps", "profiles", "profile", "agents", "agent", "skills", "queue-read")
+QUEUE_PAGES = ("queue", "queue-steps", "queue-limits", "queue-read")
+PAGES = ("queues", *QUEUE_PAGES, "profiles", "profile", "agents", "agent", "skills")
+
+
+WEEK: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("mon", "tue", "wed", "thu"), ("08:00-12:00", "13:00-18:00")), "fri": ("08:00-14:00",)
+}  # fmt: skip
+LIMITS = {
+    "hours": HoursText("Europe/Berlin", WEEK, ("12-25", "2026-04-03")),
+    "max_waiting": 30,
+    "max_wait": 600.0,
+    "when_too_long": Way(flow="voicemail"),
+}
+
+
+async def test_limits_of_a_queue(open_as: OpenAs, site: RoutingSite) -> None:
+    async with open_as("admin", f"/queues/{site.support.queue_id}", broken=True) as watched:
+        page = watched.page
+        await page.get_by_test_id("has-hours").check()
+        await expect(page.get_by_test_id("hours-mon")).to_have_value("08:00-18:00")
+        await page.get_by_test_id("hours-mon").fill("8-12")
+        await page.get_by_test_id("f-max_wait").get_by_role("spinbutton").fill("300")
+        ways = page.get_by_test_id("f-when_too_long").get_by_role("combobox")
+        await ways.select_option(label="Queue: Sales")
+        await page.get_by_test_id("save").click()
+        await expect(page.locator("[data-fault='hours.week.mon']")).to_have_text("Hours are written as 08:00-17:30.")
+        await page.get_by_test_id("hours-mon").fill("07:00-12:00, 13:00-16:00")
+        await page.get_by_role("button", name="Tuesday to Friday as Monday").click()
+        await page.get_by_label("Holidays").fill("12-25, 2026-04-03")
+        await page.get_by_test_id("save").click()
+        await expect(page.get_by_test_id("form-said")).to_have_text("Saved.")
+        queue = await site.queue()
+        assert queue.hours is not None
+        assert queue.hours.week["fri"] == ("07:00-12:00", "13:00-16:00")
+        assert (queue.hours.holidays, queue.max_wait) == (("12-25", "2026-04-03"), 300.0)
+        assert queue.when_too_long is not None
+        assert queue.when_too_long.queue_id is not None
+        await ways.select_option(label="Another flow …")
+        await page.get_by_test_id("f-when_too_long").get_by_label("Flow", exact=True).fill("x")
+        await page.get_by_test_id("has-hours").uncheck()
+        await page.get_by_test_id("save").click()
+        await expect(page.get_by_test_id("form-said")).to_have_text("Saved.")
+        queue = await site.queue()
+        assert (queue.hours, queue.when_too_long) == (None, Way(flow="x"))
 
 
 def path_of(site: RoutingSite, page: str) -> tuple[str, str]:
@@ -191,6 +236,8 @@ async def test_page(
     login, path = path_of(site, name)
     if name == "queue-steps":
         await site.rooms.queues.update_queue(SYSTEM, site.support.queue_id, {"goal": 90})
+    if name == "queue-limits":
+        await site.rooms.queues.update_queue(SYSTEM, site.support.queue_id, LIMITS)
     async with open_as(login, path, size=size, colours=colours, broken=name == "queue-steps") as watched:
         page = watched.page
         await page.wait_for_selector("tbody tr, [data-testid=form]")
@@ -200,6 +247,8 @@ async def test_page(
             await page.get_by_test_id("add-steps").click()
             await page.get_by_test_id("f-steps").get_by_label("Any team will do").last.check()
             await expect(page.get_by_test_id("preview-step")).to_have_count(4)
+        if name == "queue-limits":
+            await page.get_by_test_id("f-hours").evaluate("one => one.closest('section').scrollIntoView()")
         await page.evaluate("document.fonts.ready")
         await page.wait_for_timeout(300)
         look = f"{'-phone' if size == NARROW else ''}{'-dark' if colours == 'dark' else ''}"

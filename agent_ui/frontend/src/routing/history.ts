@@ -20,7 +20,7 @@ const CHANGES: Record<string, () => string> = {
 };
 const SIMPLE = new Set(["string", "number", "boolean"]);
 
-const said = (value: unknown): string => (value === true ? t("yes") : value === false ? t("no") : value === null ? t("never") : String(value));
+const said = (value: unknown): string => (value === true ? t("yes") : value === false ? t("no") : value === null ? "–" : String(value));
 
 /** What a version changed, by the words of the form: plain values with before and after, of others the name. */
 export function changeText(one: Version, before: Version | undefined, labels: Map<string, string>): string {

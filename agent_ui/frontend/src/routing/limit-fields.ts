@@ -29,11 +29,11 @@ function hoursField(): Field {
   const holidays = h("input", { class: "in", placeholder: "12-25, 2026-04-03", autocomplete: "off", "aria-label": t("Holidays") });
   const like = h("button", { type: "button", class: "btn sm" }, t("Tuesday to Friday as Monday"));
   const row = (place: string, label: string, ...inside: (HTMLElement | string)[]): HTMLElement =>
-    h("div", { class: "hr", "data-place": place }, h("span", { class: "hr-l row13", "aria-hidden": "true" }, label), ...inside);
-  const body = h("div", { class: "hrs" },
+    h("div", { class: "hw", "data-place": place }, h("span", { class: "hw-l row13 ink2", "aria-hidden": "true" }, label), ...inside);
+  const body = h("div", { class: "hws" },
     row("timezone", t("Time zone"), zone, list),
-    h("div", { class: "hrs-w", "data-place": "week" }, ...inputs.map((one) => row(one.day, one.label, one.input))),
-    h("div", { class: "hr" }, h("span", { class: "hr-l" }), like),
+    h("div", { class: "hws-w", "data-place": "week" }, ...inputs.map((one) => row(one.day, one.label, one.input))),
+    h("div", { class: "hw" }, h("span", { class: "hw-l" }), like),
     row("holidays", t("Holidays"), holidays),
     h("p", { class: "hint" }, t("Hours as 08:00-12:00, 13:00-17:30; past midnight as 22:00-06:00. Holidays as 2026-12-25, or 12-25 for every year.")));
   const put = (hours: Hours): void => {
