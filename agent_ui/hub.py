@@ -319,8 +319,11 @@ class Hub:
         yield "checks", self.checks()
         for queue_id, queue in list(picture.queues.items()):
             yield f"queue:{queue_id}", live.queue_slot(queue, picture, self._figures, self._clock.now())
+            ahead = {True: 0, False: 0}  # by whether they are VIP customers
             for place, item in enumerate(picture.in_line(queue_id, self._clock.timestamp()), start=1):
-                yield f"waiting:{item.interaction_id}", live.waiting_slot(item, place, picture)
+                wait = self._figures.wait(queue_id, ahead[item.vip], vip=item.vip) if item.alert is None else None
+                ahead[item.vip] += item.alert is None
+                yield f"waiting:{item.interaction_id}", live.waiting_slot(item, place, picture, wait)
         for agent_id, agent in list(picture.agents.items()):
             yield f"agent:{agent_id}", live.agent_slot(agent, picture)
 

@@ -75,6 +75,7 @@ from routing import commands as routing
 from routing.commands import VOICE
 from routing.eligibility import is_served
 from routing.engine import Engine
+from routing.estimates import Estimates
 from routing.runtime import Router
 from routing.why import explain_waiting
 
@@ -86,6 +87,7 @@ FOLLOWED = (
     PersonChanged,
 )
 """Events of other processes that ``_on_event`` acts on, besides those about rights."""
+PACES_EVERY = 1.0  # seconds between two looks at how fast lines move
 RECOVERED = {
     "adopted": "found going on after a gap",
     "closed": "found over after a gap",
@@ -150,7 +152,9 @@ class ContactCenter:
         """Bind the edges: router, assignments, telephony, screens."""
         base, loop = self.base, asyncio.get_running_loop()
         self.assignments = Assignments(self.picture, base.publisher, base.clock, base.ids, agents_store.save_presence)
-        self.router = Router(Engine(base.ids.new), base.clock, loop, self._on_decision)
+        engine = Engine(base.ids.new)
+        self.estimates = Estimates(engine.agents, engine.items, engine.queues)
+        self.router = Router(engine, base.clock, loop, self._on_decision)
         self.assignments.router, self.assignments.telephony = self.router, self.telephony
         self.presence.router, self.presence.assignments = self.router, self.assignments
         self.recovery = Recovery(self.assignments, base.database, base.tasks)
@@ -250,6 +254,7 @@ class ContactCenter:
         self.pbxs = PbxServers(self.base, self.picture, self.assignments.on_fact, *parts)
 
     def _on_decision(self, decision: routing.Decision) -> None:
+        self.estimates.take(decision, self.base.clock.timestamp())
         self.assignments.on_decision(decision)
         if isinstance(decision, routing.AgentRemoved):
             self.reloading.removed(decision.agent_id)
@@ -322,6 +327,7 @@ class ContactCenter:
         base.tasks.keep("day", self._keep_day)
         base.tasks.keep("audit", self.auditor.keep)
         base.tasks.keep("limits", self.overflow.keep)
+        base.tasks.keep("paces", self._keep_paces)
         base.tasks.keep("reload", self.reloading.keep)
         base.tasks.keep("flow-files", lambda: self.flow_files.watch(self.reloading.ask))
 
@@ -334,6 +340,13 @@ class ContactCenter:
     def _websocket_port(self) -> int | None:
         """Our Asterisk's, if it is ours."""
         return self.pbx.numbers.http_port if self.pbx else None
+
+    async def _keep_paces(self) -> None:
+        """For ever: let the screens know how fast lines move."""
+        while True:
+            await asyncio.sleep(PACES_EVERY)
+            now, pace = self.base.clock.timestamp(), self.estimates.pace
+            self.figures.paces = {one: (pace(one, now), pace(one, now, vip=True)) for one in self.picture.queues}
 
     async def _keep_day(self) -> None:
         """For ever: begin new figures when the day begins in the site's time zone."""

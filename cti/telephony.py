@@ -112,8 +112,9 @@ class PbxTelephony:
             self.on_far_end(fact.reservation_id)
         elif isinstance(fact, ports.DeviceChanged):
             fact = self.nailed.device_news(fact)
-            if not self._is_live:
+            if not self._is_live:  # nobody can be rung: the picture will tell
                 self._device_news[fact.endpoint] = fact.usable
+                return
         elif isinstance(fact, ports.LegEnded) and self._has_gap:
             self._ended_meanwhile.append(fact)  # what he had before he left, the picture tells
             return

@@ -11,7 +11,9 @@ from contactcenter.interactions.audit import Healed
 from contactcenter.interactions.figures import DayFigures
 from contactcenter.interactions.live import LiveAgent, Picture
 from contactcenter.interactions.model import Interaction, Phase
+from contactcenter.queues.limits import is_open
 from contactcenter.queues.model import Queue
+from routing.estimates import NOW, Range
 
 CHECKS_SHOWN: Final = 5
 _WORK: Final[Mapping[str, str]] = {"reserved": "alert", "revoking": "alert", "handling": "talking", "wrap-up": "wrap"}
@@ -46,10 +48,13 @@ def agent_slot(agent: LiveAgent, picture: Picture) -> dict[str, Any]:
 
 
 def queue_slot(queue: Queue, picture: Picture, figures: DayFigures, now: datetime) -> dict[str, Any]:
-    """Return one queue's row: who waits, today's figures, who could answer."""
+    """Return one queue's row: who waits, today's figures, who could answer, what one who comes now has to wait."""
     waiting = [item.visit.entered_at for item in picture.waiting(queue.queue_id) if item.visit]
     staffed = [one for one in picture.agents.values() if one.presence != "offline" and serves(one, queue)]
+    ready = sum(agent_state(one)[0] == "ready" for one in staffed)
     today = figures.of(queue.queue_id)
+    ahead = sum(not item.vip and item.alert is None for item in picture.waiting(queue.queue_id))
+    opening = queue.hours.read() if queue.hours is not None else None
     return {
         "queue_id": queue.queue_id,
         "name": queue.name,
@@ -65,13 +70,17 @@ def queue_slot(queue: Queue, picture: Picture, figures: DayFigures, now: datetim
         "in_target": today.in_target,
         "service_level": today.service_level(),
         "service_level_15": today.service_level_recent(now),
-        "ready": sum(agent_state(one)[0] == "ready" for one in staffed),
+        "flowed_out": today.flowed_out,
+        "ready": ready,
         "staffed": len(staffed),
+        "wait": NOW if ready and not waiting else figures.wait(queue.queue_id, ahead, vip=False),
+        "is_open": is_open(queue, now),
+        "opens_at": opening.opens_at(now) if opening is not None and not opening.is_open(now) else None,
     }
 
 
-def waiting_slot(item: Interaction, place: int, picture: Picture) -> dict[str, Any] | None:
-    """Return one line of the waiting list; None when it does not wait."""
+def waiting_slot(item: Interaction, place: int, picture: Picture, wait: Range | None = None) -> dict[str, Any] | None:
+    """Return one line of the waiting list, ``wait``: how much longer; None when it does not wait."""
     visit = item.visit
     if visit is None or item.phase not in (Phase.WAITING, Phase.ALERTING):
         return None
@@ -87,6 +96,7 @@ def waiting_slot(item: Interaction, place: int, picture: Picture) -> dict[str, A
         "priority": visit.priority + (queue.priority if queue else 0),
         "vip": item.vip,
         "place": place,
+        "wait": wait,
         "state": "alerting" if item.alert else "waiting",
         "agent": agent.record.name if agent else "",
     }
@@ -131,6 +141,7 @@ def totals_slot(
         "abandoned_today": today.abandoned,
         "short_abandoned_today": today.short_abandoned,
         "in_target_today": today.in_target,
+        "flowed_out_today": today.flowed_out,
         "service_level_today": today.service_level(),
         "service_level_15": today.service_level_recent(now),
         "pbx": [{"server_id": one.server_id, "up": one.up, "reason": one.reason, "since": one.since} for one in links],

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from contactcenter.core.ids import QueueId
+from routing.estimates import Pace, Range
 
 RECENT: Final = timedelta(minutes=15)
 
@@ -47,16 +48,32 @@ class QueueFigures:
         return sum(in_target for _, in_target in self.recent), len(self.recent)
 
 
+Paces = tuple[Pace | None, Pace | None]
+"""How fast a queue's line moves, and that of its VIP customers; None: not known."""
+
+
+def _rounded(seconds: float) -> float:
+    """No finer than anybody can promise, and so that a screen does not change with every call: 5 s, 30 s from 2 min."""
+    step = 5 if seconds < 120 else 30
+    return float(step * max(1, round(seconds / step)))
+
+
 class DayFigures:
-    """Figures per queue for one day; ``roll`` begins the next."""
+    """Figures per queue for one day; ``roll`` begins the next. ``paces``: how fast each queue's lines move now."""
 
     def __init__(self, day_began_at: datetime) -> None:
         self.day_began_at = day_began_at
+        self.paces: dict[QueueId, Paces] = {}
         self.queues: dict[QueueId, QueueFigures] = {}
 
     def of(self, queue_id: QueueId) -> QueueFigures:
         """Return a queue's figures."""
         return self.queues.setdefault(queue_id, QueueFigures())
+
+    def wait(self, queue_id: QueueId, ahead: int, *, vip: bool) -> Range | None:
+        """Return what somebody waits with so many of his kind before him in a queue; None: not known."""
+        pace = self.paces.get(queue_id, (None, None))[vip]
+        return None if pace is None else Range(*map(_rounded, pace.range(ahead)))
 
     def offered(self, queue_id: QueueId, at: datetime) -> None:
         """Count a visit that began at ``at``."""

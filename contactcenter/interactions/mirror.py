@@ -17,7 +17,7 @@ import msgspec
 
 from contactcenter.core.ids import AgentId, InteractionId, QueueId, ServerId, SkillId
 from contactcenter.interactions.audit import Healed
-from contactcenter.interactions.figures import DayFigures, QueueFigures
+from contactcenter.interactions.figures import DayFigures, Paces, QueueFigures
 from contactcenter.interactions.live import Link, LiveAgent, Picture
 from contactcenter.interactions.model import Interaction
 from contactcenter.queues.model import Queue
@@ -61,6 +61,7 @@ class Figures(msgspec.Struct):
 
     day_began_at: datetime
     queues: dict[QueueId, Counts]
+    paces: dict[QueueId, Paces]
 
 
 class Changes(msgspec.Struct, array_like=True):
@@ -176,7 +177,8 @@ def pack_site(site: Site) -> bytes:
 
 def pack_figures(figures: DayFigures, queues: Iterable[QueueId], now: datetime) -> bytes:
     """Return the figures of the queues, packed."""
-    return _pack(Figures(figures.day_began_at, {one: _counts(figures.of(one), now) for one in queues}))
+    counts = {one: _counts(figures.of(one), now) for one in queues}
+    return _pack(Figures(figures.day_began_at, counts, figures.paces))
 
 
 def _counts(one: QueueFigures, now: datetime) -> Counts:
@@ -203,6 +205,7 @@ class ShownFigures(DayFigures):
         """Take them as told."""
         self.day_began_at = told.day_began_at
         self.queues = {queue_id: _shown(one) for queue_id, one in told.queues.items()}
+        self.paces = told.paces
 
     def totals(self, queues: Mapping[QueueId, object]) -> QueueFigures:
         chosen = [one for queue_id, one in self.queues.items() if queue_id in queues]

@@ -335,8 +335,12 @@ def queue(
         "in_target": 310 - 30 * number,
         "service_level": level,
         "service_level_15": quarter,
+        "flowed_out": 0,
         "ready": ready,
         "staffed": staffed,
+        "wait": [0, 0] if ready and not waiting else [45 * waiting, 120 * waiting] if waiting else None,
+        "is_open": True,
+        "opens_at": None,
         **more,
     }
 
@@ -394,6 +398,7 @@ def live() -> dict[str, Slot]:
             "abandoned_today": 52,
             "short_abandoned_today": 26,
             "in_target_today": 1012,
+            "flowed_out_today": 8,
             "service_level_today": 83.4,
             "service_level_15": 71.0,
             "pbx": [{"server_id": "pbx-1", "up": True, "reason": "", "since": ago(9000)}],
@@ -410,7 +415,14 @@ def live() -> dict[str, Slot]:
         "queue:q-3": queue(3, "Billing", 2, 51, 81.0, 78.0, 1, 4),
         "queue:q-4": queue(4, "Orders", 0, None, 88.0, 90.0, 0, 3),
         "queue:q-5": queue(5, "Sales", 1, 8, 92.0, 94.0, 2, 4),
-        "queue:q-6": queue(6, "VIP desk", 0, None, None, None, 0, 1, offered=0, answered=0, abandoned=0),
+        "queue:q-6": queue(
+            *(6, "VIP desk", 0, None, None, None, 0, 1),
+            offered=0,
+            answered=0,
+            abandoned=0,
+            is_open=False,
+            opens_at=ahead(50_000),
+        ),
     }
     for place, (name, state, reason, age, of) in enumerate(AGENTS):
         slots[f"agent:a-{place}"] = {
@@ -433,6 +445,7 @@ def live() -> dict[str, Slot]:
             "priority": 50,
             "vip": place == 3,
             "place": place + 1,
+            "wait": None if place == 5 else [20 + 15 * place, 60 + 40 * place],
             "state": "alerting" if place == 5 else "waiting",
             "agent": "Yusuf Kaya" if place == 5 else "",
         }

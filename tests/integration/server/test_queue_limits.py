@@ -89,9 +89,7 @@ async def test_nobody_there(tmp_path):
     """Without a phone that answers: the flow that comes with the program, then a hang-up."""
     async with running_server(agents=desk_agents(1, free_ports(1))) as server:
         [queue] = await server.api("GET", "/queues")
-        await server.api(
-            "PATCH", f"/queues/{queue['id']}", {"when_nobody": {"flow": "busy"}, "nobody_after": 1}
-        )
+        await server.api("PATCH", f"/queues/{queue['id']}", {"when_nobody": {"flow": "busy"}, "nobody_after": 1})
         await server.ready("desk1", state="not-ready", reason="break")
         async with server.customers(tmp_path / "calls", [Caller("+49301", "2000")]) as customer:
             await until_phases(server, waiting=1)

@@ -1,5 +1,7 @@
 /** The shapes of slots as the server sends them. Instants are ISO strings, durations seconds. */
 
+import type { Wait } from "./waits";
+
 export type PresenceState = "ready" | "not-ready" | "offline";
 
 export interface Reason { code: string; label: string }
@@ -123,6 +125,7 @@ export interface Totals {
   abandoned_today: number;
   short_abandoned_today: number;
   in_target_today: number;
+  flowed_out_today: number;
   service_level_today: number | null;
   service_level_15: number | null;
   pbx: { server_id: string; up: boolean; reason: string; since: string }[];
@@ -156,8 +159,13 @@ export interface QueueRow {
   in_target: number;
   service_level: number | null;
   service_level_15: number | null;
+  flowed_out: number;
   ready: number;
   staffed: number;
+  /** What one who comes now has to wait. */
+  wait: Wait;
+  is_open: boolean;
+  opens_at: string | null;
 }
 
 export interface AgentTile {
@@ -180,6 +188,8 @@ export interface WaitingRow {
   priority: number;
   vip: boolean;
   place: number;
+  /** How much longer. */
+  wait: Wait;
   state: "waiting" | "alerting";
   agent: string;
 }

@@ -1,9 +1,11 @@
 /** The table of queues: who waits, how near to the goal, who is there to answer. */
 
-import { since, stop, until } from "../core/clock";
+import { now, since, stop, until } from "../core/clock";
 import { h, icon, keyed, setAttr, setText, show, svg, type Row } from "../core/dom";
 import type { QueueRow } from "../core/model";
 import { number, percent, t } from "../core/texts";
+import { when } from "../core/times";
+import { waitText } from "../core/waits";
 import { levelOf } from "./totals";
 
 const rows = h("tbody");
@@ -11,7 +13,7 @@ let none: HTMLElement;
 let ask: (queue: string) => void = () => undefined;
 
 const COLUMNS: [() => string, string][] = [
-  [() => t("Queue"), ""], [() => t("Waiting"), ""], [() => t("Service level today"), "c-sl"], [() => t("15 min"), "n"],
+  [() => t("Queue"), ""], [() => t("Waiting"), ""], [() => t("Wait now"), "c-more"], [() => t("Service level today"), "c-sl"], [() => t("15 min"), "n"],
   [() => t("Offered"), "n c-more"], [() => t("Answered"), "n c-more"], [() => t("Abandoned"), "n c-more"], [() => t("Ready"), "n"],
 ];
 
@@ -77,18 +79,23 @@ function queueRow(first: QueueRow): Row<QueueRow> {
   const name = h("b");
   const wait = waitCell();
   const level = bullet();
+  const closed = h("span", { class: "tag" });
+  const next = h("td", { class: "c-more row13", title: t("What one who calls now has to wait: half less than the first, nine in ten less than the second") });
   const cell = (look: string): HTMLElement => h("td", { class: look });
   const [quarter, offered, answered, abandoned] = [cell("n b"), cell("n c-more"), cell("n c-more"), cell("n c-more")] as [HTMLElement, HTMLElement, HTMLElement, HTMLElement];
   const ready = h("b");
   const staffed = h("span", { class: "mut" });
   const button = h("button", { type: "button", class: "why", "aria-label": `${t("Why?")} ${first.name}`, onclick: () => ask(first.queue_id) }, t("Why?"));
   const element = h("tr", { "data-testid": "queue", "data-queue": first.queue_id },
-    h("th", { scope: "row" }, name), wait.element, h("td", { class: "c-sl" }, level.element), quarter, offered, answered, abandoned, h("td", { class: "n" }, ready, " ", staffed), h("td", { class: "why-c" }, button));
+    h("th", { scope: "row" }, name, " ", closed), wait.element, next, h("td", { class: "c-sl" }, level.element), quarter, offered, answered, abandoned, h("td", { class: "n" }, ready, " ", staffed), h("td", { class: "why-c" }, button));
   return {
     element,
     set(one) {
       setText(name, one.name);
       wait.set(one);
+      setText(next, one.is_open ? waitText(one.wait) || "–" : "–");
+      show(closed, !one.is_open);
+      setText(closed, one.opens_at ? t("closed until {at}", { at: when(one.opens_at, now()) }) : t("closed"));
       level.set(one.service_level, one.goal);
       setText(quarter, one.service_level_15 === null ? "–" : percent(one.service_level_15));
       quarter.className = `n b ${levelOf(one.service_level_15, one.goal) && `k-${levelOf(one.service_level_15, one.goal)}`}`;

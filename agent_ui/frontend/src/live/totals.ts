@@ -43,7 +43,7 @@ export function paintTotals(element: HTMLElement, totals: Totals, queues: QueueR
   const today = totals.service_level_today;
   const quarter = totals.service_level_15;
   const over = longestIsOver(totals, queues);
-  const counted = totals.answered_today + totals.abandoned_today - totals.short_abandoned_today; // who waits is not counted yet
+  const counted = totals.answered_today + totals.abandoned_today + totals.flowed_out_today - totals.short_abandoned_today; // who waits is not counted yet
   region(element, [totals, goal, over], () => [
     tile(t("Service level today, goal {n} %", { n: goal }), levelOf(today, goal), today === null ? "–" : percent(today, 1), counted > 0 ? t("{n} of {all} in time", { n: number(totals.in_target_today), all: number(counted) }) : t("no calls yet"), "service-level"),
     tile(t("Last 15 minutes"), levelOf(quarter, goal), quarter === null ? "–" : percent(quarter), "", "service-level-15"),

@@ -4,6 +4,7 @@ import { since } from "../core/clock";
 import { byId, h, keyed, setAttr, setIcon, setText, show, type Row } from "../core/dom";
 import type { WaitingRow } from "../core/model";
 import { number, t } from "../core/texts";
+import { waitText } from "../core/waits";
 
 let ask: (id: string) => void = () => undefined;
 
@@ -23,7 +24,7 @@ function row(first: WaitingRow): Row<WaitingRow> {
       glyph.className = rings ? "m st alert-s" : "m";
       setText(name, one.name || one.caller || t("Number withheld"));
       show(vip, one.vip);
-      setText(detail, rings ? t("{queue} · rings at {agent}", { queue: one.queue.name, agent: one.agent }) : t("{queue} · place {n}", { queue: one.queue.name, n: one.place }));
+      setText(detail, rings ? t("{queue} · rings at {agent}", { queue: one.queue.name, agent: one.agent }) : [t("{queue} · place {n}", { queue: one.queue.name, n: one.place }), one.wait ? t("still {time}", { time: waitText(one.wait) }) : ""].filter(Boolean).join(" · "));
       setAttr(element, "data-state", one.state);
     },
   };
