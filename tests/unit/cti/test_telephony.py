@@ -736,6 +736,19 @@ async def test_a_device_that_changed_during_the_resync_keeps_its_news(line: Line
     line.pbx.on_message(e.event("DeviceStateChange", Device="PJSIP/agent-1001", State="UNAVAILABLE"))
     line.client.take("CoreShowChannels").list()
     assert line.told(ports.Resynced)[0].devices == {"agent-1001": False}
+    assert line.told(ports.DeviceChanged) == []
+
+
+@pytest.mark.parametrize("state", [LinkState.BOOTING, LinkState.LIVE])
+async def test_a_device_is_not_told_usable_before_it_can_be_rung(line: Line, state: LinkState) -> None:
+    """Phones register while Asterisk boots: each would be rung at once, in vain, and again, as fast as we can."""
+    line.pbx.on_state(state, "")
+    line.pbx.on_message(e.event("DeviceStateChange", Device="PJSIP/agent-1001", State="UNAVAILABLE"))
+    line.pbx.on_message(e.event("DeviceStateChange", Device="PJSIP/agent-1001", State="NOT_INUSE"))
+    assert line.told(ports.DeviceChanged) == []
+    await line.come_up()
+    line.pbx.on_message(e.event("DeviceStateChange", Device="PJSIP/agent-1001", State="UNAVAILABLE"))
+    assert [one.usable for one in line.told(ports.DeviceChanged)] == [False]
 
 
 async def test_outage_is_one_fact_per_reason(line: Line) -> None:

@@ -83,6 +83,15 @@ def test_who_is_served_at_once_teaches_nothing() -> None:
         floor.come()
         floor.done(10)
     assert floor.pace() is None
+    floor.come(30)
+    for _ in range(30):
+        floor.done(10)
+    before = floor.pace()
+    assert before is not None
+    for _ in range(50):
+        floor.come()
+        floor.done(1)
+    assert floor.pace() == pytest.approx(before)
 
 
 def test_half_of_the_agents_are_half_as_fast() -> None:
