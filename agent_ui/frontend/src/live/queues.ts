@@ -79,7 +79,7 @@ function queueRow(first: QueueRow): Row<QueueRow> {
   const name = h("b");
   const wait = waitCell();
   const level = bullet();
-  const closed = h("span", { class: "tag" });
+  const closed = h("small", { class: "mut q-closed" });
   const next = h("td", { class: "c-more row13", title: t("What one who calls now has to wait: half less than the first, nine in ten less than the second") });
   const cell = (look: string): HTMLElement => h("td", { class: look });
   const [quarter, offered, answered, abandoned] = [cell("n b"), cell("n c-more"), cell("n c-more"), cell("n c-more")] as [HTMLElement, HTMLElement, HTMLElement, HTMLElement];
@@ -87,7 +87,7 @@ function queueRow(first: QueueRow): Row<QueueRow> {
   const staffed = h("span", { class: "mut" });
   const button = h("button", { type: "button", class: "why", "aria-label": `${t("Why?")} ${first.name}`, onclick: () => ask(first.queue_id) }, t("Why?"));
   const element = h("tr", { "data-testid": "queue", "data-queue": first.queue_id },
-    h("th", { scope: "row" }, name, " ", closed), wait.element, next, h("td", { class: "c-sl" }, level.element), quarter, offered, answered, abandoned, h("td", { class: "n" }, ready, " ", staffed), h("td", { class: "why-c" }, button));
+    h("th", { scope: "row" }, name, closed), wait.element, next, h("td", { class: "c-sl" }, level.element), quarter, offered, answered, abandoned, h("td", { class: "n" }, ready, " ", staffed), h("td", { class: "why-c" }, button));
   return {
     element,
     set(one) {

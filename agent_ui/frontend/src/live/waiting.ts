@@ -24,7 +24,7 @@ function row(first: WaitingRow): Row<WaitingRow> {
       glyph.className = rings ? "m st alert-s" : "m";
       setText(name, one.name || one.caller || t("Number withheld"));
       show(vip, one.vip);
-      setText(detail, rings ? t("{queue} · rings at {agent}", { queue: one.queue.name, agent: one.agent }) : [t("{queue} · place {n}", { queue: one.queue.name, n: one.place }), one.wait ? t("still {time}", { time: waitText(one.wait) }) : ""].filter(Boolean).join(" · "));
+      setText(detail, rings ? t("{queue} · rings at {agent}", { queue: one.queue.name, agent: one.agent }) : [`${one.queue.name} · #${one.place}`, waitText(one.wait)].filter(Boolean).join(" · "));
       setAttr(element, "data-state", one.state);
     },
   };
