@@ -66,6 +66,7 @@ from contactcenter.settings import Settings
 from contactcenter.site_servers import server_ids
 from contactcenter.tickets.model import Ticket
 from contactcenter.users.model import SessionEnded, UserChanged
+from contactcenter.voicemails import Voicemails
 from cti.managed_pbx import ManagedPbx
 from cti.pbx_simulator.server import SimulatedPbx
 from cti.site_telephony import AsteriskTelephony
@@ -248,7 +249,10 @@ class ContactCenter:
         return named_by(self.picture.flows, self.picture.queues.values())
 
     def _build_pbxs(self) -> None:
-        runner = FlowRunner(self.assignments, self.flow_files.find, self.flow_files.prompts, self.base.clock)
+        base, flows = self.base, self.flow_files
+        rooms = (self.picture, self.interactions, self.rooms.tickets)
+        self.voicemails = Voicemails(base.settings, base.database, base.clock, base.tasks, *rooms)
+        runner = FlowRunner(self.assignments, flows.find, flows.prompts, base.clock, self.voicemails)
         handlers = {"/ivr": runner.run_flow, "/next": runner.run_next}
         parts = (self.telephony, self.operation, self.reloading, handlers)
         self.pbxs = PbxServers(self.base, self.picture, self.assignments.on_fact, *parts)
@@ -327,6 +331,7 @@ class ContactCenter:
         base.tasks.keep("day", self._keep_day)
         base.tasks.keep("audit", self.auditor.keep)
         base.tasks.keep("limits", self.overflow.keep)
+        base.tasks.keep("voicemails", self.voicemails.keep)
         base.tasks.keep("paces", self._keep_paces)
         base.tasks.keep("reload", self.reloading.keep)
         base.tasks.keep("flow-files", lambda: self.flow_files.watch(self.reloading.ask))
@@ -375,6 +380,7 @@ class ContactCenter:
         with suppress(Unavailable, Conflict):
             await self.base.database.flush()
             await self.rooms.customers.erase_person(SYSTEM, person_id)
+            await self.voicemails.sweep()
 
     async def _signed_out(self, user_id: UserId) -> None:
         """Whoever has no session left is rung no more; what he works on goes on."""

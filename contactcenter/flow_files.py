@@ -18,6 +18,7 @@ from ivr.schema import Known
 log = structlog.get_logger(__name__)
 
 WATCH_SECONDS: Final = 2.0
+SPEECH_WAITED_FOR: Final = 0.2  # seconds; queues and agents that changed too are not kept waiting for long texts
 STANDARD: Final = Path(__file__).parents[1] / "config" / "flows" / "standard"
 """The flows that come with the program, to which queues send callers; a file of the same name stands in front."""
 Stamp = tuple[tuple[str, int, int], ...]
@@ -32,6 +33,7 @@ class FlowFiles:
         self.flows = Flows()
         self._tasks = tasks
         self._seen: tuple[Stamp, Known] | None = None
+        self._spoken: asyncio.Task[None] | None = None
 
     def find(self, name: str) -> Flow | None:
         """Return the flow in force under a name."""
@@ -46,15 +48,18 @@ class FlowFiles:
         for problem in flows.errors:
             if problem not in self.flows.errors:
                 log.error("flow-invalid", file=str(problem.file), line=problem.line, reason=problem.reason)
-        await self._speak(flows)
-        self.flows, self._seen = flows, seen
+        is_first, self._seen = self._seen is None, seen
+        if is_first:  # calls do not wait for speech; later a flow is in force once its texts are spoken
+            self.flows = flows
+        self._spoken = self._tasks.spawn("prompts", self._speak(flows, seen))
+        if not is_first:
+            await asyncio.wait({self._spoken}, timeout=SPEECH_WAITED_FOR)
 
-    async def _speak(self, flows: Flows) -> None:
-        """At the start calls do not wait for speech; later a flow is in force once its texts are spoken."""
-        if self._seen is None:
-            self._tasks.spawn("prompts", self.prompts.prepare(flows.flows.values()))
-        else:
-            await self.prompts.prepare(flows.flows.values())
+    async def _speak(self, flows: Flows, seen: tuple[Stamp, Known]) -> None:
+        """Take flows once their texts are spoken, unless the folder was read again meanwhile."""
+        await self.prompts.prepare(flows.flows.values())
+        if self._seen == seen:
+            self.flows = flows
 
     async def watch(self, changed: Callable[[], None]) -> None:
         """For ever: tell when a file is not what was read."""

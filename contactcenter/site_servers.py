@@ -21,6 +21,7 @@ from cti.provision import (
     server_settings,
 )
 
+FOREIGN_RECORDINGS: Final = Path("/var/spool/asterisk/contactcenter")
 AMI_PORT, SIP_PORT, HTTP_PORT = 5038, 5060, 8088
 """Of an Asterisk that somebody else runs: its own defaults, which our files do not set."""
 EVERYWHERE: Final = "0.0.0.0"
@@ -90,12 +91,18 @@ def foreign_pbx(settings: Settings, server: ForeignServer, devices: Iterable[Dev
         http_port=HTTP_PORT,
         agi_host=server.agi_host,
         agi_port=server.agi_port,
-        recordings_dir=Path("/var/spool/asterisk/contactcenter"),
+        recordings_dir=FOREIGN_RECORDINGS,
         trunks=_trunks(server.trunks),
         endpoints=tuple(endpoint_settings(one for one in devices if one.server_id == server.server_id)),
         servers=others(settings, server.server_id, sip_port),
         external_address=server.external_address,
     )
+
+
+def recordings_folder(settings: Settings, server_id: ServerId) -> Path:
+    """Return where a PBX puts what it records; for one that somebody else runs, the folder is to be shared with us."""
+    is_ours = server_id == settings.pbx.server_id and is_own(settings)
+    return settings.data.resolve() / "recordings" if is_ours else FOREIGN_RECORDINGS
 
 
 def managed_pbx(settings: Settings, numbers: Numbers) -> ManagedPbx:

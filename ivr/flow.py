@@ -1,16 +1,17 @@
 """The pure interpreter of flows: ``step(flow, state, input, now) -> (state, effects)``.
 
 A step runs through nodes that need nothing from the caller (hours, set) until it must wait or the flow is over. So the
-last effect is always one that waits (Play, ReadDigit) or ends (Enqueue, HangUp, GiveUp). Which input fits which phase
-is the table ``_HANDLERS``; any other raises and changes nothing, since a state is never altered, only replaced.
+last effect is always one that waits (Play, ReadDigit, Record) or ends (Enqueue, HangUp, GiveUp). Which input fits which
+phase is the table ``_HANDLERS``; any other raises and changes nothing, since a state is never altered, only replaced.
 
 ::
 
-    phase     Started  PlayFinished     DigitPressed      TimedOut  Hungup
-    new       enter    -                -                 -         over
-    playing   -        go on / read     interrupts        -         over
-    reading   -        -                choice / retry    retry     over
-    over      -        -                -                 -         over
+    phase     Started  PlayFinished      DigitPressed      TimedOut  Recorded  Hungup
+    new       enter    -                 -                 -         -         over
+    playing   -        go on/read/record interrupts        -         -         over
+    reading   -        -                 choice / retry    retry     -         over
+    recording -        -                 -                 -         go on     over
+    over      -        -                 -                 -         -         over
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +20,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from contactcenter.interactions.ports import EnqueueOrder
-from ivr.nodes import DIGITS, Enqueue, HangUp, Hours, Menu, Node, Say, Set
+from ivr.nodes import DIGITS, Enqueue, HangUp, Hours, Menu, Node, Say, Set, Voicemail
 
 MAX_STEPS = 100
 """Nodes and prompts one call may pass before the flow is taken to run in circles."""
@@ -54,6 +55,7 @@ class Phase(StrEnum):
     NEW = "new"
     PLAYING = "playing"
     READING = "reading"
+    RECORDING = "recording"
     OVER = "over"
 
 
@@ -98,11 +100,16 @@ class TimedOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """The recording ended; the caller is still there."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hungup:
     """The caller is gone."""
 
 
-Input = Started | PlayFinished | DigitPressed | TimedOut | Hungup
+Input = Started | PlayFinished | DigitPressed | TimedOut | Recorded | Hungup
 
 
 # ------------------------------------------------------------------ effects
@@ -129,6 +136,14 @@ class ReadDigit:
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """Record the caller for ``max_time`` seconds at most, until he is silent for ``silence``; wait for Recorded."""
+
+    max_time: float
+    silence: float
+
+
+@dataclass(frozen=True, slots=True)
 class Queued:
     """Hand the call to a queue; the flow is over."""
 
@@ -147,7 +162,7 @@ class GaveUp:
     reason: str
 
 
-Effect = Answer | Play | ReadDigit | Queued | Ended | GaveUp
+Effect = Answer | Play | ReadDigit | Record | Queued | Ended | GaveUp
 
 
 class IllegalInput(ValueError):
@@ -202,7 +217,7 @@ def _run(flow: Flow, state: State, target: str, now: datetime) -> _Outcome:
             return _wait(state, node)
 
 
-def _wait(state: State, node: Say | Menu | Enqueue | HangUp) -> _Outcome:
+def _wait(state: State, node: Say | Menu | Enqueue | Voicemail | HangUp) -> _Outcome:
     state = replace(state, typed="")
     if isinstance(node, Enqueue):
         return _enqueue(_with_settings(state, node.priority, node.skills), node.queue)
@@ -228,7 +243,15 @@ def _played(flow: Flow, state: State, event: Input, now: datetime) -> _Outcome:
         return replace(state, phase=Phase.READING), [ReadDigit(node.timeout)]
     if isinstance(node, Say):
         return _run(flow, state, node.next, now)
+    if isinstance(node, Voicemail):
+        return replace(state, phase=Phase.RECORDING), [Record(node.max_time, node.silence)]
     return replace(state, phase=Phase.OVER), [Ended()]
+
+
+def _recorded(flow: Flow, state: State, event: Input, now: datetime) -> _Outcome:
+    node = flow.nodes[state.node]
+    assert isinstance(node, Voicemail)  # only that records
+    return _run(flow, state, node.next, now)
 
 
 def _digit(flow: Flow, state: State, event: Input, now: datetime) -> _Outcome:
@@ -273,4 +296,5 @@ _HANDLERS: Mapping[tuple[Phase, type], _Handler] = {
     (Phase.PLAYING, DigitPressed): _digit,
     (Phase.READING, DigitPressed): _digit,
     (Phase.READING, TimedOut): _timed_out,
+    (Phase.RECORDING, Recorded): _recorded,
 }

@@ -89,6 +89,22 @@ class Enqueue:
 
 
 @dataclass(frozen=True, slots=True)
+class Voicemail:
+    """Plays prompts, then records the caller until he presses #, is silent for ``silence`` seconds, or hangs up.
+
+    ``max_time`` seconds at most. What he said becomes a ticket.
+    """
+
+    prompts: Sequence[str]
+    next: str
+    max_time: float = 120.0
+    silence: float = 6.0
+
+    def targets(self) -> Sequence[tuple[str, str]]:
+        return [("", self.next)]
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     """Says good-bye, when it has prompts, and ends the call."""
 
@@ -98,4 +114,4 @@ class HangUp:
         return []
 
 
-Node = Say | Menu | Hours | Set | Enqueue | HangUp
+Node = Say | Menu | Hours | Set | Enqueue | Voicemail | HangUp

@@ -8,11 +8,14 @@ the place in line behind it, which the PBX keeps in its own records (``PlaceInLi
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
+from typing import Protocol
 
 import structlog
 
 from contactcenter.core.clock import Clock
 from contactcenter.core.errors import NotFound
+from contactcenter.core.ids import LegId, ServerId
 from contactcenter.interactions.ports import (
     CallArrived,
     CallEnded,
@@ -35,6 +38,8 @@ from ivr.flow import (
     PlayFinished,
     Queued,
     ReadDigit,
+    Record,
+    Recorded,
     Started,
     State,
     TimedOut,
@@ -49,16 +54,34 @@ HOLD, HANG_UP, NO_SERVICE, FALLBACK = "hold", "hangup", "noservice", "fallback"
 _EXITS = {HANG_UP: FlowExit.HANG_UP, NO_SERVICE: FlowExit.NO_SERVICE, FALLBACK: FlowExit.FALLBACK}
 
 
+class Voicemails(Protocol):
+    """Where callers' recordings go."""
+
+    def begin(self, server_id: ServerId, leg_id: LegId) -> Path:
+        """Return the file (without extension) the PBX is to record a caller into."""
+        ...
+
+    def left(self, file: Path, seconds: float | None) -> None:
+        """The recording is over; ``seconds`` None: he hung up, and only the file tells."""
+        ...
+
+
 class FlowRunner:
     """Holds no state of calls; ``find_flow`` answers with the flow in force, so a reload counts for the next call."""
 
     def __init__(
-        self, desk: FlowDesk, find_flow: Callable[[str], Flow | None], prompts: PromptFiles, clock: Clock
+        self,
+        desk: FlowDesk,
+        find_flow: Callable[[str], Flow | None],
+        prompts: PromptFiles,
+        clock: Clock,
+        voicemails: Voicemails,
     ) -> None:
         self._desk = desk
         self._find_flow = find_flow
         self._prompts = prompts
         self._clock = clock
+        self._voicemails = voicemails
 
     async def run_flow(self, session: CallSession) -> None:
         """Take a call that enters through its flow, to a queue or to its end."""
@@ -124,9 +147,22 @@ class FlowRunner:
             sounds = self._prompts.sounds(flow, effect.prompts, session.request.get("language", ""))
             digit = await session.play(sounds, effect.interrupt)
             return DigitPressed(digit) if digit else PlayFinished()
+        if isinstance(effect, Record):
+            await self._record(session, effect)
+            return Recorded()
         assert isinstance(effect, ReadDigit)
         digit = await session.read_digit(effect.timeout)
         return DigitPressed(digit) if digit else TimedOut()
+
+    async def _record(self, session: CallSession, effect: Record) -> None:
+        """Most callers hang up when they have said it all: what was recorded until then counts."""
+        file = self._voicemails.begin(session.server_id, session.leg_id)
+        try:
+            seconds = await session.record(str(file), effect.max_time, effect.silence, "#")
+        except CallEnded:
+            self._voicemails.left(file, None)
+            raise
+        self._voicemails.left(file, seconds)
 
     def _enqueue(self, session: CallSession, flow: Flow, order: EnqueueOrder) -> str | Diverted:
         try:

@@ -13,7 +13,7 @@ from contactcenter.core.hours import DAYS, OpeningHours, Span, read_holiday, rea
 from contactcenter.queues.model import name_key
 from ivr.documents import Problems, Reader
 from ivr.flow import Flow, Prompt
-from ivr.nodes import DIGITS, Choice, Enqueue, HangUp, Hours, Menu, Node, Say, Set
+from ivr.nodes import DIGITS, Choice, Enqueue, HangUp, Hours, Menu, Node, Say, Set, Voicemail
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _SOUND = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9][A-Za-z0-9_-]*){0,4}")
@@ -48,6 +48,7 @@ class FlowReader:
             "hours": self._hours,
             "set": self._set,
             "enqueue": self._enqueue,
+            "voicemail": self._voicemail,
             "hangup": self._hang_up,
         }
 
@@ -230,6 +231,18 @@ class FlowReader:
         if queue and self._known.queues is not None and name_key(queue) not in map(name_key, self._known.queues):
             self._problems.error(found["queue"], f"the queue {queue!r} does not exist")
         return Enqueue(queue, self._priority(found), self._skills(found))
+
+    def _voicemail(self, node: YamlNode) -> Node | None:
+        found = self._entries(node, ["prompts", "next"], ["max_time", "silence"])
+        prompts = self._prompt_names(found["prompts"], "prompts") if "prompts" in found else ()
+        limits = {
+            name: float(self._read.whole(found[name], name, least, most))
+            for name, least, most in (("max_time", 5, 600), ("silence", 1, 30))
+            if name in found
+        }
+        if "next" not in found:
+            return None
+        return Voicemail(prompts, self._target(found["next"], "next"), **limits)
 
     def _hang_up(self, node: YamlNode) -> Node | None:
         found = self._entries(node, [], ["prompts"])

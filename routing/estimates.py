@@ -41,9 +41,6 @@ class Range(NamedTuple):
     p90: float
 
 
-NOW: Final = Range(0.0, 0.0)
-
-
 class Pace(NamedTuple):
     """How fast a line moves now: conversations begun with its people a second, and how fast each of them gives up.
 

@@ -8,12 +8,11 @@ from typing import Any, Final
 from agent_ui.projections.desktop import serves, shown_number
 from contactcenter.core.ids import AgentId
 from contactcenter.interactions.audit import Healed
-from contactcenter.interactions.figures import DayFigures
+from contactcenter.interactions.figures import AT_ONCE, DayFigures, Wait
 from contactcenter.interactions.live import LiveAgent, Picture
 from contactcenter.interactions.model import Interaction, Phase
 from contactcenter.queues.limits import is_open
 from contactcenter.queues.model import Queue
-from routing.estimates import NOW, Range
 
 CHECKS_SHOWN: Final = 5
 _WORK: Final[Mapping[str, str]] = {"reserved": "alert", "revoking": "alert", "handling": "talking", "wrap-up": "wrap"}
@@ -73,13 +72,13 @@ def queue_slot(queue: Queue, picture: Picture, figures: DayFigures, now: datetim
         "flowed_out": today.flowed_out,
         "ready": ready,
         "staffed": len(staffed),
-        "wait": NOW if ready and not waiting else figures.wait(queue.queue_id, ahead, vip=False),
+        "wait": AT_ONCE if ready and not waiting else figures.wait(queue.queue_id, ahead, vip=False),
         "is_open": is_open(queue, now),
         "opens_at": opening.opens_at(now) if opening is not None and not opening.is_open(now) else None,
     }
 
 
-def waiting_slot(item: Interaction, place: int, picture: Picture, wait: Range | None = None) -> dict[str, Any] | None:
+def waiting_slot(item: Interaction, place: int, picture: Picture, wait: Wait | None = None) -> dict[str, Any] | None:
     """Return one line of the waiting list, ``wait``: how much longer; None when it does not wait."""
     visit = item.visit
     if visit is None or item.phase not in (Phase.WAITING, Phase.ALERTING):

@@ -17,6 +17,7 @@ from contactcenter.core.ids import QueueId
 from routing.estimates import Pace, Range
 
 RECENT: Final = timedelta(minutes=15)
+AT_ONCE: Final = Range(0.0, 0.0)
 
 
 @dataclass(slots=True)
@@ -48,6 +49,8 @@ class QueueFigures:
         return sum(in_target for _, in_target in self.recent), len(self.recent)
 
 
+Wait = Range
+"""Seconds: half wait less than the first, nine in ten less than the second."""
 Paces = tuple[Pace | None, Pace | None]
 """How fast a queue's line moves, and that of its VIP customers; None: not known."""
 

@@ -1,8 +1,9 @@
 """REST resources of tickets and SLA policies."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+from aiohttp import web
 from pydantic import Field
 
 from contactcenter.core.permissions import Right
@@ -49,6 +50,8 @@ class TicketOut(Out):
     solve_due_at: Instant | None
     due_at: Instant | None
     due_kind: DueKind | None
+    has_voicemail: bool
+    voicemail_time: Annotated[float | None, Field(description="seconds; null: not known, or no voicemail")]
 
 
 class TicketLine(TicketOut):
@@ -169,6 +172,13 @@ async def update_ticket(call: Call[TicketPatch]) -> TicketOut:
     return ticket_out(await service.update_ticket(call.principal, call.path["ticket_id"], given(call.body)))
 
 
+@routes.get("/api/v1/tickets/{ticket_id}/voicemail", right=Right.TICKETS_READ, media_type="audio/wav", tag="tickets")
+async def get_voicemail(call: Call[None]) -> web.FileResponse:
+    """What the caller said, as a WAV file."""
+    file = await call.services[TicketService].get_voicemail(call.principal, call.path["ticket_id"])
+    return web.FileResponse(file, headers={"Content-Type": "audio/wav", "Cache-Control": "private, no-store"})
+
+
 @routes.get("/api/v1/sla-policies", right=Right.TICKETS_READ, returns=list[PolicyOut], tag="tickets")
 async def list_sla_policies(call: Call[None]) -> list[PolicyOut]:
     """List the SLA policies."""
@@ -206,8 +216,12 @@ async def _save_policy(call: Call[PolicyIn], policy_id: str) -> PolicyOut:
 
 def ticket_out(ticket: Ticket) -> TicketOut:
     """Return a case for the API."""
-    same = {name: getattr(ticket, name) for name in TicketOut.model_fields if name != "id"}
-    return TicketOut(id=ticket.ticket_id, **same)
+    return TicketOut(**_same(ticket))
+
+
+def _same(ticket: Ticket) -> dict[str, Any]:
+    same = {name: getattr(ticket, name) for name in TicketOut.model_fields if name not in {"id", "has_voicemail"}}
+    return {"id": ticket.ticket_id, "has_voicemail": ticket.has_voicemail, **same}
 
 
 def _line(ticket: Ticket, person: str) -> TicketLine:
@@ -219,8 +233,7 @@ def _with_notes(ticket: Ticket, notes: Sequence[TicketNote]) -> TicketWithNotes:
         NoteOut(id=note.note_id, author_id=note.author_id, at=note.at, text=note.text, is_reply=note.is_reply)
         for note in notes
     ]
-    same = {name: getattr(ticket, name) for name in TicketOut.model_fields if name != "id"}
-    return TicketWithNotes(id=ticket.ticket_id, notes=written, **same)
+    return TicketWithNotes(notes=written, **_same(ticket))
 
 
 def _policy_out(policy: SlaPolicy) -> PolicyOut:

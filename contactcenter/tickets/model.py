@@ -16,6 +16,8 @@ from contactcenter.core.ids import InteractionId, PersonId, SiteId, TeamId, Tick
 
 FIRST_NUMBER: Final = 10001
 MAX_TIME: Final = 366 * 86_400.0
+ERASED: Final = "erased:"
+"""Before the name of a voicemail's file that is to be deleted: the person was erased."""
 
 
 class TicketState(StrEnum):
@@ -56,7 +58,10 @@ class SlaPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """One case. ``number`` is what people say; ``due_at`` and ``due_kind`` are the promise that runs next."""
+    """One case. ``number`` is what people say; ``due_at`` and ``due_kind`` are the promise that runs next.
+
+    ``voicemail``: the file of what a caller said, of ``voicemail_time`` seconds (None: not known); '' for none.
+    """
 
     ticket_id: TicketId
     site_id: SiteId
@@ -75,6 +80,13 @@ class Ticket:
     replied_at: datetime | None = None
     solved_at: datetime | None = None
     closed_at: datetime | None = None
+    voicemail: str = ""
+    voicemail_time: float | None = None
+
+    @property
+    def has_voicemail(self) -> bool:
+        """Whether there is something to hear."""
+        return bool(self.voicemail) and not self.voicemail.startswith(ERASED)
 
     @property
     def due_kind(self) -> DueKind | None:

@@ -1,7 +1,9 @@
 """Use cases of tickets and their policies."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
@@ -53,6 +55,7 @@ class TicketService:
         self._ids = ids
         self._customers = customers
         self.reach: InteractionReach = _out_of_reach  # the interactions room's, bound after construction
+        self.voicemail_file: Callable[[str], Path | None] = lambda name: None  # where such a file is; bound likewise
 
     # ------------------------------------------------------------------ for the program itself
 
@@ -74,7 +77,23 @@ class TicketService:
         store.erase_person(tx, person_id, contacts)
         return ()
 
+    async def voicemails(self) -> Mapping[str, bool]:
+        """Return the names of all voicemails' files that tickets hold, and whether each is to be deleted."""
+        return await self._database.read(store.voicemails)
+
+    async def forget_voicemail(self, name: str) -> None:
+        """The file of somebody who was erased is deleted."""
+        await self._database.write(lambda tx: store.forget_voicemail(tx, name))
+
     # ------------------------------------------------------------------ tickets
+
+    async def get_voicemail(self, principal: Principal, ticket_id: str) -> Path:
+        """Return the file of a ticket's voicemail. Raises NotFound out of reach, or when there is none here."""
+        ticket, _ = await self.get_ticket(principal, ticket_id)
+        file = self.voicemail_file(ticket.voicemail) if ticket.voicemail else None
+        if file is None or not await asyncio.to_thread(file.is_file):
+            raise NotFound("not-found", {"voicemail": ticket.voicemail})
+        return file
 
     async def list_tickets(self, principal: Principal, paging: Paging, wanted: TicketFilter) -> Page[Ticket]:
         """Return the tickets in reach, the newest first."""
@@ -118,6 +137,8 @@ class TicketService:
         interaction_id: str | None = None,
         policy_id: str | None = None,
         note: str = "",
+        voicemail: str = "",
+        voicemail_time: float | None = None,
     ) -> Ticket:
         """Open a case, assigned to the principal and his team, under the policy named or the site's default.
 
@@ -145,6 +166,8 @@ class TicketService:
                 interaction_id=InteractionId(interaction_id) if interaction_id else None,
                 assignee_id=principal.user_id or None,
                 team_id=_team(principal),
+                voicemail=voicemail,
+                voicemail_time=voicemail_time,
             )
             ticket = under_policy(fresh, _policy(store.list_policies(tx.connection, site), policy_id))
             store.save_ticket(tx, ticket, is_new=True)

@@ -18,8 +18,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     bindparam,
     insert,
+    literal,
     or_,
     select,
     true,
@@ -34,7 +36,7 @@ from contactcenter.core.ids import PersonId, SiteId, TicketId
 from contactcenter.core.paging import Page, Paging, cut
 from contactcenter.core.permissions import Principal, Scope
 from contactcenter.core.prepared import Prepared, Query
-from contactcenter.tickets.model import FIRST_NUMBER, SlaPolicy, Ticket, TicketNote, TicketState
+from contactcenter.tickets.model import ERASED, FIRST_NUMBER, SlaPolicy, Ticket, TicketNote, TicketState
 
 policies_table = Table(
     "sla_policies",
@@ -69,6 +71,8 @@ tickets_table = Table(
     Column("solved_at", Instant, nullable=True),
     Column("closed_at", Instant, nullable=True),
     Column("due_at", Instant, nullable=True),
+    Column("voicemail", String(120), nullable=False, server_default=""),
+    Column("voicemail_time", Float, nullable=True),
     UniqueConstraint("site_id", "number", name="tickets_number"),
     Index("tickets_person", "person_id"),
     Index("tickets_interaction", "interaction_id"),
@@ -110,19 +114,27 @@ _PLAIN: Final = (
     "replied_at",
     "solved_at",
     "closed_at",
+    "voicemail",
+    "voicemail_time",
 )
 PART: Final = 500
 _LIVE: Final = (TicketState.OPEN.value, TicketState.PENDING.value)
 
 
 def within(scope: Scope, principal: Principal, site_id: SiteId) -> ColumnElement[bool]:
-    """Return the condition that keeps the tickets in reach: assigned to or opened by oneself, or of one's teams."""
+    """Return the condition that keeps the tickets in reach.
+
+    Assigned to or opened by oneself; with the scope of a team those of one's teams, and those that nobody has yet.
+    """
     if scope is Scope.ALL:
         return true()
     if scope is Scope.SITE:
         return _tickets.site_id == site_id
     own = or_(_tickets.assignee_id == principal.user_id, _tickets.opened_by == principal.user_id)
-    return or_(own, _tickets.team_id.in_(principal.team_ids)) if scope is Scope.TEAM else own
+    if scope is not Scope.TEAM:
+        return own
+    nobodys = and_(_tickets.site_id == site_id, _tickets.team_id.is_(None), _tickets.assignee_id.is_(None))
+    return or_(own, _tickets.team_id.in_(principal.team_ids), nobodys)
 
 
 def next_number(tx: Transaction, site_id: SiteId) -> int:
@@ -265,6 +277,21 @@ def erase_person(tx: Transaction, person_id: PersonId, contacts: Collection[str]
     for part in _parts(his):
         tx.execute(update(ticket_notes_table).where(ticket_notes_table.c.ticket_id.in_(part)), {"text": ""})
         tx.execute(update(tickets_table).where(_tickets.id.in_(part)), {"subject": "", "subject_key": ""})
+        heard = (_tickets.id.in_(part), _tickets.voicemail != "", ~_tickets.voicemail.startswith(ERASED))
+        tx.execute(update(tickets_table).where(*heard).values(voicemail=literal(ERASED) + _tickets.voicemail))
+
+
+def voicemails(connection: Connection) -> dict[str, bool]:
+    """Return the files of voicemails that tickets name, and whether each is to be deleted."""
+    names = connection.execute(select(_tickets.voicemail).where(_tickets.voicemail != "")).scalars()
+    return {name.removeprefix(ERASED): name.startswith(ERASED) for name in names}
+
+
+def forget_voicemail(tx: Transaction, name: str) -> None:
+    """The file of somebody erased is gone."""
+    tx.execute(
+        update(tickets_table).where(_tickets.voicemail == ERASED + name), {"voicemail": "", "voicemail_time": None}
+    )
 
 
 def _parts(ids: Collection[str]) -> Iterator[list[str]]:

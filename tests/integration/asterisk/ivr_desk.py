@@ -56,6 +56,16 @@ class WritingDesk:
         self.left[leg_id] = exit
 
 
+class NoVoicemails:
+    """The flows here record nobody."""
+
+    def begin(self, server_id: ServerId, leg_id: LegId) -> Path:
+        raise AssertionError
+
+    def left(self, file: Path, seconds: float | None) -> None:
+        raise AssertionError
+
+
 @contextlib.asynccontextmanager
 async def ivr_desk(
     port: int, prompts: PromptFiles | None = None, flows: Mapping[str, Flow] | None = None
@@ -65,7 +75,7 @@ async def ivr_desk(
     flows = flows or load_flows(FLOWS).flows
     files = prompts or PromptFiles(Path("unused"))
     await files.prepare(flows.values())
-    runner = FlowRunner(desk, flows.get, files, SystemClock())
+    runner = FlowRunner(desk, flows.get, files, SystemClock(), NoVoicemails())
     server = AgiServer(ServerId("it-1"), {"/ivr": runner.run_flow, "/next": runner.run_next}, tasks)
     await server.start(port=port)
     try:

@@ -1,5 +1,6 @@
 """Flows: read again when a file changes; a typo is named with file, line and reason, and harms nobody before."""
 
+import asyncio
 import os
 
 import pytest
@@ -115,3 +116,26 @@ async def test_flows_that_queues_lead_to_count(files):
         "line": 0,
         "reason": "no such file, but the queue Support leads to it",
     }
+
+
+async def test_long_texts_keep_nobody_waiting(files, monkeypatch):
+    """Queues and agents changed in the same moment hold at once; the flow once it can be heard."""
+    speaking, spoken = asyncio.Event(), asyncio.Event()
+
+    async def prepare(flows):
+        speaking.set()
+        await spoken.wait()
+        return 0
+
+    write(files, GOOD % "support")
+    await files.read(KNOWN)
+    monkeypatch.setattr(PromptFiles, "prepare", lambda self, flows: prepare(flows))
+    write(files, GOOD % "q1", at=2)
+    async with asyncio.timeout(2):
+        await files.read(KNOWN)
+    assert speaking.is_set()
+    before = files.find("main")
+    spoken.set()
+    async with asyncio.timeout(2):
+        while files.find("main") == before:
+            await asyncio.sleep(0)

@@ -17,19 +17,29 @@ from contactcenter.interactions.ports import (
     FlowExit,
     PlaceInLine,
 )
-from ivr.flow import Flow
+from ivr.flow import Flow, Prompt
 from ivr.loader import load_flows
-from ivr.nodes import HangUp, Say, Set
+from ivr.nodes import HangUp, Say, Set, Voicemail
 from ivr.prompts import PromptFiles
 from ivr.runner import FlowRunner
 
 FLOWS = load_flows(Path(__file__).parents[3] / "config" / "flows")
+PROMPTS = {"ask": Prompt("ask", sound="vm-intro")}
 EXTRA = {
     "bye": Flow("bye", "a", {"a": HangUp()}),
     "circle": Flow("circle", "a", {"a": Set("a", 1)}),
+    "message": Flow("message", "a", {"a": Voicemail(["ask"], "b", 60.0, 4.0), "b": HangUp(["ask"])}, PROMPTS),
     "silent": Flow("silent", "a", {"a": Say(["nothing"], "b"), "b": HangUp()}),
 }
-LINES = {"100": "support", "200": "direct", "300": "bye", "400": "circle", "500": "gone", "600": "silent"}
+LINES = {
+    "100": "support",
+    "200": "direct",
+    "300": "bye",
+    "400": "circle",
+    "500": "gone",
+    "600": "silent",
+    "700": "message",
+}
 PLACE = PlaceInLine(VisitId("v1"), QueueId("q1"), 1, {"de": 2})
 IN_LINE = "CC_NEXT=hold:visit=v1&queue=q1&priority=1&skill=2+de"
 
@@ -67,7 +77,9 @@ class Script:
         self.log.append(f"{name}={value}")
 
     async def record(self, name: str, max_time: float, silence: float, finish_digits: str) -> float:
-        raise AssertionError("no flow records yet")
+        self.log.append(("record", name, max_time, silence, finish_digits))
+        digit = self._next()
+        return float(digit or 0)
 
 
 class Desk:
@@ -97,11 +109,24 @@ class Desk:
         self.log.append(exit)
 
 
+class Kept:
+    """Where recordings go."""
+
+    def __init__(self, log: list[object]) -> None:
+        self.log = log
+
+    def begin(self, server_id: ServerId, leg_id: LegId) -> Path:
+        return Path(f"/recordings/{leg_id}")
+
+    def left(self, file: Path, seconds: float | None) -> None:
+        self.log.append(("left", str(file), seconds))
+
+
 def runner(session: Script) -> tuple[FlowRunner, Desk]:
     desk = Desk(session.log)
     proof: tuple[CallSession, FlowDesk] = (session, desk)
     flows = {**FLOWS.flows, **EXTRA}
-    return FlowRunner(proof[1], flows.get, PromptFiles(Path("unused")), ManualClock()), desk
+    return FlowRunner(proof[1], flows.get, PromptFiles(Path("unused")), ManualClock(), Kept(session.log)), desk
 
 
 async def run(session: Script) -> list[object]:
@@ -140,6 +165,23 @@ async def test_a_queue_that_sends_into_a_flow_that_is_not_there() -> None:
     desk.diverts = {"support": "no-such-flow"}
     await run_flows.run_flow(session)
     assert session.log[-2:] == [FlowExit.FALLBACK, "CC_NEXT=fallback"]
+
+
+RECORD = ("record", "/recordings/17.1", 60.0, 4.0, "#")
+
+
+async def test_a_message_is_recorded_and_kept() -> None:
+    assert await run(Script("700", ["", "12.5"])) == [
+        arrived("700"), "answer", ["vm-intro"], RECORD, ("left", "/recordings/17.1", 12.5), ["vm-intro"],
+        FlowExit.HANG_UP, "CC_NEXT=hangup",
+    ]  # fmt: skip
+
+
+async def test_who_hangs_up_while_he_is_recorded_has_left_a_message() -> None:
+    session = Script("700", ["", CallEnded()])
+    with pytest.raises(CallEnded):
+        await run(session)
+    assert session.log[-2:] == [RECORD, ("left", "/recordings/17.1", None)]
 
 
 async def test_greeting_menu_queue() -> None:

@@ -6,7 +6,7 @@ import { fuse, h, icon, show, type Child } from "../core/dom";
 import { CodedError, errorText } from "../core/errors";
 import { go } from "../core/places";
 import { organisationName } from "../core/search";
-import { when } from "../core/times";
+import { timer, when } from "../core/times";
 import { t } from "../core/texts";
 import { ticketState } from "../core/words";
 import { list } from "./list";
@@ -24,6 +24,8 @@ export interface Ticket {
   closed_at: string | null;
   due_at: string | null;
   due_kind: string | null;
+  has_voicemail: boolean;
+  voicemail_time: number | null;
   /** The customer's name, in lists. */
   person?: string;
   notes?: { id: string; author_id: string; at: string; text: string }[];
@@ -141,10 +143,23 @@ function notesOf(one: Ticket): HTMLElement[] {
     h("div", null, h("header", null, h("b", null, note.author_id === mine ? t("You") : t("A colleague")), h("span", { class: "mut small right" }, when(note.at, now()))), h("p", { class: "body pre" }, note.text))));
 }
 
+/** What the caller said; a file that is not here (any more) is told instead of a dead player. */
+function voicemail(one: Ticket): HTMLElement | null {
+  if (!one.has_voicemail) return null;
+  const audio = h("audio", { controls: true, preload: "none", src: `/api/v1/tickets/${encodeURIComponent(one.id)}/voicemail`, "data-testid": "voicemail", "aria-label": t("Voicemail") });
+  const lost = h("p", { class: "mut row13", hidden: true }, t("The recording cannot be played from here."));
+  audio.addEventListener("error", () => {
+    show(audio, false);
+    show(lost, true);
+  });
+  const length = one.voicemail_time === null ? "" : timer(one.voicemail_time);
+  return h("section", { class: "pan" }, h("div", { class: "ph" }, h("h2", null, t("Voicemail")), h("span", { class: "small mut num" }, length)), h("div", { class: "pb" }, audio, lost));
+}
+
 function paintTicket(page: TicketPage): void {
   const one = page.ticket;
   page.head.replaceChildren(h("p", { class: "fx" }, h("span", { class: "mut num" }, `#${one.number}`), stateTag(one.state)), h("h1", { class: "tk-h" }, one.subject));
-  page.side.replaceChildren(duePanel(one), facts(one, page.around));
+  page.side.replaceChildren(...[voicemail(one), duePanel(one), facts(one, page.around)].filter((part) => part !== null));
   const notes = notesOf(one);
   page.notes.replaceChildren(...(notes.length ? notes : [h("li", { class: "none" }, t("No note yet."))]));
   page.toggle.replaceChildren(icon(isClosed(one.state) ? "refresh" : "circle-check"), isClosed(one.state) ? t("Open again") : t("Close ticket"));

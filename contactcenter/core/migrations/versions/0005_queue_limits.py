@@ -1,4 +1,4 @@
-"""When a queue turns callers away, and where they go."""
+"""When a queue turns callers away, and where they go; what they say there."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -21,3 +21,5 @@ def upgrade() -> None:
         sa.Column("nobody_after", sa.Float(), nullable=False, server_default=sa.text("30")),
     ):
         op.add_column("queues", column)
+    op.add_column("tickets", sa.Column("voicemail", sa.String(length=120), nullable=False, server_default=""))
+    op.add_column("tickets", sa.Column("voicemail_time", sa.Float(), nullable=True))
