@@ -70,6 +70,7 @@ from ivr.prompts import PromptFiles, find_speaker
 from ivr.runner import FlowRunner
 from routing import commands as routing
 from routing.engine import Engine
+from routing.replay import passed_now
 from routing.runtime import Router
 from routing.why import explain_waiting
 
@@ -160,6 +161,7 @@ class ContactCenter:
             self.rooms.agents,
             self.rooms.customers,
             self._explain,
+            lambda interaction_id: passed_now(self.router.engine, interaction_id),
             self.router.passed_over,
         )
         self.rooms.tickets.reach = self.interactions.check_reach

@@ -15,6 +15,7 @@ const TEXTS: Record<string, () => string> = {
   "forbidden": () => t("You do not have the right to do this."),
   "invalid": () => t("Something in the input is not right. Check it and try again."),
   "link-lost": () => t("The link to the server is down. Nothing was sent; try again when it is live."),
+  "never-given": () => t("It was never given to an agent."),
   "no-answer": () => t("The server did not answer in time. Check whether it was done before you try again."),
   "not-found": () => t("This does not exist any more, or you may not see it."),
   "interaction-not-routed": () => t("It does not wait any more."),

@@ -1,10 +1,11 @@
 /** What the pages of routing name: skills, teams, queues, profiles, agents, and what the user may do. */
 
 import { api, query } from "../core/api";
+import { may } from "../core/may";
 import { t } from "../core/texts";
 import type { Agent, Item, Profile, Queue, Skill, Team } from "./kinds";
 
-export const may = (right: string): boolean => (document.documentElement.dataset["may"] ?? "").split(" ").includes(right);
+export { may };
 
 export interface World { skills: Item[]; teams: Item[]; queues: Item[]; profiles: Item[] }
 
