@@ -33,6 +33,7 @@ from contactcenter.core.web.schemas import (
     Out,
     PageOut,
     PageQuery,
+    VersionedOut,
     given,
     page_of,
 )
@@ -95,7 +96,7 @@ class PresenceOut(Out):
     since: Instant
 
 
-class SkillOut(Out):
+class SkillOut(VersionedOut):
     """A named ability."""
 
     id: str
@@ -103,7 +104,7 @@ class SkillOut(Out):
     label: str
 
 
-class TeamOut(Out):
+class TeamOut(VersionedOut):
     """A group of agents."""
 
     id: str
@@ -128,7 +129,7 @@ class EffectiveOut(Out):
     capacity: dict[str, int]
 
 
-class AgentOut(Out):
+class AgentOut(VersionedOut):
     """One agent; ``skills`` (ids to levels), ``queues`` and ``capacity`` are his own, null ones are the profile's.
 
     ``effective`` is what holds, the profile included.
@@ -270,13 +271,20 @@ async def get_agent(call: Call[None]) -> AgentOut:
     return agent_out(await call.services[AgentService].get_agent(call.principal, call.path["agent_id"]))
 
 
-@routes.patch("/api/v1/agents/{agent_id}", right=Right.AGENTS_WRITE, body=AgentPatch, returns=AgentOut, tag="agents")
+@routes.patch(
+    "/api/v1/agents/{agent_id}",
+    right=Right.AGENTS_WRITE,
+    body=AgentPatch,
+    returns=AgentOut,
+    tag="agents",
+    guarded=True,
+)
 async def update_agent(call: Call[AgentPatch]) -> AgentOut:
     """Change an agent."""
     service, changes = call.services[AgentService], given(call.body)
     if "queues" in changes:
         changes["queues"] = services_of(call.body.queues)
-    return agent_out(await service.update_agent(call.principal, call.path["agent_id"], changes))
+    return agent_out(await service.update_agent(call.principal, call.path["agent_id"], changes, call.version))
 
 
 @routes.put("/api/v1/agents/{agent_id}/presence", right=Right.PRESENCE_SET, body=PresenceIn, tag="agents")
@@ -318,11 +326,14 @@ async def create_skill(call: Call[SkillIn]) -> SkillOut:
     return _skill_out(await service.save_skill(call.principal, call.body.name, call.body.label))
 
 
-@routes.put("/api/v1/skills/{skill_id}", right=Right.AGENTS_WRITE, body=SkillIn, returns=SkillOut, tag="agents")
+@routes.put(
+    "/api/v1/skills/{skill_id}", right=Right.AGENTS_WRITE, body=SkillIn, returns=SkillOut, tag="agents", guarded=True
+)
 async def update_skill(call: Call[SkillIn]) -> SkillOut:
     """Change a skill."""
-    service = call.services[AgentService]
-    return _skill_out(await service.save_skill(call.principal, call.body.name, call.body.label, call.path["skill_id"]))
+    service, body = call.services[AgentService], call.body
+    skill_id = call.path["skill_id"]
+    return _skill_out(await service.save_skill(call.principal, body.name, body.label, skill_id, call.version))
 
 
 @routes.get("/api/v1/teams", right=Right.AGENTS_READ, returns=list[TeamOut], tag="agents")
@@ -337,7 +348,9 @@ async def create_team(call: Call[TeamIn]) -> TeamOut:
     return await _save_team(call, "")
 
 
-@routes.put("/api/v1/teams/{team_id}", right=Right.AGENTS_WRITE, body=TeamIn, returns=TeamOut, tag="agents")
+@routes.put(
+    "/api/v1/teams/{team_id}", right=Right.AGENTS_WRITE, body=TeamIn, returns=TeamOut, tag="agents", guarded=True
+)
 async def update_team(call: Call[TeamIn]) -> TeamOut:
     """Change a team and its supervisors."""
     return await _save_team(call, call.path["team_id"])
@@ -346,7 +359,7 @@ async def update_team(call: Call[TeamIn]) -> TeamOut:
 async def _save_team(call: Call[TeamIn], team_id: str) -> TeamOut:
     supervisors = frozenset(UserId(user_id) for user_id in call.body.supervisors)
     service = call.services[AgentService]
-    return _team_out(await service.save_team(call.principal, call.body.name, supervisors, team_id))
+    return _team_out(await service.save_team(call.principal, call.body.name, supervisors, team_id, call.version))
 
 
 @routes.get("/api/v1/not-ready-reasons", right=Right.SIGNED_IN, returns=list[ReasonOut], tag="agents")
@@ -383,7 +396,7 @@ def agent_out(agent: AgentRecord) -> AgentOut:
     )
 
 
-_SAME = ("user_id", "name", "extension", "team_id", "is_active", "profile_id")
+_SAME = ("user_id", "name", "extension", "team_id", "is_active", "profile_id", "version")
 
 
 def _device_out(agent: AgentRecord) -> DeviceOut:
@@ -392,11 +405,11 @@ def _device_out(agent: AgentRecord) -> DeviceOut:
 
 
 def _skill_out(skill: Skill) -> SkillOut:
-    return SkillOut(id=skill.skill_id, name=skill.name, label=skill.label)
+    return SkillOut(id=skill.skill_id, name=skill.name, label=skill.label, version=skill.version)
 
 
 def _team_out(team: Team) -> TeamOut:
-    return TeamOut(id=team.team_id, name=team.name, supervisors=sorted(team.supervisors))
+    return TeamOut(id=team.team_id, name=team.name, supervisors=sorted(team.supervisors), version=team.version)
 
 
 def _reason_out(reason: NotReadyReason) -> ReasonOut:

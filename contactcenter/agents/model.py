@@ -25,7 +25,10 @@ MAX_LEVEL: Final = 10
 MAX_ORDER: Final = 100
 MAX_DELAY: Final = 86_400.0
 PROFILE_VERSIONS: Final = "profile"
-"""The kind under which versions of routing profiles are kept."""
+AGENT_VERSIONS: Final = "agent"
+SKILL_VERSIONS: Final = "skill"
+TEAM_VERSIONS: Final = "team"
+"""The kinds under which versions are kept; the field ``version`` of each tells the latest, 0 when there is none."""
 Levels = Mapping[SkillId, int]
 Queues = Mapping[QueueId, Service]
 Capacity = Mapping[str, int]
@@ -69,6 +72,7 @@ class Skill:
     skill_id: SkillId
     name: str
     label: str
+    version: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ class Team:
     site_id: SiteId
     name: str
     supervisors: frozenset[UserId] = frozenset()
+    version: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,7 @@ class RoutingProfile:
     skills: Levels = field(default_factory=dict)
     queues: Queues | None = None
     capacity: Capacity = field(default_factory=one_call)
+    version: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +161,23 @@ class AgentRecord:
     capacity: Capacity = field(default_factory=one_call)
     profile_id: ProfileId | None = None
     own: OwnSettings = OwnSettings()
+    version: int = field(default=0, compare=False)
 
     @property
     def initials(self) -> str:
         """Up to two letters for the round picture."""
         return initials(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """What is kept of an agent after each change: how he is routed to. Names, extension and device are not."""
+
+    team_id: TeamId | None
+    profile_id: ProfileId | None
+    skills: Levels
+    queues: Queues | None
+    capacity: Capacity | None
 
 
 @dataclass(frozen=True, slots=True)

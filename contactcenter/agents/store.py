@@ -33,6 +33,10 @@ from sqlalchemy import (
 )
 
 from contactcenter.agents.model import (
+    AGENT_VERSIONS,
+    PROFILE_VERSIONS,
+    SKILL_VERSIONS,
+    TEAM_VERSIONS,
     AgentRecord,
     Device,
     DeviceKind,
@@ -55,6 +59,7 @@ from contactcenter.core.events import Instant, metadata
 from contactcenter.core.ids import AgentId, ProfileId, QueueId, SiteId, SkillId, TeamId, UserId
 from contactcenter.core.paging import Page, Paging, cut
 from contactcenter.core.permissions import Principal, Scope
+from contactcenter.core.versions import number_of
 from routing.commands import Service
 
 teams_table = Table(
@@ -170,12 +175,16 @@ _AGENT_ROWS = select(
     _profiles.skills.label("profile_skills"),
     _profiles.queues.label("profile_queues"),
     _profiles.capacity.label("profile_capacity"),
+    number_of(AGENT_VERSIONS, _agents.id),
 ).select_from(
     agents_table.join(devices_table, _devices.agent_id == _agents.id)
     .join(presence_table, _presence.agent_id == _agents.id)
     .outerjoin(teams_table, teams_table.c.id == _agents.team_id)
     .outerjoin(profiles_table, _profiles.id == _agents.profile_id)
 )
+_PROFILE_ROWS = select(profiles_table, number_of(PROFILE_VERSIONS, _profiles.id))
+_SKILL_ROWS = select(skills_table, number_of(SKILL_VERSIONS, skills_table.c.id))
+_TEAM_ROWS = select(teams_table, number_of(TEAM_VERSIONS, teams_table.c.id))
 
 
 def within(scope: Scope, principal: Principal, site_id: SiteId) -> ColumnElement[bool]:
@@ -361,6 +370,7 @@ def _record(row: Row[Any], levels: Mapping[SkillId, int]) -> AgentRecord:
         capacity=capacity,
         profile_id=row.profile_id,
         own=own,
+        version=row.version,
     )
 
 
@@ -393,13 +403,13 @@ def profiles_within(scope: Scope, site_id: SiteId) -> ColumnElement[bool]:
 
 def list_profiles(connection: Connection, scope: Scope, site_id: SiteId) -> list[RoutingProfile]:
     """Return routing profiles by name."""
-    query = select(profiles_table).where(profiles_within(scope, site_id)).order_by(_profiles.name_key)
+    query = _PROFILE_ROWS.where(profiles_within(scope, site_id)).order_by(_profiles.name_key)
     return [_profile(row) for row in connection.execute(query)]
 
 
 def find_profile(connection: Connection, scope: Scope, site_id: SiteId, profile_id: str) -> RoutingProfile | None:
     """Return one profile if the scope reaches it."""
-    query = select(profiles_table).where(_profiles.id == profile_id, profiles_within(scope, site_id))
+    query = _PROFILE_ROWS.where(_profiles.id == profile_id, profiles_within(scope, site_id))
     row = connection.execute(query).one_or_none()
     return _profile(row) if row is not None else None
 
@@ -438,7 +448,8 @@ def delete_profile(tx: Transaction, profile_id: ProfileId) -> None:
 
 def _profile(row: Row[Any]) -> RoutingProfile:
     site_id = SiteId(row.site_id)
-    return RoutingProfile(ProfileId(row.id), site_id, row.name, row.skills, _queues(row.queues), row.capacity)
+    settings = (row.skills, _queues(row.queues), row.capacity)
+    return RoutingProfile(ProfileId(row.id), site_id, row.name, *settings, row.version)
 
 
 # ------------------------------------------------------------------ skills, teams, reasons
@@ -446,8 +457,8 @@ def _profile(row: Row[Any]) -> RoutingProfile:
 
 def list_skills(connection: Connection) -> list[Skill]:
     """Return every skill by name; skills have no owner."""
-    rows = connection.execute(select(skills_table).order_by(skills_table.c.name))
-    return [Skill(SkillId(row.id), row.name, row.label) for row in rows]
+    rows = connection.execute(_SKILL_ROWS.order_by(skills_table.c.name))
+    return [Skill(SkillId(row.id), row.name, row.label, row.version) for row in rows]
 
 
 def save_skill(tx: Transaction, skill: Skill, *, is_new: bool) -> None:
@@ -462,7 +473,7 @@ def save_skill(tx: Transaction, skill: Skill, *, is_new: bool) -> None:
 def list_teams(connection: Connection, scope: Scope, principal: Principal, site_id: SiteId) -> list[Team]:
     """Return the teams the scope reaches, by name."""
     table = teams_table.c
-    query = select(teams_table).order_by(table.name)
+    query = _TEAM_ROWS.order_by(table.name)
     if scope is Scope.SITE:
         query = query.where(table.site_id == site_id)
     elif scope is not Scope.ALL:
@@ -471,7 +482,7 @@ def list_teams(connection: Connection, scope: Scope, principal: Principal, site_
     supervisors: dict[str, set[UserId]] = {}
     for row in connection.execute(select(team_supervisors_table)):
         supervisors.setdefault(row.team_id, set()).add(UserId(row.user_id))
-    return [Team(TeamId(r.id), r.site_id, r.name, frozenset(supervisors.get(r.id, ()))) for r in rows]
+    return [Team(TeamId(r.id), r.site_id, r.name, frozenset(supervisors.get(r.id, ())), r.version) for r in rows]
 
 
 def save_team(tx: Transaction, team: Team, *, is_new: bool) -> None:

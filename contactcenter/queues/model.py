@@ -61,7 +61,8 @@ class Queue:
     ``wrap_up_time`` 0 means no wrap-up; an agent may extend it by ``wrap_up_extension`` up to ``wrap_up_limit`` in all.
     Required are all of ``skills`` (to their least levels), one skill of each group of ``any_of``, and one of ``teams``
     (none: any team); ``preferred`` skills exclude nobody. ``late_after`` None: real-time items are never late.
-    ``interrupts``: media, never voice. The other rules are those of ``routing.commands.QueueRules``.
+    ``interrupts``: media, never voice. The other rules are those of ``routing.commands.QueueRules``. ``version``: which
+    of its versions this is; 0, none is kept.
     """
 
     queue_id: QueueId
@@ -94,6 +95,7 @@ class Queue:
     steps: tuple[Step, ...] = ()
     interrupts: tuple[str, ...] = ()
     value_steps: tuple[ValueStep, ...] = ()
+    version: int = field(default=0, compare=False)
 
     @property
     def extensions(self) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,20 +100,72 @@ async def test_what_cannot_be_is_said_at_the_field(open_as: OpenAs, site: Routin
         assert asked == ["beforeunload"]
 
 
-async def test_a_change_by_somebody_else_is_told_before_saving(open_as: OpenAs, site: RoutingSite) -> None:
-    async with open_as("admin", f"/queues/{site.support.queue_id}") as watched:
+async def both_change(page: Page, site: RoutingSite) -> None:
+    """Somebody sets goal and priority while the page is open; here the priority is changed and saved."""
+    await expect(page.get_by_test_id("history").locator("li")).to_have_count(1)
+    sofia = (await site.rooms.principals.by_session(await site.cookie("sofia"))).principal
+    other = replace(SYSTEM, user_id=sofia.user_id)
+    await site.rooms.queues.update_queue(other, site.support.queue_id, {"goal": 90, "priority": 70})
+    await page.get_by_label("Priority").fill("50")
+    await page.get_by_label("Ringing").fill("25")
+    await page.get_by_test_id("save").click()
+    notice = page.get_by_test_id("meanwhile")
+    await expect(notice).to_contain_text("Sofia changed this meanwhile")
+    await expect(notice).to_contain_text("You changed this too: Priority.")
+    await expect(page.get_by_test_id("keep-mine")).to_be_focused()
+    assert (await site.queue()).priority == 70
+
+
+async def test_of_two_who_change_a_queue_the_second_keeps_his_over_the_new(open_as: OpenAs, site: RoutingSite) -> None:
+    async with open_as("admin", f"/queues/{site.support.queue_id}", broken=True) as watched:
         page = watched.page
-        await expect(page.get_by_test_id("history").locator("li")).to_have_count(1)
-        await site.rooms.queues.update_queue(SYSTEM, site.support.queue_id, {"goal": 90})
-        await page.get_by_label("Priority").fill("50")
+        await both_change(page, site)
+        await page.get_by_test_id("keep-mine").click()
+        await expect(page.get_by_test_id("meanwhile")).to_be_hidden()
+        await expect(page.get_by_label("Goal")).to_have_value("90")
+        await expect(page.get_by_label("Priority")).to_have_value("50")
+        assert (await site.queue()).priority == 70  # not before he looked and saved
         await page.get_by_test_id("save").click()
-        await expect(page.get_by_test_id("ask")).to_contain_text("Changed by somebody else")
-        await page.get_by_test_id("cancel").click()
-        assert (await site.queue()).priority == 40
-        await page.get_by_test_id("save").click()
-        await page.get_by_test_id("confirm").click()
         await expect(page.get_by_test_id("form-said")).to_have_text("Saved.")
-        assert ((await site.queue()).priority, (await site.queue()).goal) == (50, 90)
+        found = await site.queue()
+        assert (found.priority, found.ring_time, found.goal) == (50, 25.0, 90)
+
+
+async def test_of_two_who_change_a_queue_the_second_takes_the_new(open_as: OpenAs, site: RoutingSite) -> None:
+    async with open_as("admin", f"/queues/{site.support.queue_id}", broken=True) as watched:
+        page = watched.page
+        await both_change(page, site)
+        await page.get_by_test_id("load-theirs").click()
+        await expect(page.get_by_label("Priority")).to_have_value("70")
+        await expect(page.get_by_label("Ringing")).to_have_value("20")
+        await expect(page.get_by_test_id("history").locator("li")).to_have_count(2)
+        await expect(page.get_by_test_id("save")).to_be_disabled()
+        await page.get_by_label("Ringing").fill("30")
+        await page.get_by_test_id("save").click()
+        await expect(page.get_by_test_id("form-said")).to_have_text("Saved.")
+
+
+async def test_an_agent_and_a_skill_changed_meanwhile(open_as: OpenAs, site: RoutingSite) -> None:
+    async with open_as("admin", f"/agents/{site.agents['ines']}", broken=True) as watched:
+        page = watched.page
+        await page.wait_for_selector("[data-testid=form]")
+        await site.rooms.agents.update_agent(SYSTEM, site.agents["ines"], {"capacity": {"voice": 1}})
+        await page.get_by_label("Team", exact=True).select_option("Berlin")
+        await page.get_by_test_id("save").click()
+        await expect(page.get_by_test_id("meanwhile")).to_contain_text("The program changed this meanwhile")
+        await page.get_by_test_id("keep-mine").click()
+        await page.get_by_test_id("save").click()
+        await expect(page.get_by_test_id("form-said")).to_have_text("Saved.")
+        kept = await site.rooms.agents.get_agent(SYSTEM, site.agents["ines"])
+        assert (kept.team_name, kept.own.capacity) == ("Berlin", {"voice": 1})
+        await page.goto("/skills")
+        await page.get_by_role("button", name="Rename Routers").click()
+        await site.rooms.agents.save_skill(SYSTEM, "routers", "Modems", site.skills["routers"])
+        await page.get_by_label("Label").fill("Gateways")
+        await page.get_by_test_id("save").click()
+        await expect(page.get_by_test_id("meanwhile")).to_contain_text("You changed this too: Label.")
+        await page.get_by_test_id("load-theirs").click()
+        await expect(page.get_by_label("Label")).to_have_value("Modems")
 
 
 async def test_an_agents_own_settings_and_what_holds(open_as: OpenAs, site: RoutingSite) -> None:
@@ -168,7 +221,18 @@ async def test_who_may_only_read_changes_nothing(open_as: OpenAs, site: RoutingS
         await expect(page.get_by_label("Ringing")).to_be_disabled()
 
 
-PAGES = ("queues", "queue", "queue-steps", "profiles", "profile", "agents", "agent", "skills", "queue-read")
+PAGES = (
+    "queues",
+    "queue",
+    "queue-steps",
+    "queue-meanwhile",
+    "profiles",
+    "profile",
+    "agents",
+    "agent",
+    "skills",
+    "queue-read",
+)
 
 
 def path_of(site: RoutingSite, page: str) -> tuple[str, str]:
@@ -191,7 +255,9 @@ async def test_page(
     login, path = path_of(site, name)
     if name == "queue-steps":
         await site.rooms.queues.update_queue(SYSTEM, site.support.queue_id, {"goal": 90})
-    async with open_as(login, path, size=size, colours=colours, broken=name == "queue-steps") as watched:
+    async with open_as(
+        login, path, size=size, colours=colours, broken=name in ("queue-steps", "queue-meanwhile")
+    ) as watched:
         page = watched.page
         await page.wait_for_selector("tbody tr, [data-testid=form]")
         if name.startswith("queue-") or name == "queue":
@@ -200,10 +266,14 @@ async def test_page(
             await page.get_by_test_id("add-steps").click()
             await page.get_by_test_id("f-steps").get_by_label("Any team will do").last.check()
             await expect(page.get_by_test_id("preview-step")).to_have_count(4)
+        if name == "queue-meanwhile":
+            await both_change(page, site)
         await page.evaluate("document.fonts.ready")
         await page.wait_for_timeout(300)
         look = f"{'-phone' if size == NARROW else ''}{'-dark' if colours == 'dark' else ''}"
         await page.screenshot(path=folder(tmp_path) / f"routing-{name}{look}.png")
+        view = page.get_by_test_id("view")
+        await view.evaluate("one => one.scrollTo(0, one.scrollHeight)")  # nothing lies under the bar
         assert await axe(page) == []
         assert await page.evaluate(OUTSIDE) == []
         assert size == WIDE or await page.evaluate(SMALL) == []

@@ -10,6 +10,7 @@ export class CodedError extends Error {
 
 const TEXTS: Record<string, () => string> = {
   "bad-credentials": () => t("Name or password is wrong."),
+  "changed-meanwhile": () => t("Somebody else changed this meanwhile. Nothing of yours was saved; load it again."),
   "conflict": () => t("Somebody was quicker: the state has changed meanwhile. Nothing was changed."),
   "disposition-needed": () => t("Choose what it was about first."),
   "forbidden": () => t("You do not have the right to do this."),

@@ -62,13 +62,16 @@ function paintEffective(body: HTMLElement, agent: Agent, world: World): void {
 }
 
 function build(root: HTMLElement, agent: Agent, world: World): void {
+  const path = `/api/v1/agents/${encodeURIComponent(agent.id)}`;
   const fields = agentFields(world);
   const holds = h("dl", { class: "kv", "data-testid": "effective" });
   paintEffective(holds, agent, world);
   const made = form({
     fields, values: { ...agent }, mayWrite: may("agents:write"), isNew: false, sections: [section(t("Routing"), "", ...fields)],
-    save: async (changes) => {
-      const saved = await api.patch<Agent>(`/api/v1/agents/${encodeURIComponent(agent.id)}`, changes);
+    reload: async () => ({ ...(await api.get<Agent>(path)) }),
+    reloaded: (present) => paintEffective(holds, present as unknown as Agent, world),
+    save: async (changes, version) => {
+      const saved = await api.patch<Agent>(path, changes, version);
       paintEffective(holds, saved, world);
       return { ...saved };
     },

@@ -8,7 +8,7 @@ import { when } from "../core/times";
 import { t } from "../core/texts";
 import { confirmed } from "./confirm";
 import type { Values } from "./kinds";
-import { may } from "./world";
+import { actor, userNames } from "./names";
 
 export interface Version { version: number; at: string; by: string; change: string; fields: string[]; settings: Values }
 interface Versions { items: Version[]; next: string | null }
@@ -33,20 +33,15 @@ export function changeText(one: Version, before: Version | undefined, labels: Ma
   return [CHANGES[one.change]?.() ?? "", parts.join(", ")].filter(Boolean).join(": ") || t("changed");
 }
 
-async function userNames(): Promise<Map<string, string>> {
-  if (!may("users:read")) return new Map();
-  const users = await api.get<{ items: { id: string; name: string }[] }>("/api/v1/users?limit=200").catch(() => ({ items: [] }));
-  return new Map(users.items.map((user) => [user.id, user.name]));
+export interface History { element: HTMLElement; reload(): Promise<void> }
+
+export interface HistoryOptions {
+  path: string;
+  labels: Map<string, string>;
+  /** The version on the page: another one that came meanwhile is not written over. */
+  version(): number | undefined;
+  restored(values: Values): void;
 }
-
-function actor(by: string, names: Map<string, string>): string {
-  if (!by) return t("The program");
-  return by === document.documentElement.dataset["user"] ? t("You") : (names.get(by) ?? t("A colleague"));
-}
-
-export interface History { element: HTMLElement; reload(): Promise<void>; newest(): Version | undefined }
-
-export interface HistoryOptions { path: string; labels: Map<string, string>; restored(values: Values): void }
 
 const FIRST = 20;
 
@@ -62,7 +57,7 @@ export function history(options: HistoryOptions): History {
     const text = t("Everything will be as it was after version {n}. That is a new version; nothing of the history is lost.", { n: one.version });
     if (!(await confirmed(t("Restore version {n}?", { n: one.version }), text, t("Restore")))) return;
     try {
-      options.restored(await api.post<Values>(`${options.path}/restore`, { version: one.version }));
+      options.restored(await api.post<Values>(`${options.path}/restore`, { version: one.version }, options.version()));
       show(problem, false);
       await reload();
       status.textContent = t("Version {n} holds again.", { n: one.version });
@@ -88,14 +83,5 @@ export function history(options: HistoryOptions): History {
     problem.textContent = errorText(error);
     show(problem, true);
   });
-  return { element, reload, newest: () => shown[0] };
-}
-
-/** The API takes the last writer's word, so ask first whether somebody else changed it since it was read. */
-export async function stillOurs(path: string, known: Version | undefined): Promise<boolean> {
-  const [newest] = (await api.get<Versions>(`${path}/history?limit=1`)).items;
-  if (!newest || newest.version === known?.version) return true;
-  const names = await userNames();
-  const text = t("{who} changed it at {time}, after you opened this page. Only the fields you changed are saved; what else changed stays.", { who: actor(newest.by, names), time: when(newest.at, now()) });
-  return confirmed(t("Changed by somebody else"), text, t("Save mine too"));
+  return { element, reload };
 }

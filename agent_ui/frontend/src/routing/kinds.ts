@@ -6,7 +6,7 @@ export type Services = Record<string, Service>;
 export interface Step { after: number; levels: Levels; teams: string[]; any_team: boolean }
 export interface ValueStep { value: number; points: number }
 export interface Disposition { code: string; label: string; is_active: boolean }
-export interface Skill { id: string; name: string; label: string }
+export interface Skill { id: string; name: string; label: string; version: number }
 export interface Team { id: string; name: string }
 
 export interface Queue {

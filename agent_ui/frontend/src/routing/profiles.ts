@@ -8,7 +8,7 @@ import { failed } from "../pages/tickets";
 import { confirmed } from "./confirm";
 import { textField, type Field } from "./controls";
 import { form, section } from "./form";
-import { history, stillOurs, type History } from "./history";
+import { history, type History } from "./history";
 import type { Agent, Profile, Values } from "./kinds";
 import { listPage, table, retitle, thingPage } from "./page";
 import { capacity, levels, optionalField, pickedField, services } from "./picked";
@@ -78,20 +78,24 @@ function build(root: HTMLElement, id: string, values: Values, world: World, agen
   let past: History | null = null;
   const made = form({
     fields, values, mayWrite, isNew: !id, sections: [section(t("Everybody with this profile"), "", ...fields)],
-    save: async (changes) => {
+    reload: () => api.get<Values>(path),
+    reloaded: (present) => {
+      retitle(root, present);
+      void past?.reload();
+    },
+    save: async (changes, version) => {
       if (!id) {
         const created = await api.post<Values>(path, { ...changes, name: changes["name"] ?? "" });
         queueMicrotask(() => (location.href = `/profiles/${encodeURIComponent(String(created["id"]))}`));
         return created;
       }
-      if (past && !(await stillOurs(path, past.newest()))) return null;
-      const saved = await api.patch<Values>(path, changes);
+      const saved = await api.patch<Values>(path, changes, version);
       retitle(root, saved);
       await past?.reload();
       return saved;
     },
   });
-  if (id && mayWrite) past = history({ path, labels: new Map(fields.map((field) => [field.name, field.label])), restored: (restored) => {
+  if (id && mayWrite) past = history({ path, version: made.version, labels: new Map(fields.map((field) => [field.name, field.label])), restored: (restored) => {
     made.fill(restored);
     retitle(root, restored);
   } });
