@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from contactcenter.agents.model import (
+    AgentFilters,
     AgentRecord,
     DeviceKind,
     DeviceMode,
@@ -32,7 +33,7 @@ from contactcenter.core.web.schemas import (
     Name,
     Out,
     PageOut,
-    PageQuery,
+    SearchQuery,
     VersionedOut,
     given,
     page_of,
@@ -152,6 +153,14 @@ class AgentOut(VersionedOut):
     presence: PresenceOut
 
 
+class AgentsQuery(SearchQuery):
+    """Which agents: ``q`` is looked for in name, extension and team; fields left out do not narrow."""
+
+    team_id: Id | None = None
+    skill_id: Id | None = None
+    profile_id: Id | None = None
+
+
 class AgentPage(PageOut[AgentOut]):
     """Agents by name."""
 
@@ -237,10 +246,12 @@ class PhoneOut(Out):
     ice_servers: list[IceServerOut]
 
 
-@routes.get("/api/v1/agents", right=Right.AGENTS_READ, query=PageQuery, returns=AgentPage, tag="agents")
+@routes.get("/api/v1/agents", right=Right.AGENTS_READ, query=AgentsQuery, returns=AgentPage, tag="agents")
 async def list_agents(call: Call[None]) -> PageOut[AgentOut]:
-    """List the agents in reach."""
-    page = await call.services[AgentService].list_agents(call.principal, call.query.paging)
+    """List the agents in reach, by name."""
+    query: AgentsQuery = call.query
+    filters = AgentFilters(query.q, query.team_id, query.skill_id, query.profile_id)
+    page = await call.services[AgentService].list_agents(call.principal, query.paging, filters)
     return page_of(page, AgentPage, agent_out)
 
 

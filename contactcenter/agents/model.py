@@ -9,6 +9,7 @@ whose skills he has, one call at a time.
 """
 
 import re
+import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -170,6 +171,20 @@ class AgentRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentFilters:
+    """Which agents a list is narrowed to; empty fields do not narrow.
+
+    ``text``: each of its words stands in the name, the extension or the team's name, in any case and with or without
+    accents. ``skill_id``: who has it at any level, of his own or by his profile.
+    """
+
+    text: str = ""
+    team_id: str | None = None
+    skill_id: str | None = None
+    profile_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AgentSettings:
     """What is kept of an agent after each change: how he is routed to. Names, extension and device are not."""
 
@@ -248,6 +263,12 @@ class NotReadyReasonChanged(Event):
 def name_key(name: str) -> str:
     """Return what makes two profiles' names the same."""
     return " ".join(name.casefold().split())
+
+
+def plain(text: str) -> str:
+    """Return a text as it is searched in: without case and accents."""
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(part for part in parts if not unicodedata.combining(part))
 
 
 def initials(name: str) -> str:

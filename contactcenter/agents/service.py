@@ -16,6 +16,7 @@ from contactcenter.agents.model import (
     SKILL_VERSIONS,
     TEAM_VERSIONS,
     AgentChanged,
+    AgentFilters,
     AgentRecord,
     AgentSettings,
     Capacity,
@@ -108,10 +109,12 @@ class AgentService:
 
     # ------------------------------------------------------------------ agents
 
-    async def list_agents(self, principal: Principal, paging: Paging) -> Page[AgentRecord]:
+    async def list_agents(
+        self, principal: Principal, paging: Paging, filters: AgentFilters = AgentFilters()
+    ) -> Page[AgentRecord]:
         """Return the agents in reach, by name."""
         scope, site = require(principal, Right.AGENTS_READ), self._database.site_id
-        return await self._database.read(lambda c: store.list_agents(c, scope, principal, site, paging))
+        return await self._database.read(lambda c: store.list_agents(c, scope, principal, site, paging, filters))
 
     async def list_serving(self, principal: Principal) -> list[AgentRecord]:
         """Return every agent in reach whom the router may know, signed in or not, by name."""

@@ -5,6 +5,7 @@ Every list takes the scope and the principal it is made for; ``load_all`` is for
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -37,6 +38,7 @@ from contactcenter.agents.model import (
     PROFILE_VERSIONS,
     SKILL_VERSIONS,
     TEAM_VERSIONS,
+    AgentFilters,
     AgentRecord,
     Device,
     DeviceKind,
@@ -53,6 +55,7 @@ from contactcenter.agents.model import (
     Team,
     merged,
     name_key,
+    plain,
 )
 from contactcenter.core.database import Transaction
 from contactcenter.core.events import Instant, metadata
@@ -203,15 +206,51 @@ def within(scope: Scope, principal: Principal, site_id: SiteId) -> ColumnElement
 
 
 def list_agents(
-    connection: Connection, scope: Scope, principal: Principal, site_id: SiteId, paging: Paging
+    connection: Connection,
+    scope: Scope,
+    principal: Principal,
+    site_id: SiteId,
+    paging: Paging,
+    filters: AgentFilters = AgentFilters(),
 ) -> Page[AgentRecord]:
     """Return agents by name."""
-    query = _AGENT_ROWS.where(within(scope, principal, site_id)).order_by(_agents.name, _agents.id)
+    wanted = [within(scope, principal, site_id), *_narrowed(connection, site_id, filters)]
     after = paging.key(str, str)
     if after is not None:
-        query = query.where(tuple_(_agents.name, _agents.id) > tuple_(*after))
+        wanted.append(tuple_(_agents.name, _agents.id) > tuple_(*after))
+    if filters.text.strip():
+        wanted = [_agents.id.in_(_found(connection, wanted, filters.text, paging.limit + 1))]
+    query = _AGENT_ROWS.where(*wanted).order_by(_agents.name, _agents.id)
     rows = connection.execute(query.limit(paging.limit + 1)).all()
     return cut(_records(connection, rows), paging.limit, lambda agent: (agent.name, agent.agent_id))
+
+
+def _narrowed(connection: Connection, site_id: SiteId, filters: AgentFilters) -> list[ColumnElement[bool]]:
+    wanted: list[ColumnElement[bool]] = []
+    if filters.team_id is not None:
+        wanted.append(_agents.team_id == filters.team_id)
+    if filters.profile_id is not None:
+        wanted.append(_agents.profile_id == filters.profile_id)
+    if filters.skill_id is not None:
+        skills = agent_skills_table.c
+        own = select(skills.agent_id).where(skills.skill_id == filters.skill_id)
+        profiles = connection.execute(select(_profiles.id, _profiles.skills).where(_profiles.site_id == site_id))
+        having = [row.id for row in profiles if filters.skill_id in row.skills]
+        wanted.append(or_(_agents.id.in_(own), _agents.profile_id.in_(having)))
+    return wanted
+
+
+def _found(connection: Connection, wanted: Iterable[ColumnElement[bool]], text: str, most: int) -> list[str]:
+    """Return the ids of the first ``most`` by name in which every word stands.
+
+    Looked for here and not by the database: neither kind knows all letters' cases and accents.
+    """
+    words = plain(text).split()
+    query = select(_agents.id, _agents.name, _agents.extension, teams_table.c.name.label("team_name"))
+    query = query.select_from(agents_table.outerjoin(teams_table, teams_table.c.id == _agents.team_id))
+    rows = connection.execute(query.where(*wanted).order_by(_agents.name, _agents.id))
+    said = ((row.id, plain(f"{row.name} {row.extension} {row.team_name or ''}")) for row in rows)
+    return list(islice((agent_id for agent_id, whole in said if all(word in whole for word in words)), most))
 
 
 def find_agent(

@@ -180,6 +180,33 @@ async def test_an_agents_own_settings_and_what_holds(open_as: OpenAs, site: Rout
         await expect(page.get_by_test_id("effective")).to_contain_text("Chats 4")
 
 
+async def test_agents_are_searched_and_shown_page_by_page(open_as: OpenAs, site: RoutingSite) -> None:
+    for number in range(60):
+        await site.rooms.agent(f"extra{number:02}", f"{3000 + number}", site.teams["Berlin"])
+    async with open_as("admin", "/agents") as watched:
+        page = watched.page
+        rows = page.get_by_test_id("agent-row")
+        await expect(rows).to_have_count(50)
+        await page.get_by_test_id("more").click()
+        await expect(rows).to_have_count(65)
+        await expect(page.get_by_test_id("more")).to_be_hidden()
+        await page.get_by_test_id("agents-q").fill("berlin 3007")
+        await expect(rows).to_have_count(1)
+        await expect(rows).to_contain_text("Extra07")
+        await page.get_by_test_id("agents-q").fill("")
+        await page.get_by_test_id("agents-skill_id").select_option("German")
+        await expect(rows).to_have_count(3)
+        await page.get_by_test_id("agents-team_id").select_option("Hamburg")
+        await expect(rows).to_have_count(2)
+        await page.get_by_role("link", name="Olga Braun").click()
+        await page.wait_for_selector("[data-testid=form]")
+        await page.go_back()
+        await expect(rows).to_have_count(2)
+        await expect(page.get_by_test_id("agents-team_id")).to_have_value(site.teams["Hamburg"])
+        await page.get_by_test_id("agents-q").fill("nobody")
+        await expect(page.get_by_text("No agent in your reach matches.")).to_be_visible()
+
+
 async def test_profiles_and_skills(open_as: OpenAs, site: RoutingSite) -> None:
     async with open_as("admin", f"/profiles/{site.profile}", broken=True) as watched:
         page = watched.page
@@ -280,7 +307,7 @@ async def test_page(
 
 
 @pytest.mark.parametrize(("language", "size"), [("ru", WIDE), ("ru", NARROW), ("es", NARROW)])
-@pytest.mark.parametrize("name", ["queues", "queue", "profile", "agent", "skills"])
+@pytest.mark.parametrize("name", ["queues", "queue", "profile", "agents", "agent", "skills"])
 async def test_other_languages_fit(
     open_as: OpenAs, site: RoutingSite, name: str, language: str, size: tuple[int, int]
 ) -> None:

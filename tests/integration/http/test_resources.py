@@ -237,6 +237,21 @@ async def test_a_preview_of_unsaved_rules(site):
     assert (await admin("GET", "/api/v1/queues", status=200)).data == []
 
 
+async def test_agents_are_searched(site):
+    admin, sofia = site.browsers["admin"], site.browsers["sofia"]
+    skill = (await admin("POST", "/api/v1/skills", {"name": "german", "label": "German"}, status=201)).data["id"]
+    await admin("PATCH", f"/api/v1/agents/{site.ines.agent_id}", {"skills": {skill: 3}}, status=200)
+
+    async def found(who, **query):
+        return [one["name"] for one in (await who("GET", "/api/v1/agents", params=query, status=200)).data["items"]]
+
+    assert await found(admin) == ["Chen", "Ines"]
+    assert await found(admin, q="ine") == await found(admin, skill_id=skill) == ["Ines"]
+    assert await found(sofia, q="chen") == []
+    await admin("GET", "/api/v1/agents", params={"team_id": "a b"}, status=400)
+    await admin("GET", "/api/v1/agents", params={"name": "x"}, status=400)
+
+
 async def test_routing_profiles(site):
     admin, ines = site.browsers["admin"], site.browsers["ines"]
     skill = (await admin("POST", "/api/v1/skills", {"name": "german", "label": "German"}, status=201)).data["id"]

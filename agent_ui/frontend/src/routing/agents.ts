@@ -1,31 +1,56 @@
 /** What agents get: the list, and one agent's profile, own settings, and what holds. */
 
-import { api } from "../core/api";
+import { api, query } from "../core/api";
 import { h, icon, region } from "../core/dom";
 import { t } from "../core/texts";
+import { list } from "../pages/list";
 import { failed } from "../pages/tickets";
-import { selectField, type Field } from "./controls";
+import { selectField, selectOf, type Field } from "./controls";
 import { form, section } from "./form";
 import type { Agent, Item } from "./kinds";
-import { listPage, table, thingPage } from "./page";
+import { listPage, thingPage } from "./page";
 import { capacity, levels, optionalField, pickedField, services } from "./picked";
 import { capacityText } from "./profiles";
-import { loadAgents, loadWorld, may, media, nameOf, type World } from "./world";
+import { loadWorld, may, media, nameOf, type World } from "./world";
 
 const levelsText = (own: Record<string, number>, world: World): string => Object.entries(own).map(([id, level]) => `${nameOf(world.skills, id)} ${level}`).join(", ");
 
 function row(one: Agent, world: World): HTMLElement {
   return h("tr", { "data-testid": "agent-row" },
     h("td", null, h("span", { class: "fx" }, h("span", { class: "av", "aria-hidden": "true" }, one.initials), h("a", { href: `/agents/${encodeURIComponent(one.id)}`, class: "ell" }, one.name), one.is_active ? null : h("span", { class: "tag" }, t("not in use")))),
-    h("td", { class: "ell hide-s" }, one.team || "–"), h("td", { class: "ell" }, one.profile_id ? nameOf(world.profiles, one.profile_id) : "–"),
+    h("td", { class: "num hide-s" }, one.extension), h("td", { class: "ell hide-s" }, one.team || "–"), h("td", { class: "ell" }, one.profile_id ? nameOf(world.profiles, one.profile_id) : "–"),
     h("td", { class: "ell hide-s" }, levelsText(one.effective.skills, world) || "–"), h("td", { class: "ell hide-s" }, capacityText(one.effective.capacity)));
 }
 
 export async function mountAgents(root: HTMLElement, signal: AbortSignal): Promise<void> {
   try {
-    const [world, agents] = await Promise.all([loadWorld(signal), loadAgents(signal)]);
-    const head: [string, string][] = [[t("Name"), ""], [t("Team"), "c-state hide-s"], [t("Profile"), ""], [t("Skills"), "hide-s"], [t("At once"), "hide-s"]];
-    listPage(root, "agents", t("Agents"), [], table(t("Agents"), head, agents.map((one) => row(one, world)), t("No agent in your reach.")));
+    const world = await loadWorld(signal);
+    const asked = new URLSearchParams(location.search);
+    const q = h("input", { class: "in", type: "search", autocomplete: "off", "aria-label": t("Search agents"), placeholder: t("Name, extension or team"), "data-testid": "agents-q" });
+    const narrow: [string, HTMLSelectElement][] = [
+      ["team_id", selectOf([["", t("All teams")], ...world.teams], t("Team"))],
+      ["skill_id", selectOf([["", t("All skills")], ...world.skills], t("Skill"))],
+      ["profile_id", selectOf([["", t("All profiles")], ...world.profiles], t("Profile"))],
+    ];
+    q.value = asked.get("q") ?? "";
+    for (const [name, select] of narrow) {
+      select.dataset["testid"] = `agents-${name}`;
+      select.value = asked.get(name) ?? "";
+      if (select.selectedIndex < 0) select.value = "";
+    }
+    const filters = (): Record<string, string> => ({ q: q.value.trim(), ...Object.fromEntries(narrow.map(([name, select]) => [name, select.value])) });
+    const agents = list<Agent>({
+      path: "/api/v1/agents", limit: 50, filters, row: (one) => row(one, world), caption: t("Agents"), none: t("No agent in your reach matches."),
+      head: [[t("Name"), ""], [t("Phone extension"), "c-who-n hide-s"], [t("Team"), "c-state hide-s"], [t("Profile"), ""], [t("Skills"), "hide-s"], [t("At once"), "hide-s"]],
+    });
+    const changed = (): void => {
+      window.history.replaceState(null, "", `${location.pathname}${query(filters())}`); // the way back leads here again
+      agents.reload();
+    };
+    q.addEventListener("input", changed);
+    for (const [, select] of narrow) select.addEventListener("change", changed);
+    signal.addEventListener("abort", agents.leave);
+    listPage(root, "agents", t("Agents"), [], h("section", { class: "pan" }, h("div", { class: "tools wrap" }, q, ...narrow.map(([, select]) => select)), agents.element));
   } catch (error) {
     failed(root, error, "/agents", t("Agents"));
   }

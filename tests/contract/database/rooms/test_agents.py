@@ -4,6 +4,7 @@ import pytest
 
 from contactcenter.agents.model import (
     AgentChanged,
+    AgentFilters,
     DeviceKind,
     DeviceMode,
     NotReadyReason,
@@ -114,6 +115,60 @@ async def test_lists_go_on_where_the_page_ended(floor):
     second = await floor.agents.list_agents(SYSTEM, Paging(1, first.next))
     assert [agent.name for agent in [*first.items, *second.items]] == ["Chen", "Ines"]
     assert second.next is None
+
+
+@pytest.fixture
+async def many(rooms):
+    """Eleven agents in two teams, some with a skill of their own, some by a profile."""
+    german = (await rooms.agents.save_skill(SYSTEM, "german", "German")).skill_id
+    english = (await rooms.agents.save_skill(SYSTEM, "english", "English")).skill_id
+    north = (await rooms.agents.save_team(SYSTEM, "Östersund", frozenset())).team_id
+    seniors = (await rooms.profiles.create_profile(SYSTEM, {"name": "Seniors", "skills": {german: 5}})).profile_id
+    for number in range(10):
+        made = await rooms.agent(
+            f"a{number}",
+            f"10{number:02}",
+            north if number % 2 else None,
+            skills={english: 3} if number in (1, 2, 3) else {german: 1} if number == 4 else {},
+            profile_id=seniors if number in (5, 6) else None,
+        )
+        await rooms.agents.update_agent(SYSTEM, made.agent_id, {"name": f"Ина Köhler {number}"})
+    await rooms.agent("zed", "2000")
+    rooms.known = {"german": german, "english": english, "north": north, "seniors": seniors}
+    return rooms
+
+
+async def search(rooms, limit=200, **filters):
+    """Every page of what is found, as the last digit of the extension, or the name."""
+    names, cursor = [], None
+    while True:
+        page = await rooms.agents.list_agents(SYSTEM, Paging(limit, cursor), AgentFilters(**filters))
+        assert len(page.items) <= limit
+        names += [one.name for one in page.items]
+        cursor = page.next
+        if cursor is None:
+            return [name.removeprefix("Ина Köhler ") for name in names]
+
+
+@pytest.mark.parametrize("limit", [1, 3, 200])
+async def test_agents_are_searched_and_come_in_pages(many, limit):
+    every = [str(number) for number in range(10)]
+    known = many.known
+    assert sorted(await search(many, limit)) == sorted([*every, "Zed"])
+    assert await search(many, limit, text="ИНА kohler") == every
+    assert await search(many, limit, text="100 7") == ["7"]
+    assert await search(many, limit, text="ostersund 3") == ["3"]
+    assert await search(many, limit, text="köhler", team_id=known["north"]) == ["1", "3", "5", "7", "9"]
+    assert await search(many, limit, skill_id=known["german"]) == ["4", "5", "6"]
+    assert await search(many, limit, skill_id=known["english"], team_id=known["north"]) == ["1", "3"]
+    assert await search(many, limit, profile_id=known["seniors"], text="6") == ["6"]
+    assert await search(many, limit, text="%") == await search(many, limit, skill_id="none") == []
+
+
+async def test_a_search_stays_within_reach(floor):
+    found = await floor.agents.list_agents(floor.sofia, Paging(), AgentFilters("e"))
+    assert [one.name for one in found.items] == ["Ines"]
+    assert (await floor.agents.list_agents(floor.sofia, Paging(), AgentFilters("chen"))).items == []
 
 
 async def test_an_agent_may_not_read_or_write_agents(floor):
