@@ -18,10 +18,11 @@ from contactcenter.agents.model import (
 )
 from contactcenter.agents.profiles_api import CapacityBody, QueuesBody, ServiceBody, Skills, queues_out, services_of
 from contactcenter.agents.profiles_api import routes as profile_routes
-from contactcenter.agents.service import AgentService, NewAgent
+from contactcenter.agents.service import AgentService, NewAgent, agent_settings
 from contactcenter.core.errors import NotFound
 from contactcenter.core.ids import ProfileId, ServerId, SkillId, TeamId, UserId
 from contactcenter.core.permissions import Right
+from contactcenter.core.versions import Version
 from contactcenter.core.web.routes import Call, Routes
 from contactcenter.core.web.schemas import (
     Body,
@@ -33,11 +34,13 @@ from contactcenter.core.web.schemas import (
     Name,
     Out,
     PageOut,
+    PageQuery,
     SearchQuery,
     VersionedOut,
     given,
     page_of,
 )
+from contactcenter.core.web.versions import RestoreIn, VersionOut, version_fields
 
 routes = Routes()
 routes.include(profile_routes)
@@ -151,6 +154,26 @@ class AgentOut(VersionedOut):
     effective: EffectiveOut
     device: DeviceOut
     presence: PresenceOut
+
+
+class AgentSettingsOut(Out):
+    """How an agent is routed to: his team and profile, and what is set for himself."""
+
+    team_id: str | None
+    profile_id: str | None
+    skills: dict[str, int]
+    queues: dict[str, ServiceBody] | None
+    capacity: dict[str, int] | None
+
+
+class AgentVersionOut(VersionOut):
+    """An agent's settings as they were after a change; ``fields`` may name what is not among them."""
+
+    settings: AgentSettingsOut
+
+
+class AgentVersions(PageOut[AgentVersionOut]):
+    """The versions of an agent's settings, the newest first."""
 
 
 class AgentsQuery(SearchQuery):
@@ -298,6 +321,34 @@ async def update_agent(call: Call[AgentPatch]) -> AgentOut:
     return agent_out(await service.update_agent(call.principal, call.path["agent_id"], changes, call.version))
 
 
+@routes.get(
+    "/api/v1/agents/{agent_id}/history",
+    right=Right.AGENTS_WRITE,
+    query=PageQuery,
+    returns=AgentVersions,
+    tag="agents",
+)
+async def list_agent_versions(call: Call[None]) -> PageOut[AgentVersionOut]:
+    """List an agent's settings after each change, the newest first."""
+    service = call.services[AgentService]
+    page = await service.agent_history(call.principal, call.path["agent_id"], call.query.paging)
+    return page_of(page, AgentVersions, _version_out)
+
+
+@routes.post(
+    "/api/v1/agents/{agent_id}/restore",
+    right=Right.AGENTS_WRITE,
+    body=RestoreIn,
+    returns=AgentOut,
+    tag="agents",
+    guarded=True,
+)
+async def restore_agent(call: Call[RestoreIn]) -> AgentOut:
+    """Set an agent's team, profile and own settings as they were in a former version."""
+    service, agent_id = call.services[AgentService], call.path["agent_id"]
+    return agent_out(await service.restore_agent(call.principal, agent_id, call.body.version, call.version))
+
+
 @routes.put("/api/v1/agents/{agent_id}/presence", right=Right.PRESENCE_SET, body=PresenceIn, tag="agents")
 async def set_presence(call: Call[PresenceIn]) -> None:
     """Choose an agent's presence."""
@@ -408,6 +459,18 @@ def agent_out(agent: AgentRecord) -> AgentOut:
 
 
 _SAME = ("user_id", "name", "extension", "team_id", "is_active", "profile_id", "version")
+
+
+def _version_out(version: Version) -> AgentVersionOut:
+    was = agent_settings(version)
+    settings = AgentSettingsOut(
+        team_id=was.team_id,
+        profile_id=was.profile_id,
+        skills=dict(was.skills.items()),
+        queues=queues_out(was.queues),
+        capacity=dict(was.capacity) if was.capacity is not None else None,
+    )
+    return AgentVersionOut(**version_fields(version), settings=settings)
 
 
 def _device_out(agent: AgentRecord) -> DeviceOut:

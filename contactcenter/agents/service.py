@@ -50,7 +50,7 @@ from contactcenter.core.errors import Conflict, Forbidden, Invalid, NotFound, Un
 from contactcenter.core.ids import AgentId, DeviceId, Ids, ProfileId, ServerId, SkillId, TeamId, UserId
 from contactcenter.core.paging import Page, Paging
 from contactcenter.core.permissions import SYSTEM, Principal, Right, Scope, require
-from contactcenter.core.versions import Change
+from contactcenter.core.versions import Change, Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,14 +199,41 @@ class AgentService:
         def work(tx: Transaction) -> AgentRecord:
             before = _found(store.find_agent(tx.connection, scope, principal, site, agent_id))
             change = Change(AGENT_VERSIONS, before.agent_id, "updated", tuple(sorted(changes)), version)
-            versions.check(tx.connection, change)
-            after = _changed(before, changes)
-            _check_free(tx.connection, after, is_new=False)
-            if changes.keys() & {*_OWN_FIELDS, "profile_id"}:
-                _check_settings(tx.connection, after)
-            _store(lambda: store.update_agent(tx, after))
-            _keep(tx, principal, change, after, before)
-            return _again(tx, after)
+            return _save(tx, principal, before, changes, change)
+
+        return await self._database.write(work)
+
+    async def agent_history(self, principal: Principal, agent_id: str, paging: Paging) -> Page[Version]:
+        """Return the versions of an agent's settings, newest first; ``agent_settings`` reads them. Raises NotFound."""
+        scope, site = require(principal, Right.AGENTS_WRITE), self._database.site_id
+
+        def look(connection: Connection) -> Page[Version]:
+            agent = _found(store.find_agent(connection, scope, principal, site, agent_id))
+            return versions.list_versions(connection, AGENT_VERSIONS, agent.agent_id, paging)
+
+        return await self._database.read(look)
+
+    async def restore_agent(
+        self, principal: Principal, agent_id: str, version: int, present: int | None = None
+    ) -> AgentRecord:
+        """Set how an agent is routed to (``AgentSettings``) as it was in a version, which makes a new version.
+
+        Raises NotFound out of reach or without that version, Stale when his latest is not the ``present`` one the
+        caller knows, Forbidden when he was in a team out of reach, Invalid when it names what is no more.
+        """
+        scope, site = require(principal, Right.AGENTS_WRITE), self._database.site_id
+
+        def work(tx: Transaction) -> AgentRecord:
+            before = _found(store.find_agent(tx.connection, scope, principal, site, agent_id))
+            kept = versions.find_version(tx.connection, AGENT_VERSIONS, before.agent_id, version)
+            if kept is None:
+                raise NotFound("not-found")
+            was, now = agent_settings(kept), _settings(before)
+            changes = {name: getattr(was, name) for name in versions.differing(was, now, _ROUTED_FIELDS)}
+            if "team_id" in changes:
+                _check_team(scope, principal, was.team_id)
+            change = Change(AGENT_VERSIONS, before.agent_id, "restored", tuple(changes), present)
+            return _save(tx, principal, before, changes, change)
 
         return await self._database.write(work)
 
@@ -329,6 +356,25 @@ class AgentService:
 _DEVICE_FIELDS = {"kind", "mode", "contact_uri", "server_id"}
 _AGENT_FIELDS = {"name", "extension", "team_id", "is_active", "profile_id"}
 _OWN_FIELDS = {"skills", "queues", "capacity"}
+_ROUTED_FIELDS = {"team_id", "profile_id", *_OWN_FIELDS}
+
+
+def agent_settings(version: Version) -> AgentSettings:
+    """Return how an agent was routed to in a version."""
+    return msgspec.convert(version.settings, AgentSettings)
+
+
+def _save(
+    tx: Transaction, principal: Principal, before: AgentRecord, changes: Mapping[str, Any], change: Change
+) -> AgentRecord:
+    versions.check(tx.connection, change)
+    after = _changed(before, changes)
+    _check_free(tx.connection, after, is_new=False)
+    if changes.keys() & {*_OWN_FIELDS, "profile_id"}:
+        _check_settings(tx.connection, after)
+    _store(lambda: store.update_agent(tx, after))
+    _keep(tx, principal, change, after, before)
+    return _again(tx, after)
 
 
 def _changed(agent: AgentRecord, changes: Mapping[str, Any]) -> AgentRecord:
@@ -347,16 +393,13 @@ def _changed(agent: AgentRecord, changes: Mapping[str, Any]) -> AgentRecord:
 def _keep(
     tx: Transaction, principal: Principal, change: Change, agent: AgentRecord, before: AgentRecord | None = None
 ) -> None:
-    old = None if before is None else _settings(before)
-    versions.keep(tx, change, _settings(agent), principal.user_id, old)
+    old = None if before is None else msgspec.to_builtins(_settings(before))
+    versions.keep(tx, change, msgspec.to_builtins(_settings(agent)), principal.user_id, old)
     tx.record(AgentChanged(agent.agent_id, change.change, tuple(change.fields)), principal.user_id)
 
 
-def _settings(agent: AgentRecord) -> dict[str, Any]:
-    own = agent.own
-    settings = AgentSettings(agent.team_id, agent.profile_id, own.skills, own.queues, own.capacity)
-    kept: dict[str, Any] = msgspec.to_builtins(settings)
-    return kept
+def _settings(agent: AgentRecord) -> AgentSettings:
+    return AgentSettings(agent.team_id, agent.profile_id, agent.own.skills, agent.own.queues, agent.own.capacity)
 
 
 def _change(kind: str, thing_id: str, before: Skill | Team | None, after: Skill | Team, version: int | None) -> Change:

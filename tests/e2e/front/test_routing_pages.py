@@ -180,6 +180,28 @@ async def test_an_agents_own_settings_and_what_holds(open_as: OpenAs, site: Rout
         await expect(page.get_by_test_id("effective")).to_contain_text("Chats 4")
 
 
+async def test_an_agents_former_settings_hold_again(open_as: OpenAs, site: RoutingSite) -> None:
+    ines = site.agents["ines"]
+    levels = {site.skills["german"]: 6, site.skills["billing"]: 3}
+    await site.rooms.agents.update_agent(SYSTEM, ines, {"skills": levels, "team_id": site.teams["Berlin"]})
+    async with open_as("admin", f"/agents/{ines}") as watched:
+        page = watched.page
+        first = page.get_by_test_id("history").locator("li").first
+        await expect(first).to_contain_text("Own levels German 9 → 6, Routers 8 → –, Billing – → 3")
+        await expect(first).to_contain_text("Team Hamburg → Berlin")
+        await page.get_by_test_id("restore-1").click()
+        await expect(page.get_by_test_id("ask")).to_contain_text("name and phone stay")
+        await page.get_by_test_id("confirm").click()
+        await expect(page.get_by_test_id("effective")).to_contain_text("Routers 8")
+        await expect(page.get_by_label("Team", exact=True)).to_have_value(site.teams["Hamburg"])
+        await expect(first).to_contain_text("restored: Own levels")
+        await page.get_by_label("Team", exact=True).select_option("Berlin")
+        await page.get_by_test_id("save").click()
+        await expect(page.get_by_test_id("form-said")).to_have_text("Saved.")
+        kept = await site.rooms.agents.get_agent(SYSTEM, ines)
+        assert (kept.team_name, kept.own.skills[site.skills["routers"]]) == ("Berlin", 8)
+
+
 async def test_agents_are_searched_and_shown_page_by_page(open_as: OpenAs, site: RoutingSite) -> None:
     for number in range(60):
         await site.rooms.agent(f"extra{number:02}", f"{3000 + number}", site.teams["Berlin"])
@@ -282,6 +304,9 @@ async def test_page(
     login, path = path_of(site, name)
     if name == "queue-steps":
         await site.rooms.queues.update_queue(SYSTEM, site.support.queue_id, {"goal": 90})
+    if name == "agent":
+        levels = {site.skills["german"]: 6, site.skills["billing"]: 3}
+        await site.rooms.agents.update_agent(SYSTEM, site.agents["ines"], {"skills": levels})
     async with open_as(
         login, path, size=size, colours=colours, broken=name in ("queue-steps", "queue-meanwhile")
     ) as watched:

@@ -52,6 +52,27 @@ async def test_of_two_who_read_the_same_the_second_is_refused(site, kind):
     assert (await admin(method, path, first, status=200)).data["version"] == again["version"] + 1  # as before
 
 
+async def test_a_former_version_of_an_agent(site):
+    admin, ines = site.browsers["admin"], site.browsers["ines"]
+    path, before = await made(site, "agent")
+    changed = (await admin("PATCH", path, {"capacity": {"chat": 3}, "name": "Ines V."}, status=200)).data
+    newest, *_, oldest = (await admin("GET", f"{path}/history", status=200)).data["items"]
+    assert (newest["version"], newest["fields"], newest["by"]) == (
+        changed["version"],
+        ["capacity", "name"],
+        site.admin.user_id,
+    )
+    assert newest["settings"]["capacity"] == {"chat": 3}
+    assert set(newest["settings"]) == {"team_id", "profile_id", "skills", "queues", "capacity"}
+    await admin(
+        "POST", f"{path}/restore", {"version": oldest["version"]}, status=412, headers={"If-Match": tag(before)}
+    )
+    restored = (await admin("POST", f"{path}/restore", {"version": before["version"]}, status=200)).data
+    assert restored == changed | {"capacity": None, "effective": before["effective"], "version": changed["version"] + 1}
+    await ines("GET", f"{path}/history", status=403)
+    await ines("POST", f"{path}/restore", {"version": 1}, status=403)
+
+
 @pytest.mark.parametrize("kind", ["queue", "profile"])
 async def test_a_former_version_is_not_restored_over_what_nobody_saw(site, kind):
     admin = site.browsers["admin"]

@@ -7,7 +7,8 @@ import { list } from "../pages/list";
 import { failed } from "../pages/tickets";
 import { selectField, selectOf, type Field } from "./controls";
 import { form, section } from "./form";
-import type { Agent, Item } from "./kinds";
+import { history, numbersText, type History, type Told } from "./history";
+import type { Agent, Item, Levels, Values } from "./kinds";
 import { listPage, thingPage } from "./page";
 import { capacity, levels, optionalField, pickedField, services } from "./picked";
 import { capacityText } from "./profiles";
@@ -86,23 +87,51 @@ function paintEffective(body: HTMLElement, agent: Agent, world: World): void {
   region(body, rows, () => rows.flatMap(([name, value]) => [h("dt", null, name), h("dd", { class: "pre" }, value)]));
 }
 
+/** What others change of an agent and no field here shows. */
+const beside = (): [string, string][] => [["name", t("Name")], ["extension", t("Phone extension")], ["is_active", t("In use")], ["kind", t("Phone")], ["mode", t("Phone")], ["contact_uri", t("Phone")], ["server_id", t("Phone")]];
+
+const warning = (n: number): string => t("Team, profile, levels, queues and numbers will be as they were after version {n}; name and phone stay. That is a new version.", { n });
+
+/** What changed of an agent, with the names of what ids stand for. */
+function told(world: World): Told {
+  const named = (items: Item[], before: unknown, after: unknown): string => [before, after].map((id) => (id ? nameOf(items, String(id)) : "–")).join(" → ");
+  return (name, before, after) => {
+    if (name === "profile_id") return named(world.profiles, before, after);
+    if (name === "team_id") return named(world.teams, before, after);
+    if (name === "skills") return numbersText(before as Levels, after as Levels, (id) => nameOf(world.skills, id));
+    if (name === "capacity") return numbersText(before as Levels | null, after as Levels | null, (id) => nameOf(media(), id));
+    return null;
+  };
+}
+
 function build(root: HTMLElement, agent: Agent, world: World): void {
   const path = `/api/v1/agents/${encodeURIComponent(agent.id)}`;
   const fields = agentFields(world);
   const holds = h("dl", { class: "kv", "data-testid": "effective" });
+  const holdNow = (values: Values): void => paintEffective(holds, values as unknown as Agent, world);
+  const mayWrite = may("agents:write");
+  let past: History | null = null;
   paintEffective(holds, agent, world);
   const made = form({
-    fields, values: { ...agent }, mayWrite: may("agents:write"), isNew: false, sections: [section(t("Routing"), "", ...fields)],
-    reload: async () => ({ ...(await api.get<Agent>(path)) }),
-    reloaded: (present) => paintEffective(holds, present as unknown as Agent, world),
+    fields, values: { ...agent }, mayWrite, isNew: false, sections: [section(t("Routing"), "", ...fields)],
+    reload: () => api.get<Values>(path),
+    reloaded: (present) => {
+      holdNow(present);
+      void past?.reload();
+    },
     save: async (changes, version) => {
-      const saved = await api.patch<Agent>(path, changes, version);
-      paintEffective(holds, saved, world);
-      return { ...saved };
+      const saved = await api.patch<Values>(path, changes, version);
+      holdNow(saved);
+      await past?.reload();
+      return saved;
     },
   });
+  if (mayWrite) past = history({ path, version: made.version, told: told(world), warning, labels: new Map([...fields.map((field): [string, string] => [field.name, field.label]), ...beside()]), restored: (restored) => {
+    made.fill(restored);
+    holdNow(restored);
+  } });
   const side = h("section", { class: "pan" }, h("div", { class: "ph" }, icon("route", "s"), h("h2", null, t("What holds"))), h("div", { class: "pb d-grid gap-2" }, h("p", { class: "small mut" }, t("Own settings over the profile’s, as saved.")), holds));
-  thingPage(root, ["/agents", t("Agents")], agent.name, [h("span", { class: "mut num" }, agent.extension)], made.element, [side], may("agents:write"));
+  thingPage(root, ["/agents", t("Agents")], agent.name, [h("span", { class: "mut num" }, agent.extension)], made.element, [side, past?.element].filter((one): one is HTMLElement => one !== undefined), mayWrite);
 }
 
 export async function mountAgent(root: HTMLElement, id: string, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,4 @@
-/** Former versions of a queue or profile: who changed what and when, and making one hold again. */
+/** Former versions of a queue, profile or agent: who changed what and when, and making one hold again. */
 
 import { api } from "../core/api";
 import { now } from "../core/clock";
@@ -22,15 +22,28 @@ const SIMPLE = new Set(["string", "number", "boolean"]);
 
 const said = (value: unknown): string => (value === true ? t("yes") : value === false ? t("no") : value === null ? t("never") : String(value));
 
+/** Tells before and after of a field in words of its own; null where nothing better than its name is known. */
+export type Told = (name: string, before: unknown, after: unknown) => string | null;
+
+/** Before and after of numbers by name: "German 5 → 6, Routers – → 3". */
+export function numbersText(before: Record<string, number> | null, after: Record<string, number> | null, nameOf: (id: string) => string): string | null {
+  if (!before || !after) return null;
+  const ids = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter((id) => before[id] !== after[id]);
+  return ids.map((id) => `${nameOf(id)} ${before[id] ?? "–"} → ${after[id] ?? "–"}`).join(", ") || null;
+}
+
 /** What a version changed, by the words of the form: plain values with before and after, of others the name. */
-export function changeText(one: Version, before: Version | undefined, labels: Map<string, string>): string {
+export function changeText(one: Version, before: Version | undefined, labels: Map<string, string>, told: Told = () => null): string {
   const parts = one.fields.map((name) => {
     const label = labels.get(name) ?? name;
+    if (!(name in one.settings)) return label;
     const [old, value] = [before?.settings[name], one.settings[name]];
+    const text = before ? told(name, old, value) : null;
+    if (text !== null) return `${label} ${text}`;
     const isSimple = before !== undefined && [old, value].every((each) => each === null || SIMPLE.has(typeof each));
     return isSimple ? `${label} ${said(old)} → ${said(value)}` : label;
   });
-  return [CHANGES[one.change]?.() ?? "", parts.join(", ")].filter(Boolean).join(": ") || t("changed");
+  return [CHANGES[one.change]?.() ?? "", [...new Set(parts)].join(", ")].filter(Boolean).join(": ") || t("changed");
 }
 
 export interface History { element: HTMLElement; reload(): Promise<void> }
@@ -38,6 +51,9 @@ export interface History { element: HTMLElement; reload(): Promise<void> }
 export interface HistoryOptions {
   path: string;
   labels: Map<string, string>;
+  told?: Told;
+  /** What restoring a version does, where that is not everything. */
+  warning?(version: number): string;
   /** The version on the page: another one that came meanwhile is not written over. */
   version(): number | undefined;
   restored(values: Values): void;
@@ -54,7 +70,7 @@ export function history(options: HistoryOptions): History {
   const status = h("span", { class: "sr", role: "status" });
 
   const restore = async (one: Version): Promise<void> => {
-    const text = t("Everything will be as it was after version {n}. That is a new version; nothing of the history is lost.", { n: one.version });
+    const text = options.warning?.(one.version) ?? t("Everything will be as it was after version {n}. That is a new version; nothing of the history is lost.", { n: one.version });
     if (!(await confirmed(t("Restore version {n}?", { n: one.version }), text, t("Restore")))) return;
     try {
       options.restored(await api.post<Values>(`${options.path}/restore`, { version: one.version }, options.version()));
@@ -69,7 +85,7 @@ export function history(options: HistoryOptions): History {
   const row = (one: Version, place: number): HTMLElement => {
     const button = h("button", { type: "button", class: "btn sm", "data-testid": `restore-${one.version}`, "aria-label": t("Restore version {n}", { n: one.version }), onclick: () => void restore(one) }, t("Restore"));
     return h("li", null, h("span", { class: "qn" }, one.version),
-      h("span", { class: "d" }, changeText(one, shown[place + 1], options.labels), h("small", null, `${actor(one.by, names ?? new Map())}, ${when(one.at, now())}`)),
+      h("span", { class: "d" }, changeText(one, shown[place + 1], options.labels, options.told), h("small", null, `${actor(one.by, names ?? new Map())}, ${when(one.at, now())}`)),
       place ? button : h("span", { class: "tag ok" }, t("holds now")));
   };
   const reload = async (): Promise<void> => {

@@ -5,6 +5,7 @@ import pytest
 from contactcenter.agents.model import (
     AgentChanged,
     AgentFilters,
+    AgentSettings,
     DeviceKind,
     DeviceMode,
     NotReadyReason,
@@ -12,11 +13,12 @@ from contactcenter.agents.model import (
     check_contact_uri,
     initials,
 )
-from contactcenter.agents.service import NewAgent, save_presence
-from contactcenter.core.errors import Conflict, Forbidden, Invalid, NotFound
+from contactcenter.agents.service import NewAgent, agent_settings, save_presence
+from contactcenter.core.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from contactcenter.core.ids import ServerId
 from contactcenter.core.paging import Paging
 from contactcenter.core.permissions import SYSTEM, Right, Scope
+from routing.commands import Service
 from tests.rig.rooms import as_role
 
 
@@ -163,6 +165,71 @@ async def test_agents_are_searched_and_come_in_pages(many, limit):
     assert await search(many, limit, skill_id=known["english"], team_id=known["north"]) == ["1", "3"]
     assert await search(many, limit, profile_id=known["seniors"], text="6") == ["6"]
     assert await search(many, limit, text="%") == await search(many, limit, skill_id="none") == []
+
+
+async def agent_versions(floor, agent_id, by=SYSTEM):
+    return (await floor.agents.agent_history(by, agent_id, Paging())).items
+
+
+async def test_each_change_of_an_agent_is_kept_and_a_former_one_holds_again(floor):
+    admin = await floor.user("admin", "administrator")
+    ines = floor.ines.agent_id
+    german = (await floor.agents.save_skill(SYSTEM, "dutch", "Dutch")).skill_id
+    seniors = (await floor.profiles.create_profile(SYSTEM, {"name": "Seniors"})).profile_id
+    support = (await floor.queues.create_queue(SYSTEM, {"name": "Support"})).queue_id
+    first = (await agent_versions(floor, ines))[0]
+    before = await floor.agents.get_agent(SYSTEM, ines)
+    own = {"skills": {german: 4}, "queues": {support: Service(1, 5.0)}, "capacity": {"voice": 1}}
+    routed = {**own, "profile_id": seniors}
+    await floor.agents.update_agent(admin, ines, routed)
+    renamed = await floor.agents.update_agent(admin, ines, {"name": "Ines Vogt"})
+    history = await agent_versions(floor, ines)
+    assert [(one.change, one.actor, set(one.fields)) for one in history[:2]] == [
+        ("updated", admin.user_id, {"name"}),
+        ("updated", admin.user_id, set(routed)),
+    ]
+    assert agent_settings(history[1]) == AgentSettings(before.team_id, seniors, **own)
+    assert "Ines" not in str([one.settings for one in history])
+    restored = await floor.agents.restore_agent(admin, ines, first.number, renamed.version)
+    assert (restored.own, restored.profile_id, restored.name) == (before.own, before.profile_id, "Ines Vogt")
+    assert (restored.version, restored) == (renamed.version + 1, await floor.agents.get_agent(SYSTEM, ines))
+    assert (await floor.events("agent-changed"))[-1] == (
+        AgentChanged(ines, "restored", ("capacity", "profile_id", "queues", "skills")),
+        admin.user_id,
+    )
+    with pytest.raises(Stale):
+        await floor.agents.restore_agent(admin, ines, 2, renamed.version)
+    with pytest.raises(NotFound):
+        await floor.agents.restore_agent(admin, ines, 99)
+
+
+async def test_what_is_no_more_does_not_come_back(floor):
+    ines = floor.ines.agent_id
+    gone = (await floor.profiles.create_profile(SYSTEM, {"name": "Seniors"})).profile_id
+    had = await floor.agents.update_agent(SYSTEM, ines, {"profile_id": gone})
+    await floor.agents.update_agent(SYSTEM, ines, {"profile_id": None})
+    await floor.profiles.delete_profile(SYSTEM, gone)
+    with pytest.raises(Invalid) as refused:
+        await floor.agents.restore_agent(SYSTEM, ines, had.version)
+    assert refused.value.fields == {"profile_id": "unknown-profile"}
+
+
+async def test_a_history_is_for_who_may_write_the_agent(floor):
+    boss = replace(floor.sofia, rights={**floor.sofia.rights, Right.AGENTS_WRITE: Scope.TEAM})
+    ines, chen = floor.ines.agent_id, floor.chen.agent_id
+    outside = await floor.agents.get_agent(SYSTEM, chen)
+    await floor.agents.update_agent(SYSTEM, ines, {"team_id": outside.team_id})
+    mine = (await floor.agents.get_agent(SYSTEM, ines)).version
+    back = await floor.agents.update_agent(SYSTEM, ines, {"team_id": next(iter(boss.team_ids))})
+    assert len(await agent_versions(floor, ines, boss)) == back.version
+    with pytest.raises(Forbidden):
+        await floor.agents.restore_agent(boss, ines, mine)
+    for act in (agent_versions(floor, chen, boss), floor.agents.restore_agent(boss, chen, 1)):
+        with pytest.raises(NotFound):
+            await act
+    for act in (agent_versions(floor, ines, floor.sofia), floor.agents.restore_agent(floor.sofia, ines, 1)):
+        with pytest.raises(Forbidden):
+            await act
 
 
 async def test_a_search_stays_within_reach(floor):
