@@ -64,6 +64,7 @@ def asset(name: str) -> str:
 
 
 _SHOWN: Final = (
+    Right.INTERACTIONS_READ,
     Right.CUSTOMERS_ERASE,
     Right.QUEUES_READ,
     Right.QUEUES_WRITE,

@@ -77,6 +77,7 @@ from routing.commands import VOICE
 from routing.eligibility import is_served
 from routing.engine import Engine
 from routing.estimates import Estimates
+from routing.replay import passed_now
 from routing.runtime import Router
 from routing.why import explain_waiting
 
@@ -170,6 +171,7 @@ class ContactCenter:
             self.rooms.agents,
             self.rooms.customers,
             self._explain,
+            lambda interaction_id: passed_now(self.router.engine, interaction_id),
             self.router.passed_over,
         )
         self.overflow = Overflow(self.assignments, base.publisher, base.clock, base.ids, self._is_served)

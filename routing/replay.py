@@ -1,4 +1,4 @@
-"""The engine's latest commands, kept so that a decision can be made again and every agent asked why not he.
+"""Why not he, of every agent: now, or of a decision made again out of the engine's latest commands, which are kept.
 
 A why keeps counts per skill profile, which cost nothing to share; the list by agent would cost thousands of entries a
 decision. It is worked out when somebody asks: an engine is rebuilt as it was, the commands after are carried out again
@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from contactcenter.core.ids import AgentId, ReservationId
+from contactcenter.core.ids import AgentId, InteractionId, ReservationId
 from routing.agents import Agent
 from routing.commands import Command, Decision, Reserve
 from routing.engine import Engine
 from routing.items import Item
 from routing.lines import Line
 from routing.recovery import take_snapshot
+from routing.states import ItemState
 
 MOST: Final = 20_000
 """How many commands are kept before the older half becomes a state."""
@@ -97,6 +98,15 @@ def passed_over(base: State, entries: Sequence[Entry], reservation_id: Reservati
     engine.new_id, engine.watch = ids.popleft, look
     engine.handle(command, at)
     return [_told(reason, agent_id) for reason, agent_id in sorted(found)]
+
+
+def passed_now(engine: Engine, interaction_id: InteractionId) -> list[dict[str, Any]] | None:
+    """Return why each agent does not have a waiting interaction at present, as ``passed_over``; None: it waits not."""
+    item = engine.items.get(interaction_id)
+    if item is None or item.state is not ItemState.WAITING:
+        return None
+    found = sorted((engine.refusal(agent, item) or RANK, agent.id) for agent in engine.agents.values())
+    return [_told(reason, agent_id) for reason, agent_id in found]
 
 
 def _rebuilt(base: State, entries: Sequence[Entry]) -> Engine:

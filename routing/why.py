@@ -111,7 +111,11 @@ def explain_waiting(engine: Engine, interaction_id: InteractionId, now: float) -
 
 
 def _next(engine: Engine, item: Item, found: dict[Reason, list[Agent]], now: float) -> list[dict[str, Any]]:
-    """Return the soonest timed changes: the item's own alert, then its own steps and those of who has the skills."""
+    """Return the soonest timed changes: the item's own alert, agents with the skills who come free, its next steps."""
+
+    def order(change: dict[str, Any]) -> tuple[bool, float, str]:
+        return (not change["agent_id"] or change["agent_id"] != item.agent_id, change["at"], change["agent_id"])
+
     held = [agent for (reason, _, _), agents in found.items() if reason in _TIMED for agent in agents]
     changes: list[dict[str, Any]] = [
         {"at": given.until, "change": _TIMED_CHANGES[given.state], "agent_id": agent.id}
@@ -119,14 +123,14 @@ def _next(engine: Engine, item: Item, found: dict[Reason, list[Agent]], now: flo
         for given in agent.assignments.values()
         if given.until is not None
     ]
+    changes = sorted(changes, key=order)[:BEST]
     if item.line is not None:
         changes += _own_changes(engine, item, now)
-    changes.sort(key=lambda one: (not one["agent_id"] or one["agent_id"] != item.agent_id, one["at"], one["agent_id"]))
-    return changes[:BEST]
+    return sorted(changes, key=order)
 
 
 def _own_changes(engine: Engine, item: Item, now: float) -> list[dict[str, Any]]:
-    """Return the instants at which the waiting item itself changes, each with what happens then."""
+    """Return the instants at which the waiting item itself changes, of each kind the next."""
     assert item.line is not None
     queue = item.line.queue
     steps = {step.after for step in queue.steps}
@@ -137,7 +141,8 @@ def _own_changes(engine: Engine, item: Item, now: float) -> list[dict[str, Any]]
         known.append((late, "becomes-late"))
     if item.preferred is not None:
         known.append((item.entered_at + queue.rules.preferred_wait, "window-ends"))
-    return [{"at": at, "change": change, "agent_id": ""} for at, change in known if at > now]
+    ahead = {change: at for at, change in sorted(known, reverse=True) if at > now}
+    return [{"at": at, "change": change, "agent_id": ""} for change, at in ahead.items()]
 
 
 _TIMED = {"reserved", "wrap-up", "busy"}

@@ -33,7 +33,7 @@ _NOTHING: Final[dict[str, Any]] = {
     "considered": 0,
     "needs": [],
     "passed": [],
-    "next": {"kind": "none", "at": None, "agent": None},
+    "next": [],
     "arithmetic": [],
 }
 
@@ -46,7 +46,7 @@ def _present(now: Mapping[str, Any], picture: Picture) -> dict[str, Any]:
         "considered": now["considered"],
         "needs": [_need(one, picture) for one in now["requirement"]],
         "passed": [passed_view(one, picture) for one in now["passed"]],
-        "next": _next(now["next"], picture),
+        "next": [_change(one, picture) for one in now["next"]],
         "arithmetic": _arithmetic(now, picture),
     }
 
@@ -67,13 +67,10 @@ def _need(need: Mapping[str, Any], picture: Picture) -> dict[str, Any]:
     return {"skill": picture.skill_labels.get(skill, skill), "level": need["level"]}
 
 
-def _next(changes: list[Mapping[str, Any]], picture: Picture) -> dict[str, Any]:
-    if not changes:
-        return {"kind": "none", "at": None, "agent": None}
-    first = changes[0]
-    agent = picture.agents.get(AgentId(first["agent_id"]))
-    kind = _KINDS.get(first["change"], "deadline")
-    return {"kind": kind, "at": from_timestamp(first["at"]), "agent": agent.record.name if agent else None}
+def _change(change: Mapping[str, Any], picture: Picture) -> dict[str, Any]:
+    agent = picture.agents.get(AgentId(change["agent_id"]))
+    kind = _KINDS.get(change["change"], "deadline")
+    return {"kind": kind, "at": from_timestamp(change["at"]), "agent": agent.record.name if agent else None}
 
 
 def _arithmetic(now: Mapping[str, Any], picture: Picture) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from contactcenter.agents.model import (
+    AgentFilters,
     AgentRecord,
     DeviceKind,
     DeviceMode,
@@ -17,10 +18,11 @@ from contactcenter.agents.model import (
 )
 from contactcenter.agents.profiles_api import CapacityBody, QueuesBody, ServiceBody, Skills, queues_out, services_of
 from contactcenter.agents.profiles_api import routes as profile_routes
-from contactcenter.agents.service import AgentService, NewAgent
+from contactcenter.agents.service import AgentService, NewAgent, agent_settings
 from contactcenter.core.errors import NotFound
 from contactcenter.core.ids import ProfileId, ServerId, SkillId, TeamId, UserId
 from contactcenter.core.permissions import Right
+from contactcenter.core.versions import Version
 from contactcenter.core.web.routes import Call, Routes
 from contactcenter.core.web.schemas import (
     Body,
@@ -33,9 +35,12 @@ from contactcenter.core.web.schemas import (
     Out,
     PageOut,
     PageQuery,
+    SearchQuery,
+    VersionedOut,
     given,
     page_of,
 )
+from contactcenter.core.web.versions import RestoreIn, VersionOut, version_fields
 
 routes = Routes()
 routes.include(profile_routes)
@@ -95,7 +100,7 @@ class PresenceOut(Out):
     since: Instant
 
 
-class SkillOut(Out):
+class SkillOut(VersionedOut):
     """A named ability."""
 
     id: str
@@ -103,7 +108,7 @@ class SkillOut(Out):
     label: str
 
 
-class TeamOut(Out):
+class TeamOut(VersionedOut):
     """A group of agents."""
 
     id: str
@@ -128,7 +133,7 @@ class EffectiveOut(Out):
     capacity: dict[str, int]
 
 
-class AgentOut(Out):
+class AgentOut(VersionedOut):
     """One agent; ``skills`` (ids to levels), ``queues`` and ``capacity`` are his own, null ones are the profile's.
 
     ``effective`` is what holds, the profile included.
@@ -149,6 +154,34 @@ class AgentOut(Out):
     effective: EffectiveOut
     device: DeviceOut
     presence: PresenceOut
+
+
+class AgentSettingsOut(Out):
+    """How an agent is routed to: his team and profile, and what is set for himself."""
+
+    team_id: str | None
+    profile_id: str | None
+    skills: dict[str, int]
+    queues: dict[str, ServiceBody] | None
+    capacity: dict[str, int] | None
+
+
+class AgentVersionOut(VersionOut):
+    """An agent's settings as they were after a change; ``fields`` may name what is not among them."""
+
+    settings: AgentSettingsOut
+
+
+class AgentVersions(PageOut[AgentVersionOut]):
+    """The versions of an agent's settings, the newest first."""
+
+
+class AgentsQuery(SearchQuery):
+    """Which agents: ``q`` is looked for in name, extension and team; fields left out do not narrow."""
+
+    team_id: Id | None = None
+    skill_id: Id | None = None
+    profile_id: Id | None = None
 
 
 class AgentPage(PageOut[AgentOut]):
@@ -236,10 +269,12 @@ class PhoneOut(Out):
     ice_servers: list[IceServerOut]
 
 
-@routes.get("/api/v1/agents", right=Right.AGENTS_READ, query=PageQuery, returns=AgentPage, tag="agents")
+@routes.get("/api/v1/agents", right=Right.AGENTS_READ, query=AgentsQuery, returns=AgentPage, tag="agents")
 async def list_agents(call: Call[None]) -> PageOut[AgentOut]:
-    """List the agents in reach."""
-    page = await call.services[AgentService].list_agents(call.principal, call.query.paging)
+    """List the agents in reach, by name."""
+    query: AgentsQuery = call.query
+    filters = AgentFilters(query.q, query.team_id, query.skill_id, query.profile_id)
+    page = await call.services[AgentService].list_agents(call.principal, query.paging, filters)
     return page_of(page, AgentPage, agent_out)
 
 
@@ -270,13 +305,48 @@ async def get_agent(call: Call[None]) -> AgentOut:
     return agent_out(await call.services[AgentService].get_agent(call.principal, call.path["agent_id"]))
 
 
-@routes.patch("/api/v1/agents/{agent_id}", right=Right.AGENTS_WRITE, body=AgentPatch, returns=AgentOut, tag="agents")
+@routes.patch(
+    "/api/v1/agents/{agent_id}",
+    right=Right.AGENTS_WRITE,
+    body=AgentPatch,
+    returns=AgentOut,
+    tag="agents",
+    guarded=True,
+)
 async def update_agent(call: Call[AgentPatch]) -> AgentOut:
     """Change an agent."""
     service, changes = call.services[AgentService], given(call.body)
     if "queues" in changes:
         changes["queues"] = services_of(call.body.queues)
-    return agent_out(await service.update_agent(call.principal, call.path["agent_id"], changes))
+    return agent_out(await service.update_agent(call.principal, call.path["agent_id"], changes, call.version))
+
+
+@routes.get(
+    "/api/v1/agents/{agent_id}/history",
+    right=Right.AGENTS_WRITE,
+    query=PageQuery,
+    returns=AgentVersions,
+    tag="agents",
+)
+async def list_agent_versions(call: Call[None]) -> PageOut[AgentVersionOut]:
+    """List an agent's settings after each change, the newest first."""
+    service = call.services[AgentService]
+    page = await service.agent_history(call.principal, call.path["agent_id"], call.query.paging)
+    return page_of(page, AgentVersions, _version_out)
+
+
+@routes.post(
+    "/api/v1/agents/{agent_id}/restore",
+    right=Right.AGENTS_WRITE,
+    body=RestoreIn,
+    returns=AgentOut,
+    tag="agents",
+    guarded=True,
+)
+async def restore_agent(call: Call[RestoreIn]) -> AgentOut:
+    """Set an agent's team, profile and own settings as they were in a former version."""
+    service, agent_id = call.services[AgentService], call.path["agent_id"]
+    return agent_out(await service.restore_agent(call.principal, agent_id, call.body.version, call.version))
 
 
 @routes.put("/api/v1/agents/{agent_id}/presence", right=Right.PRESENCE_SET, body=PresenceIn, tag="agents")
@@ -318,11 +388,14 @@ async def create_skill(call: Call[SkillIn]) -> SkillOut:
     return _skill_out(await service.save_skill(call.principal, call.body.name, call.body.label))
 
 
-@routes.put("/api/v1/skills/{skill_id}", right=Right.AGENTS_WRITE, body=SkillIn, returns=SkillOut, tag="agents")
+@routes.put(
+    "/api/v1/skills/{skill_id}", right=Right.AGENTS_WRITE, body=SkillIn, returns=SkillOut, tag="agents", guarded=True
+)
 async def update_skill(call: Call[SkillIn]) -> SkillOut:
     """Change a skill."""
-    service = call.services[AgentService]
-    return _skill_out(await service.save_skill(call.principal, call.body.name, call.body.label, call.path["skill_id"]))
+    service, body = call.services[AgentService], call.body
+    skill_id = call.path["skill_id"]
+    return _skill_out(await service.save_skill(call.principal, body.name, body.label, skill_id, call.version))
 
 
 @routes.get("/api/v1/teams", right=Right.AGENTS_READ, returns=list[TeamOut], tag="agents")
@@ -337,7 +410,9 @@ async def create_team(call: Call[TeamIn]) -> TeamOut:
     return await _save_team(call, "")
 
 
-@routes.put("/api/v1/teams/{team_id}", right=Right.AGENTS_WRITE, body=TeamIn, returns=TeamOut, tag="agents")
+@routes.put(
+    "/api/v1/teams/{team_id}", right=Right.AGENTS_WRITE, body=TeamIn, returns=TeamOut, tag="agents", guarded=True
+)
 async def update_team(call: Call[TeamIn]) -> TeamOut:
     """Change a team and its supervisors."""
     return await _save_team(call, call.path["team_id"])
@@ -346,7 +421,7 @@ async def update_team(call: Call[TeamIn]) -> TeamOut:
 async def _save_team(call: Call[TeamIn], team_id: str) -> TeamOut:
     supervisors = frozenset(UserId(user_id) for user_id in call.body.supervisors)
     service = call.services[AgentService]
-    return _team_out(await service.save_team(call.principal, call.body.name, supervisors, team_id))
+    return _team_out(await service.save_team(call.principal, call.body.name, supervisors, team_id, call.version))
 
 
 @routes.get("/api/v1/not-ready-reasons", right=Right.SIGNED_IN, returns=list[ReasonOut], tag="agents")
@@ -383,7 +458,19 @@ def agent_out(agent: AgentRecord) -> AgentOut:
     )
 
 
-_SAME = ("user_id", "name", "extension", "team_id", "is_active", "profile_id")
+_SAME = ("user_id", "name", "extension", "team_id", "is_active", "profile_id", "version")
+
+
+def _version_out(version: Version) -> AgentVersionOut:
+    was = agent_settings(version)
+    settings = AgentSettingsOut(
+        team_id=was.team_id,
+        profile_id=was.profile_id,
+        skills=dict(was.skills.items()),
+        queues=queues_out(was.queues),
+        capacity=dict(was.capacity) if was.capacity is not None else None,
+    )
+    return AgentVersionOut(**version_fields(version), settings=settings)
 
 
 def _device_out(agent: AgentRecord) -> DeviceOut:
@@ -392,11 +479,11 @@ def _device_out(agent: AgentRecord) -> DeviceOut:
 
 
 def _skill_out(skill: Skill) -> SkillOut:
-    return SkillOut(id=skill.skill_id, name=skill.name, label=skill.label)
+    return SkillOut(id=skill.skill_id, name=skill.name, label=skill.label, version=skill.version)
 
 
 def _team_out(team: Team) -> TeamOut:
-    return TeamOut(id=team.team_id, name=team.name, supervisors=sorted(team.supervisors))
+    return TeamOut(id=team.team_id, name=team.name, supervisors=sorted(team.supervisors), version=team.version)
 
 
 def _reason_out(reason: NotReadyReason) -> ReasonOut:

@@ -9,6 +9,7 @@ whose skills he has, one call at a time.
 """
 
 import re
+import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,7 +26,10 @@ MAX_LEVEL: Final = 10
 MAX_ORDER: Final = 100
 MAX_DELAY: Final = 86_400.0
 PROFILE_VERSIONS: Final = "profile"
-"""The kind under which versions of routing profiles are kept."""
+AGENT_VERSIONS: Final = "agent"
+SKILL_VERSIONS: Final = "skill"
+TEAM_VERSIONS: Final = "team"
+"""The kinds under which versions are kept; the field ``version`` of each tells the latest, 0 when there is none."""
 Levels = Mapping[SkillId, int]
 Queues = Mapping[QueueId, Service]
 Capacity = Mapping[str, int]
@@ -69,6 +73,7 @@ class Skill:
     skill_id: SkillId
     name: str
     label: str
+    version: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,7 @@ class Team:
     site_id: SiteId
     name: str
     supervisors: frozenset[UserId] = frozenset()
+    version: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,7 @@ class RoutingProfile:
     skills: Levels = field(default_factory=dict)
     queues: Queues | None = None
     capacity: Capacity = field(default_factory=one_call)
+    version: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +162,37 @@ class AgentRecord:
     capacity: Capacity = field(default_factory=one_call)
     profile_id: ProfileId | None = None
     own: OwnSettings = OwnSettings()
+    version: int = field(default=0, compare=False)
 
     @property
     def initials(self) -> str:
         """Up to two letters for the round picture."""
         return initials(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentFilters:
+    """Which agents a list is narrowed to; empty fields do not narrow.
+
+    ``text``: each of its words stands in the name, the extension or the team's name, in any case and with or without
+    accents. ``skill_id``: who has it at any level, of his own or by his profile.
+    """
+
+    text: str = ""
+    team_id: str | None = None
+    skill_id: str | None = None
+    profile_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """What is kept of an agent after each change: how he is routed to. Names, extension and device are not."""
+
+    team_id: TeamId | None
+    profile_id: ProfileId | None
+    skills: Levels
+    queues: Queues | None
+    capacity: Capacity | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +263,12 @@ class NotReadyReasonChanged(Event):
 def name_key(name: str) -> str:
     """Return what makes two profiles' names the same."""
     return " ".join(name.casefold().split())
+
+
+def plain(text: str) -> str:
+    """Return a text as it is searched in: without case and accents."""
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(part for part in parts if not unicodedata.combining(part))
 
 
 def initials(name: str) -> str:

@@ -48,14 +48,19 @@ class ProfileService:
 
         return await self._database.write(work)
 
-    async def update_profile(self, principal: Principal, profile_id: str, changes: Mapping[str, Any]) -> RoutingProfile:
-        """Change a profile; it holds at once for everybody who has it. Raises NotFound, Conflict for a taken name."""
+    async def update_profile(
+        self, principal: Principal, profile_id: str, changes: Mapping[str, Any], version: int | None = None
+    ) -> RoutingProfile:
+        """Change a profile, of which the caller read this ``version``; it holds at once for everybody who has it.
+
+        Raises NotFound, Stale when it has another version by now, Conflict for a taken name.
+        """
         scope = _require_site(principal)
         _check_fields(changes)
 
         def work(tx: Transaction) -> RoutingProfile:
             before = self._find(tx.connection, scope, profile_id)
-            change = Change(PROFILE_VERSIONS, before.profile_id, "updated", tuple(sorted(changes)))
+            change = Change(PROFILE_VERSIONS, before.profile_id, "updated", tuple(sorted(changes)), version)
             return _save(tx, principal, replace(before, **changes), change, before)
 
         return await self._database.write(work)
@@ -84,10 +89,13 @@ class ProfileService:
 
         return await self._database.read(look)
 
-    async def restore_profile(self, principal: Principal, profile_id: str, version: int) -> RoutingProfile:
+    async def restore_profile(
+        self, principal: Principal, profile_id: str, version: int, present: int | None = None
+    ) -> RoutingProfile:
         """Set everything of a profile as it was in a version, which makes a new version.
 
-        Raises NotFound out of reach or without that version, Conflict when its name is another's now.
+        Raises NotFound out of reach or without that version, Stale when its latest is not the ``present`` one the
+        caller knows, Conflict when its name is another's now.
         """
         scope = _require_site(principal)
 
@@ -98,7 +106,8 @@ class ProfileService:
                 raise NotFound("not-found")
             after = profile_of(kept)
             changed = versions.differing(before, after, _CHANGEABLE)
-            return _save(tx, principal, after, Change(PROFILE_VERSIONS, before.profile_id, "restored", changed), before)
+            change = Change(PROFILE_VERSIONS, before.profile_id, "restored", changed, present)
+            return _save(tx, principal, after, change, before)
 
         return await self._database.write(work)
 
@@ -108,22 +117,29 @@ class ProfileService:
 
 def profile_of(version: Version) -> RoutingProfile:
     """Return the profile as it was in a version."""
-    return msgspec.convert(version.settings, RoutingProfile)
+    return replace(msgspec.convert(version.settings, RoutingProfile), version=version.number)
 
 
 def _save(
     tx: Transaction, principal: Principal, profile: RoutingProfile, change: Change, before: RoutingProfile | None = None
 ) -> RoutingProfile:
+    versions.check(tx.connection, change)
     if not profile.name.strip():
         raise Invalid("invalid", {"name": "missing"})
     check_settings(profile, store.known(tx.connection, profile.site_id))
     if store.is_profile_name_taken(tx.connection, profile):
         raise Conflict("name-taken", {"name": "taken"})
     store.save_profile(tx, profile, is_new=before is None)
-    old = None if before is None else msgspec.to_builtins(before)
-    versions.keep(tx, change, msgspec.to_builtins(profile), principal.user_id, old)
+    old = None if before is None else _settings(before)
+    number = versions.keep(tx, change, _settings(profile), principal.user_id, old)
     tx.record(RoutingProfileChanged(profile.profile_id, change.change, tuple(change.fields)), principal.user_id)
-    return profile
+    return replace(profile, version=number)
+
+
+def _settings(profile: RoutingProfile) -> dict[str, Any]:
+    kept: dict[str, Any] = msgspec.to_builtins(profile)
+    del kept["version"]
+    return kept
 
 
 def _require_site(principal: Principal) -> Scope:

@@ -10,7 +10,7 @@ from contactcenter.core.ids import QueueId
 from contactcenter.core.permissions import Right
 from contactcenter.core.versions import Version
 from contactcenter.core.web.routes import Call, Routes
-from contactcenter.core.web.schemas import Body, Code, Id, Label, Out, PageOut, PageQuery, given, page_of
+from contactcenter.core.web.schemas import Body, Code, Id, Label, PageOut, PageQuery, VersionedOut, given, page_of
 from contactcenter.core.web.versions import RestoreIn, VersionOut, version_fields
 from routing.commands import Service
 
@@ -50,7 +50,7 @@ class ProfileIn(ProfilePatch):
     name: Label
 
 
-class ProfileOut(Out):
+class ProfileOut(VersionedOut):
     """What many agents have in common."""
 
     id: str
@@ -91,11 +91,11 @@ async def get_profile(call: Call[None]) -> ProfileOut:
     return _profile_out(await call.services[ProfileService].get_profile(call.principal, call.path["profile_id"]))
 
 
-@routes.patch(_ONE, right=Right.QUEUES_WRITE, body=ProfilePatch, returns=ProfileOut, tag="agents")
+@routes.patch(_ONE, right=Right.QUEUES_WRITE, body=ProfilePatch, returns=ProfileOut, tag="agents", guarded=True)
 async def update_profile(call: Call[ProfilePatch]) -> ProfileOut:
     """Change a routing profile, for everybody who has it."""
-    service = call.services[ProfileService]
-    return _profile_out(await service.update_profile(call.principal, call.path["profile_id"], _values(call.body)))
+    service, profile_id = call.services[ProfileService], call.path["profile_id"]
+    return _profile_out(await service.update_profile(call.principal, profile_id, _values(call.body), call.version))
 
 
 @routes.delete(_ONE, right=Right.QUEUES_WRITE, tag="agents")
@@ -112,11 +112,13 @@ async def list_profile_versions(call: Call[None]) -> PageOut[ProfileVersionOut]:
     return page_of(page, ProfileVersions, _version_out)
 
 
-@routes.post(f"{_ONE}/restore", right=Right.QUEUES_WRITE, body=RestoreIn, returns=ProfileOut, tag="agents")
+@routes.post(
+    f"{_ONE}/restore", right=Right.QUEUES_WRITE, body=RestoreIn, returns=ProfileOut, tag="agents", guarded=True
+)
 async def restore_profile(call: Call[RestoreIn]) -> ProfileOut:
     """Set a routing profile as it was in a former version."""
-    service = call.services[ProfileService]
-    return _profile_out(await service.restore_profile(call.principal, call.path["profile_id"], call.body.version))
+    service, profile_id = call.services[ProfileService], call.path["profile_id"]
+    return _profile_out(await service.restore_profile(call.principal, profile_id, call.body.version, call.version))
 
 
 def services_of(queues: dict[str, ServiceBody] | None) -> Queues | None:
@@ -145,6 +147,7 @@ def _profile_out(profile: RoutingProfile) -> ProfileOut:
         skills={str(skill): level for skill, level in profile.skills.items()},
         queues=queues_out(profile.queues),
         capacity=dict(profile.capacity),
+        version=profile.version,
     )
 
 

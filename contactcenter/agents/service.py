@@ -6,13 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from contactcenter.agents import store
 from contactcenter.agents.model import (
+    AGENT_VERSIONS,
+    SKILL_VERSIONS,
+    TEAM_VERSIONS,
     AgentChanged,
+    AgentFilters,
     AgentRecord,
+    AgentSettings,
     Capacity,
     Device,
     DeviceKind,
@@ -37,12 +43,14 @@ from contactcenter.agents.model import (
 )
 from contactcenter.agents.ports import PresencePort
 from contactcenter.agents.store import save_presence as save_presence  # the interactions room writes it in its commits
+from contactcenter.core import versions
 from contactcenter.core.clock import Clock
 from contactcenter.core.database import Database, Transaction
 from contactcenter.core.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from contactcenter.core.ids import AgentId, DeviceId, Ids, ProfileId, ServerId, SkillId, TeamId, UserId
 from contactcenter.core.paging import Page, Paging
 from contactcenter.core.permissions import SYSTEM, Principal, Right, Scope, require
+from contactcenter.core.versions import Change, Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +109,12 @@ class AgentService:
 
     # ------------------------------------------------------------------ agents
 
-    async def list_agents(self, principal: Principal, paging: Paging) -> Page[AgentRecord]:
+    async def list_agents(
+        self, principal: Principal, paging: Paging, filters: AgentFilters = AgentFilters()
+    ) -> Page[AgentRecord]:
         """Return the agents in reach, by name."""
         scope, site = require(principal, Right.AGENTS_READ), self._database.site_id
-        return await self._database.read(lambda c: store.list_agents(c, scope, principal, site, paging))
+        return await self._database.read(lambda c: store.list_agents(c, scope, principal, site, paging, filters))
 
     async def list_serving(self, principal: Principal) -> list[AgentRecord]:
         """Return every agent in reach whom the router may know, signed in or not, by name."""
@@ -135,7 +145,7 @@ class AgentService:
             _check_free(tx.connection, agent, is_new=True)
             _check_settings(tx.connection, agent)
             _store(lambda: store.insert_agent(tx, agent))
-            tx.record(AgentChanged(agent.agent_id, "created"), principal.user_id)
+            _keep(tx, principal, Change(AGENT_VERSIONS, agent.agent_id, "created"), agent)
             return _again(tx, agent)
 
         return await self._database.write(work)
@@ -171,11 +181,14 @@ class AgentService:
             raise Invalid("invalid", {"server_id": "unknown"})
         return server_id or self._servers[0]
 
-    async def update_agent(self, principal: Principal, agent_id: str, changes: Mapping[str, Any]) -> AgentRecord:
+    async def update_agent(
+        self, principal: Principal, agent_id: str, changes: Mapping[str, Any], version: int | None = None
+    ) -> AgentRecord:
         """Change an agent: any of name, extension, team_id, is_active, kind, mode, contact_uri, server_id, profile_id,
-        and his own skills, queues and capacity.
+        and his own skills, queues and capacity. The caller read this ``version`` of him.
 
-        A new extension renames the endpoint. Raises NotFound out of reach, Conflict for a taken extension.
+        A new extension renames the endpoint. Raises NotFound out of reach, Stale when he has another version by now,
+        Conflict for a taken extension.
         """
         scope, site = require(principal, Right.AGENTS_WRITE), self._database.site_id
         if "team_id" in changes:
@@ -185,13 +198,42 @@ class AgentService:
 
         def work(tx: Transaction) -> AgentRecord:
             before = _found(store.find_agent(tx.connection, scope, principal, site, agent_id))
-            after = _changed(before, changes)
-            _check_free(tx.connection, after, is_new=False)
-            if changes.keys() & {*_OWN_FIELDS, "profile_id"}:
-                _check_settings(tx.connection, after)
-            _store(lambda: store.update_agent(tx, after))
-            tx.record(AgentChanged(after.agent_id, "updated", tuple(sorted(changes))), principal.user_id)
-            return _again(tx, after)
+            change = Change(AGENT_VERSIONS, before.agent_id, "updated", tuple(sorted(changes)), version)
+            return _save(tx, principal, before, changes, change)
+
+        return await self._database.write(work)
+
+    async def agent_history(self, principal: Principal, agent_id: str, paging: Paging) -> Page[Version]:
+        """Return the versions of an agent's settings, newest first; ``agent_settings`` reads them. Raises NotFound."""
+        scope, site = require(principal, Right.AGENTS_WRITE), self._database.site_id
+
+        def look(connection: Connection) -> Page[Version]:
+            agent = _found(store.find_agent(connection, scope, principal, site, agent_id))
+            return versions.list_versions(connection, AGENT_VERSIONS, agent.agent_id, paging)
+
+        return await self._database.read(look)
+
+    async def restore_agent(
+        self, principal: Principal, agent_id: str, version: int, present: int | None = None
+    ) -> AgentRecord:
+        """Set how an agent is routed to (``AgentSettings``) as it was in a version, which makes a new version.
+
+        Raises NotFound out of reach or without that version, Stale when his latest is not the ``present`` one the
+        caller knows, Forbidden when he was in a team out of reach, Invalid when it names what is no more.
+        """
+        scope, site = require(principal, Right.AGENTS_WRITE), self._database.site_id
+
+        def work(tx: Transaction) -> AgentRecord:
+            before = _found(store.find_agent(tx.connection, scope, principal, site, agent_id))
+            kept = versions.find_version(tx.connection, AGENT_VERSIONS, before.agent_id, version)
+            if kept is None:
+                raise NotFound("not-found")
+            was, now = agent_settings(kept), _settings(before)
+            changes = {name: getattr(was, name) for name in versions.differing(was, now, _ROUTED_FIELDS)}
+            if "team_id" in changes:
+                _check_team(scope, principal, was.team_id)
+            change = Change(AGENT_VERSIONS, before.agent_id, "restored", tuple(changes), present)
+            return _save(tx, principal, before, changes, change)
 
         return await self._database.write(work)
 
@@ -228,19 +270,28 @@ class AgentService:
         require(principal, Right.SIGNED_IN)
         return await self._database.read(store.list_skills)
 
-    async def save_skill(self, principal: Principal, name: str, label: str, skill_id: str = "") -> Skill:
-        """Create a skill, or change the one with ``skill_id``. Raises Conflict when the name is taken."""
+    async def save_skill(
+        self, principal: Principal, name: str, label: str, skill_id: str = "", version: int | None = None
+    ) -> Skill:
+        """Create a skill, or change the one with ``skill_id``, of which the caller read this ``version``.
+
+        Raises Stale when it has another version by now, Conflict when the name is taken.
+        """
         require(principal, Right.AGENTS_WRITE)
         skill = Skill(SkillId(skill_id or self._ids.new()), name, label)
 
         def work(tx: Transaction) -> Skill:
-            known = store.list_skills(tx.connection)
-            _check_known(skill_id, {other.skill_id for other in known})
-            if any(other.name == name and other.skill_id != skill_id for other in known):
+            known = {other.skill_id: other for other in store.list_skills(tx.connection)}
+            _check_known(skill_id, set(known))
+            before = known.pop(skill.skill_id, None)
+            change = _change(SKILL_VERSIONS, skill.skill_id, before, skill, version)
+            versions.check(tx.connection, change)
+            if any(other.name == name for other in known.values()):
                 raise Conflict("name-taken", {"name": "taken"})
-            store.save_skill(tx, skill, is_new=not skill_id)
-            tx.record(SkillChanged(skill.skill_id, "updated" if skill_id else "created"), principal.user_id)
-            return skill
+            store.save_skill(tx, skill, is_new=before is None)
+            number = _keep_named(tx, principal, change, skill, before)
+            tx.record(SkillChanged(skill.skill_id, change.change), principal.user_id)
+            return replace(skill, version=number)
 
         return await self._database.write(work)
 
@@ -250,22 +301,35 @@ class AgentService:
         return await self._database.read(lambda c: store.list_teams(c, scope, principal, site))
 
     async def save_team(
-        self, principal: Principal, name: str, supervisors: frozenset[UserId], team_id: str = ""
+        self,
+        principal: Principal,
+        name: str,
+        supervisors: frozenset[UserId],
+        team_id: str = "",
+        version: int | None = None,
     ) -> Team:
-        """Create a team, or change the one with ``team_id``. Needs reach over the site: it decides who reaches whom."""
+        """Create a team, or change the one with ``team_id``, of which the caller read this ``version``.
+
+        Needs reach over the site: it decides who reaches whom. Raises Stale when it has another version by now,
+        Conflict when the name is taken.
+        """
         scope, site = require(principal, Right.AGENTS_WRITE), self._database.site_id
         if scope < Scope.SITE:
             raise Forbidden("forbidden", {"right": Right.AGENTS_WRITE.value})
         team = Team(TeamId(team_id or self._ids.new()), site, name, supervisors)
 
         def work(tx: Transaction) -> Team:
-            known = store.list_teams(tx.connection, scope, principal, site)
-            _check_known(team_id, {other.team_id for other in known})
-            if any(other.name == name and other.team_id != team_id for other in known):
+            known = {other.team_id: other for other in store.list_teams(tx.connection, scope, principal, site)}
+            _check_known(team_id, set(known))
+            before = known.pop(team.team_id, None)
+            change = _change(TEAM_VERSIONS, team.team_id, before, team, version)
+            versions.check(tx.connection, change)
+            if any(other.name == name for other in known.values()):
                 raise Conflict("name-taken", {"name": "taken"})
-            _store(lambda: store.save_team(tx, team, is_new=not team_id))
-            tx.record(TeamChanged(team.team_id, "updated" if team_id else "created"), principal.user_id)
-            return team
+            _store(lambda: store.save_team(tx, team, is_new=before is None))
+            number = _keep_named(tx, principal, change, team, before)
+            tx.record(TeamChanged(team.team_id, change.change), principal.user_id)
+            return replace(team, version=number)
 
         return await self._database.write(work)
 
@@ -292,6 +356,25 @@ class AgentService:
 _DEVICE_FIELDS = {"kind", "mode", "contact_uri", "server_id"}
 _AGENT_FIELDS = {"name", "extension", "team_id", "is_active", "profile_id"}
 _OWN_FIELDS = {"skills", "queues", "capacity"}
+_ROUTED_FIELDS = {"team_id", "profile_id", *_OWN_FIELDS}
+
+
+def agent_settings(version: Version) -> AgentSettings:
+    """Return how an agent was routed to in a version."""
+    return msgspec.convert(version.settings, AgentSettings)
+
+
+def _save(
+    tx: Transaction, principal: Principal, before: AgentRecord, changes: Mapping[str, Any], change: Change
+) -> AgentRecord:
+    versions.check(tx.connection, change)
+    after = _changed(before, changes)
+    _check_free(tx.connection, after, is_new=False)
+    if changes.keys() & {*_OWN_FIELDS, "profile_id"}:
+        _check_settings(tx.connection, after)
+    _store(lambda: store.update_agent(tx, after))
+    _keep(tx, principal, change, after, before)
+    return _again(tx, after)
 
 
 def _changed(agent: AgentRecord, changes: Mapping[str, Any]) -> AgentRecord:
@@ -305,6 +388,39 @@ def _changed(agent: AgentRecord, changes: Mapping[str, Any]) -> AgentRecord:
     device = replace(agent.device, endpoint=endpoint_name(after.extension), **of_device)
     check_contact_uri(device.contact_uri, device.kind)
     return replace(after, device=device)
+
+
+def _keep(
+    tx: Transaction, principal: Principal, change: Change, agent: AgentRecord, before: AgentRecord | None = None
+) -> None:
+    old = None if before is None else msgspec.to_builtins(_settings(before))
+    versions.keep(tx, change, msgspec.to_builtins(_settings(agent)), principal.user_id, old)
+    tx.record(AgentChanged(agent.agent_id, change.change, tuple(change.fields)), principal.user_id)
+
+
+def _settings(agent: AgentRecord) -> AgentSettings:
+    return AgentSettings(agent.team_id, agent.profile_id, agent.own.skills, agent.own.queues, agent.own.capacity)
+
+
+def _change(kind: str, thing_id: str, before: Skill | Team | None, after: Skill | Team, version: int | None) -> Change:
+    if before is None:
+        return Change(kind, thing_id, "created")
+    old = _named(before)
+    changed = tuple(sorted(name for name, value in _named(after).items() if old[name] != value))
+    return Change(kind, thing_id, "updated", changed, version)
+
+
+def _keep_named(
+    tx: Transaction, principal: Principal, change: Change, after: Skill | Team, before: Skill | Team | None
+) -> int:
+    old = None if before is None else _named(before)
+    return versions.keep(tx, change, _named(after), principal.user_id, old)
+
+
+def _named(thing: Skill | Team) -> dict[str, Any]:
+    if isinstance(thing, Skill):
+        return {"name": thing.name, "label": thing.label}
+    return {"name": thing.name, "supervisors": sorted(thing.supervisors)}
 
 
 def _check_team(scope: Scope, principal: Principal, team_id: TeamId | None) -> None:

@@ -5,6 +5,7 @@ Every list takes the scope and the principal it is made for; ``load_all`` is for
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -33,6 +34,11 @@ from sqlalchemy import (
 )
 
 from contactcenter.agents.model import (
+    AGENT_VERSIONS,
+    PROFILE_VERSIONS,
+    SKILL_VERSIONS,
+    TEAM_VERSIONS,
+    AgentFilters,
     AgentRecord,
     Device,
     DeviceKind,
@@ -49,12 +55,14 @@ from contactcenter.agents.model import (
     Team,
     merged,
     name_key,
+    plain,
 )
 from contactcenter.core.database import Transaction
 from contactcenter.core.events import Instant, metadata
 from contactcenter.core.ids import AgentId, ProfileId, QueueId, SiteId, SkillId, TeamId, UserId
 from contactcenter.core.paging import Page, Paging, cut
 from contactcenter.core.permissions import Principal, Scope
+from contactcenter.core.versions import number_of
 from routing.commands import Service
 
 teams_table = Table(
@@ -170,12 +178,16 @@ _AGENT_ROWS = select(
     _profiles.skills.label("profile_skills"),
     _profiles.queues.label("profile_queues"),
     _profiles.capacity.label("profile_capacity"),
+    number_of(AGENT_VERSIONS, _agents.id),
 ).select_from(
     agents_table.join(devices_table, _devices.agent_id == _agents.id)
     .join(presence_table, _presence.agent_id == _agents.id)
     .outerjoin(teams_table, teams_table.c.id == _agents.team_id)
     .outerjoin(profiles_table, _profiles.id == _agents.profile_id)
 )
+_PROFILE_ROWS = select(profiles_table, number_of(PROFILE_VERSIONS, _profiles.id))
+_SKILL_ROWS = select(skills_table, number_of(SKILL_VERSIONS, skills_table.c.id))
+_TEAM_ROWS = select(teams_table, number_of(TEAM_VERSIONS, teams_table.c.id))
 
 
 def within(scope: Scope, principal: Principal, site_id: SiteId) -> ColumnElement[bool]:
@@ -194,15 +206,51 @@ def within(scope: Scope, principal: Principal, site_id: SiteId) -> ColumnElement
 
 
 def list_agents(
-    connection: Connection, scope: Scope, principal: Principal, site_id: SiteId, paging: Paging
+    connection: Connection,
+    scope: Scope,
+    principal: Principal,
+    site_id: SiteId,
+    paging: Paging,
+    filters: AgentFilters = AgentFilters(),
 ) -> Page[AgentRecord]:
     """Return agents by name."""
-    query = _AGENT_ROWS.where(within(scope, principal, site_id)).order_by(_agents.name, _agents.id)
+    wanted = [within(scope, principal, site_id), *_narrowed(connection, site_id, filters)]
     after = paging.key(str, str)
     if after is not None:
-        query = query.where(tuple_(_agents.name, _agents.id) > tuple_(*after))
+        wanted.append(tuple_(_agents.name, _agents.id) > tuple_(*after))
+    if filters.text.strip():
+        wanted = [_agents.id.in_(_found(connection, wanted, filters.text, paging.limit + 1))]
+    query = _AGENT_ROWS.where(*wanted).order_by(_agents.name, _agents.id)
     rows = connection.execute(query.limit(paging.limit + 1)).all()
     return cut(_records(connection, rows), paging.limit, lambda agent: (agent.name, agent.agent_id))
+
+
+def _narrowed(connection: Connection, site_id: SiteId, filters: AgentFilters) -> list[ColumnElement[bool]]:
+    wanted: list[ColumnElement[bool]] = []
+    if filters.team_id is not None:
+        wanted.append(_agents.team_id == filters.team_id)
+    if filters.profile_id is not None:
+        wanted.append(_agents.profile_id == filters.profile_id)
+    if filters.skill_id is not None:
+        skills = agent_skills_table.c
+        own = select(skills.agent_id).where(skills.skill_id == filters.skill_id)
+        profiles = connection.execute(select(_profiles.id, _profiles.skills).where(_profiles.site_id == site_id))
+        having = [row.id for row in profiles if filters.skill_id in row.skills]
+        wanted.append(or_(_agents.id.in_(own), _agents.profile_id.in_(having)))
+    return wanted
+
+
+def _found(connection: Connection, wanted: Iterable[ColumnElement[bool]], text: str, most: int) -> list[str]:
+    """Return the ids of the first ``most`` by name in which every word stands.
+
+    Looked for here and not by the database: neither kind knows all letters' cases and accents.
+    """
+    words = plain(text).split()
+    query = select(_agents.id, _agents.name, _agents.extension, teams_table.c.name.label("team_name"))
+    query = query.select_from(agents_table.outerjoin(teams_table, teams_table.c.id == _agents.team_id))
+    rows = connection.execute(query.where(*wanted).order_by(_agents.name, _agents.id))
+    said = ((row.id, plain(f"{row.name} {row.extension} {row.team_name or ''}")) for row in rows)
+    return list(islice((agent_id for agent_id, whole in said if all(word in whole for word in words)), most))
 
 
 def find_agent(
@@ -361,6 +409,7 @@ def _record(row: Row[Any], levels: Mapping[SkillId, int]) -> AgentRecord:
         capacity=capacity,
         profile_id=row.profile_id,
         own=own,
+        version=row.version,
     )
 
 
@@ -393,13 +442,13 @@ def profiles_within(scope: Scope, site_id: SiteId) -> ColumnElement[bool]:
 
 def list_profiles(connection: Connection, scope: Scope, site_id: SiteId) -> list[RoutingProfile]:
     """Return routing profiles by name."""
-    query = select(profiles_table).where(profiles_within(scope, site_id)).order_by(_profiles.name_key)
+    query = _PROFILE_ROWS.where(profiles_within(scope, site_id)).order_by(_profiles.name_key)
     return [_profile(row) for row in connection.execute(query)]
 
 
 def find_profile(connection: Connection, scope: Scope, site_id: SiteId, profile_id: str) -> RoutingProfile | None:
     """Return one profile if the scope reaches it."""
-    query = select(profiles_table).where(_profiles.id == profile_id, profiles_within(scope, site_id))
+    query = _PROFILE_ROWS.where(_profiles.id == profile_id, profiles_within(scope, site_id))
     row = connection.execute(query).one_or_none()
     return _profile(row) if row is not None else None
 
@@ -438,7 +487,8 @@ def delete_profile(tx: Transaction, profile_id: ProfileId) -> None:
 
 def _profile(row: Row[Any]) -> RoutingProfile:
     site_id = SiteId(row.site_id)
-    return RoutingProfile(ProfileId(row.id), site_id, row.name, row.skills, _queues(row.queues), row.capacity)
+    settings = (row.skills, _queues(row.queues), row.capacity)
+    return RoutingProfile(ProfileId(row.id), site_id, row.name, *settings, row.version)
 
 
 # ------------------------------------------------------------------ skills, teams, reasons
@@ -446,8 +496,8 @@ def _profile(row: Row[Any]) -> RoutingProfile:
 
 def list_skills(connection: Connection) -> list[Skill]:
     """Return every skill by name; skills have no owner."""
-    rows = connection.execute(select(skills_table).order_by(skills_table.c.name))
-    return [Skill(SkillId(row.id), row.name, row.label) for row in rows]
+    rows = connection.execute(_SKILL_ROWS.order_by(skills_table.c.name))
+    return [Skill(SkillId(row.id), row.name, row.label, row.version) for row in rows]
 
 
 def save_skill(tx: Transaction, skill: Skill, *, is_new: bool) -> None:
@@ -462,7 +512,7 @@ def save_skill(tx: Transaction, skill: Skill, *, is_new: bool) -> None:
 def list_teams(connection: Connection, scope: Scope, principal: Principal, site_id: SiteId) -> list[Team]:
     """Return the teams the scope reaches, by name."""
     table = teams_table.c
-    query = select(teams_table).order_by(table.name)
+    query = _TEAM_ROWS.order_by(table.name)
     if scope is Scope.SITE:
         query = query.where(table.site_id == site_id)
     elif scope is not Scope.ALL:
@@ -471,7 +521,7 @@ def list_teams(connection: Connection, scope: Scope, principal: Principal, site_
     supervisors: dict[str, set[UserId]] = {}
     for row in connection.execute(select(team_supervisors_table)):
         supervisors.setdefault(row.team_id, set()).add(UserId(row.user_id))
-    return [Team(TeamId(r.id), r.site_id, r.name, frozenset(supervisors.get(r.id, ()))) for r in rows]
+    return [Team(TeamId(r.id), r.site_id, r.name, frozenset(supervisors.get(r.id, ())), r.version) for r in rows]
 
 
 def save_team(tx: Transaction, team: Team, *, is_new: bool) -> None:

@@ -26,6 +26,7 @@ from contactcenter.core.errors import (
     NotFound,
     OutcomeUnknown,
     RateLimited,
+    Stale,
     TelephonyError,
     Unauthenticated,
     Unavailable,
@@ -47,7 +48,7 @@ _RETRY_AFTER: Final = 1  # seconds
 _ERRORS: Final[Mapping[str, type[ContactCenterError]]] = {
     kind.__name__: kind
     for kind in (
-        *(ContactCenterError, NotFound, Conflict, Forbidden, Unauthenticated, Invalid, RateLimited),
+        *(ContactCenterError, NotFound, Conflict, Stale, Forbidden, Unauthenticated, Invalid, RateLimited),
         *(TelephonyError, Unavailable, ActionFailed, OutcomeUnknown),
     )
 }

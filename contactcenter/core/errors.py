@@ -5,6 +5,7 @@
     ContactCenterError(code, fields)
       NotFound        no such thing, or none the caller may see
       Conflict        the thing's present state forbids it
+        Stale         it was changed since it was read; ``fields``: who, when, what
       Forbidden       the caller lacks the right
       Unauthenticated nobody is signed in
       Invalid         the input is wrong; ``fields`` names where
@@ -39,6 +40,10 @@ class NotFound(ContactCenterError):
 
 class Conflict(ContactCenterError):
     """The present state of the thing forbids the act."""
+
+
+class Stale(Conflict):
+    """The thing was changed since the caller read it: read it again before it is written over."""
 
 
 class Forbidden(ContactCenterError):

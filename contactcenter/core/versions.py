@@ -3,6 +3,8 @@
 A room keeps a version in the commit of each change, under the ``kind`` of the thing and its id; versions count from 1.
 Of a thing that is older than this table the first change keeps what it was before, as ``found``. Settings are the
 room's to write and read; users, agents and customers stand in them by their ids only.
+
+The latest number is the thing's version: who changes what he read names it, and is refused when it is another by then.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,9 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, Connection, Integer, Row, String, Table, func, insert, select
+from sqlalchemy import JSON, Column, ColumnElement, Connection, Integer, Row, String, Table, func, insert, select
 
 from contactcenter.core.database import Transaction
+from contactcenter.core.errors import Stale
 from contactcenter.core.events import Instant, metadata
 from contactcenter.core.paging import Page, Paging, cut
 
@@ -45,12 +48,39 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What was done to a thing: ``change`` is the word of its event."""
+    """What is done to a thing: ``change`` is the word of its event.
+
+    ``of``: the version it was made of, None for whichever is there.
+    """
 
     kind: str
     thing_id: str
     change: str
     fields: Sequence[str] = ()
+    of: int | None = None
+
+
+def number_of(kind: str, thing_id: ColumnElement[str]) -> ColumnElement[int]:
+    """Return the column ``version`` of a select of things: the latest version's number, 0 when none is kept."""
+    last = select(func.max(_versions.version)).where(_versions.kind == kind, _versions.thing_id == thing_id)
+    return func.coalesce(last.scalar_subquery(), 0).label("version")
+
+
+def check(connection: Connection, change: Change) -> None:
+    """Raise Stale ``changed-meanwhile`` when the thing has another version than the change was made of.
+
+    Call it in the unit that writes, before it does: units run one after the other, so nothing comes in between.
+    """
+    last = _last(connection, change) if change.of is not None else None
+    if last == change.of:
+        return
+    query = select(versions_table).where(_versions.kind == change.kind, _versions.thing_id == change.thing_id)
+    since = _all(connection.execute(query.where(_versions.version > change.of).order_by(_versions.version)))
+    told: dict[str, Any] = {"version": last}
+    if since:
+        fields = sorted({name for version in since for name in version.fields})
+        told |= {"by": since[-1].actor, "at": since[-1].at.isoformat(timespec="milliseconds"), "fields": fields}
+    raise Stale("changed-meanwhile", told)
 
 
 def keep(

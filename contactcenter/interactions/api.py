@@ -1,6 +1,7 @@
 """REST resources of interactions: lists, one with its parts, and why."""
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 
 from pydantic import Field, StringConstraints
 from sqlalchemy import Row
@@ -12,6 +13,7 @@ from contactcenter.core.web.schemas import Body, Id, Instant, Line, Out, PageOut
 from contactcenter.customers.numbers import formatted
 from contactcenter.customers.service import CustomerService
 from contactcenter.interactions.audit import Audits, Healed
+from contactcenter.interactions.live import Picture
 from contactcenter.interactions.service import Detail, Filters, InteractionService
 
 routes = Routes()
@@ -117,10 +119,15 @@ class WhyOut(Out):
 
 
 class PassedAgentOut(Out):
-    """An agent who did not get it; ``reason`` as in docs/routing/rules.md, the rest what it is about."""
+    """An agent who did not get it; ``reason`` as in docs/routing/rules.md, the rest what it is about.
+
+    ``about``: the name of that skill, team, queue or agent. Names are '' where they are known no more.
+    """
 
     agent_id: str
+    name: str
     reason: str
+    about: str
     skill: str = ""
     need: int = 0
     team: str = ""
@@ -132,10 +139,14 @@ class PassedAgentOut(Out):
 
 
 class WhyAgentsOut(Out):
-    """``agents``: everybody but ``agent_id``, who got it at ``at``; null when that was too long ago."""
+    """``agents``: everybody but ``agent_id``, who got it at ``at``; null when that was too long ago.
+
+    While it waits, ``agent_id`` is null and ``agents`` everybody, as it stands at ``at``.
+    """
 
     interaction_id: str
-    agent_id: str
+    agent_id: str | None
+    name: Annotated[str, Field(description="of agent_id")]
     at: Instant
     agents: list[PassedAgentOut] | None
 
@@ -209,9 +220,13 @@ async def why(call: Call[None]) -> WhyOut:
     tag="interactions",
 )
 async def why_agents(call: Call[None]) -> WhyAgentsOut:
-    """Tell why each other agent did not get it when it was given last."""
-    told = await call.services[InteractionService].why_agents(call.principal, call.path["interaction_id"])
-    return WhyAgentsOut(**told)
+    """Tell why each agent does not have it, or did not get it when it was given last."""
+    service = call.services[InteractionService]
+    told = await service.why_agents(call.principal, call.path["interaction_id"])
+    names, agents = _names(service.picture), told["agents"]
+    if agents is not None:
+        agents = [_passed(one, names) for one in agents]
+    return WhyAgentsOut(**told | {"name": names["agent"].get(told["agent_id"], ""), "agents": agents})
 
 
 @routes.put(
@@ -240,6 +255,26 @@ async def finish_wrap_up(call: Call[WrapUpIn]) -> None:
     await call.services[InteractionService].finish_wrap_up(
         call.principal, call.path["interaction_id"], body.disposition, body.note, body.then, body.reason
     )
+
+
+_KINDS: Final = {"skill": "skill", "team": "team", "queue": "queue", "delay": "queue", "window": "agent"}
+"""Of what kind the thing is that stands in a reason under the reason's own word."""
+
+
+def _passed(one: Mapping[str, Any], names: Mapping[str, Mapping[Any, str]]) -> PassedAgentOut:
+    kind = _KINDS.get(one["reason"])
+    about = names[kind].get(one[one["reason"]], "") if kind else ""
+    return PassedAgentOut(name=names["agent"].get(one["agent_id"], ""), about=about, **one)
+
+
+def _names(picture: Picture) -> Mapping[str, Mapping[Any, str]]:
+    records = [agent.record for agent in picture.agents.values()]
+    return {
+        "agent": {record.agent_id: record.name for record in records},
+        "team": {record.team_id: record.team_name for record in records if record.team_id},
+        "queue": {queue.queue_id: queue.name for queue in picture.queues.values()},
+        "skill": picture.skill_labels,
+    }
 
 
 def interaction_out(detail: Detail) -> InteractionOut:

@@ -109,9 +109,10 @@ class InteractionService(ABC):
 
     @abstractmethod
     async def why_agents(self, principal: Principal, interaction_id: str) -> dict[str, Any]:
-        """Return why each other agent did not get it when it was given last, worked out by deciding once more.
+        """Return why each agent does not have it at present, while it waits (``agent_id`` None).
 
-        ``agents`` is None when that was too long ago, or before a restart. Raises NotFound when it was never given.
+        Else why each other agent did not get it when it was given last, worked out by deciding once more: ``agents`` is
+        None when that was too long ago, or before a restart. Raises NotFound ``never-given`` when it never was.
         """
 
     # ------------------------------------------------------------ reading

@@ -26,6 +26,8 @@ from routing import commands as routing
 MAX_NOTE: Final = 10_000
 DecideAgain = Callable[[int, float, str], Awaitable[list[dict[str, Any]] | None]]
 """Makes a decision again by its number, instant and reservation: why each other agent did not get it; None: too old."""
+RefusedNow = Callable[[InteractionId], list[dict[str, Any]] | None]
+"""Why each agent does not have an interaction that waits now; None for one that does not wait."""
 Explain = Callable[[InteractionId], Mapping[str, Any]]
 """The router's account of an interaction in its hands; raises NotFound when it holds it no more."""
 
@@ -42,12 +44,14 @@ class OwnWork(InteractionService):
         agents: AgentService,
         customers: CustomerService,
         explain: Explain,
+        refused_now: RefusedNow,
         decide_again: DecideAgain,
     ) -> None:
         super().__init__(database, clock, assignments.picture, agents, customers)
         self._assignments = assignments
         self._callers = callers
         self._explain = explain
+        self._refused_now = refused_now
         self._decide_again = decide_again
 
     async def accept(self, principal: Principal, interaction_id: str) -> None:
@@ -195,7 +199,10 @@ class OwnWork(InteractionService):
         return {"interaction_id": interaction_id, "now": now, "decisions": kept}
 
     async def why_agents(self, principal: Principal, interaction_id: str) -> dict[str, Any]:
-        await self._asked_about(principal, interaction_id)
+        item = await self._asked_about(principal, interaction_id)
+        refused = self._refused_now(item.interaction_id) if item is not None else None
+        if refused is not None:
+            return {"interaction_id": interaction_id, "agent_id": None, "at": self._clock.now(), "agents": refused}
         await self._database.flush()
         kept = await self._database.read(lambda c: store.decisions(c, InteractionId(interaction_id)))
         if not kept or not kept[-1].get("why"):

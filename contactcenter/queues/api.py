@@ -18,6 +18,7 @@ from contactcenter.core.web.schemas import (
     Out,
     PageOut,
     PageQuery,
+    VersionedOut,
     given,
     page_of,
 )
@@ -177,7 +178,7 @@ class QueueIn(QueuePatch):
     name: Label
 
 
-class QueueOut(Out):
+class QueueOut(VersionedOut):
     """A queue and its rules; times are seconds."""
 
     id: str
@@ -312,11 +313,19 @@ async def get_queue(call: Call[None]) -> QueueOut:
     return queue_out(await call.services[QueueService].get_queue(call.principal, call.path["queue_id"]))
 
 
-@routes.patch("/api/v1/queues/{queue_id}", right=Right.QUEUES_WRITE, body=QueuePatch, returns=QueueOut, tag="queues")
+@routes.patch(
+    "/api/v1/queues/{queue_id}",
+    right=Right.QUEUES_WRITE,
+    body=QueuePatch,
+    returns=QueueOut,
+    tag="queues",
+    guarded=True,
+)
 async def update_queue(call: Call[QueuePatch]) -> QueueOut:
     """Change a queue."""
     service = call.services[QueueService]
-    return queue_out(await service.update_queue(call.principal, call.path["queue_id"], _values(call.body)))
+    changed = await service.update_queue(call.principal, call.path["queue_id"], _values(call.body), call.version)
+    return queue_out(changed)
 
 
 @routes.get(
@@ -334,12 +343,17 @@ async def list_queue_versions(call: Call[None]) -> PageOut[QueueVersionOut]:
 
 
 @routes.post(
-    "/api/v1/queues/{queue_id}/restore", right=Right.QUEUES_WRITE, body=RestoreIn, returns=QueueOut, tag="queues"
+    "/api/v1/queues/{queue_id}/restore",
+    right=Right.QUEUES_WRITE,
+    body=RestoreIn,
+    returns=QueueOut,
+    tag="queues",
+    guarded=True,
 )
 async def restore_queue(call: Call[RestoreIn]) -> QueueOut:
     """Set a queue as it was in a former version."""
-    service = call.services[QueueService]
-    return queue_out(await service.restore_queue(call.principal, call.path["queue_id"], call.body.version))
+    service, queue_id = call.services[QueueService], call.path["queue_id"]
+    return queue_out(await service.restore_queue(call.principal, queue_id, call.body.version, call.version))
 
 
 @routes.get("/api/v1/dialed-numbers", right=Right.QUEUES_READ, returns=list[DialedOut], tag="queues")

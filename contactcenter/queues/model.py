@@ -70,7 +70,8 @@ class Queue:
     ``wrap_up_time`` 0 means no wrap-up; an agent may extend it by ``wrap_up_extension`` up to ``wrap_up_limit`` in all.
     Required are all of ``skills`` (to their least levels), one skill of each group of ``any_of``, and one of ``teams``
     (none: any team); ``preferred`` skills exclude nobody. ``late_after`` None: real-time items are never late.
-    ``interrupts``: media, never voice. The other rules are those of ``routing.commands.QueueRules``.
+    ``interrupts``: media, never voice. The other rules are those of ``routing.commands.QueueRules``. ``version``: which
+    of its versions this is; 0, none is kept.
 
     ``hours`` None: always open. ``max_waiting``, ``max_wait`` None: without limit. What becomes of whom these turn
     away, and of callers whom for ``nobody_after`` seconds nobody has been there to serve, is in ``limits``.
@@ -114,6 +115,7 @@ class Queue:
     when_too_long: Way | None = None
     when_nobody: Way | None = None
     nobody_after: float = 30.0
+    version: int = field(default=0, compare=False)
 
     @property
     def extensions(self) -> int:

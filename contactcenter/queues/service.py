@@ -29,7 +29,7 @@ from contactcenter.queues.ports import Offer, Offers
 from contactcenter.queues.preview import StepPreview, preview
 from contactcenter.queues.rules import check_queue
 
-_CHANGEABLE = frozenset(field.name for field in fields(Queue)) - {"queue_id", "site_id"}
+_CHANGEABLE = frozenset(field.name for field in fields(Queue)) - {"queue_id", "site_id", "version"}
 
 
 async def _nobody(principal: Principal) -> list[Offer]:
@@ -75,14 +75,19 @@ class QueueService:
 
         return await self._database.write(work)
 
-    async def update_queue(self, principal: Principal, queue_id: str, changes: Mapping[str, Any]) -> Queue:
-        """Change a queue. Raises NotFound out of reach, Conflict when the name is taken."""
+    async def update_queue(
+        self, principal: Principal, queue_id: str, changes: Mapping[str, Any], version: int | None = None
+    ) -> Queue:
+        """Change a queue, of which the caller read this ``version``.
+
+        Raises NotFound out of reach, Stale when it has another by now, Conflict when the name is taken.
+        """
         scope = self._require_site(principal)
         _check_fields(changes)
 
         def work(tx: Transaction) -> Queue:
             before = _found(store.find_queue(tx.connection, scope, principal, self._database.site_id, queue_id))
-            change = Change(VERSIONS, before.queue_id, "updated", tuple(sorted(changes)))
+            change = Change(VERSIONS, before.queue_id, "updated", tuple(sorted(changes)), version)
             return _save(tx, principal, replace(before, **changes), change, before)
 
         return await self._database.write(work)
@@ -97,11 +102,13 @@ class QueueService:
 
         return await self._database.read(look)
 
-    async def restore_queue(self, principal: Principal, queue_id: str, version: int) -> Queue:
+    async def restore_queue(
+        self, principal: Principal, queue_id: str, version: int, present: int | None = None
+    ) -> Queue:
         """Set everything of a queue as it was in a version; that is a change, and a new version, like any other.
 
-        Raises NotFound out of reach or without that version, Conflict when its name is another's now, Invalid when it
-        names what is no more.
+        Raises NotFound out of reach or without that version, Stale when its latest is not the ``present`` one the
+        caller knows, Conflict when its name is another's now, Invalid when it names what is no more.
         """
         scope, site = self._require_site(principal), self._database.site_id
 
@@ -112,7 +119,7 @@ class QueueService:
                 raise NotFound("not-found")
             after = queue_of(kept)
             changed = versions.differing(before, after, _CHANGEABLE)
-            return _save(tx, principal, after, Change(VERSIONS, before.queue_id, "restored", changed), before)
+            return _save(tx, principal, after, Change(VERSIONS, before.queue_id, "restored", changed, present), before)
 
         return await self._database.write(work)
 
@@ -179,18 +186,25 @@ class QueueService:
 
 def queue_of(version: Version) -> Queue:
     """Return the queue as it was in a version."""
-    return msgspec.convert(version.settings, Queue)
+    return replace(msgspec.convert(version.settings, Queue), version=version.number)
 
 
 def _save(tx: Transaction, principal: Principal, queue: Queue, change: Change, before: Queue | None = None) -> Queue:
+    versions.check(tx.connection, change)
     check_queue(queue, store.known(tx.connection, queue.site_id))
     if store.is_name_taken(tx.connection, queue.site_id, queue.name, "" if before is None else queue.queue_id):
         raise Conflict("name-taken", {"name": "taken"})
     store.save_queue(tx, queue, is_new=before is None)
-    old = None if before is None else msgspec.to_builtins(before)
-    versions.keep(tx, change, msgspec.to_builtins(queue), principal.user_id, old)
+    old = None if before is None else _settings(before)
+    number = versions.keep(tx, change, _settings(queue), principal.user_id, old)
     tx.record(QueueChanged(queue.queue_id, change.change, tuple(change.fields)), principal.user_id)
-    return queue
+    return replace(queue, version=number)
+
+
+def _settings(queue: Queue) -> dict[str, Any]:
+    kept: dict[str, Any] = msgspec.to_builtins(queue)
+    del kept["version"]
+    return kept
 
 
 def _check_fields(values: Mapping[str, Any]) -> None:

@@ -31,7 +31,8 @@ from contactcenter.core.events import Instant, metadata
 from contactcenter.core.hours import HoursText
 from contactcenter.core.ids import QueueId, SiteId, SkillId, TeamId
 from contactcenter.core.permissions import Principal, Scope
-from contactcenter.queues.model import DialedNumber, Disposition, Queue, Step, ValueStep, Way, name_key
+from contactcenter.core.versions import number_of
+from contactcenter.queues.model import VERSIONS, DialedNumber, Disposition, Queue, Step, ValueStep, Way, name_key
 from contactcenter.queues.rules import Known
 from routing.commands import AgentRule, WorkOrder
 
@@ -126,6 +127,7 @@ _PLAIN = (
     "max_wait",
     "nobody_after",
 )
+_QUEUE_ROWS = select(queues_table, number_of(VERSIONS, queues_table.c.id))
 _LISTS: Mapping[str, Any] = {
     "any_of": tuple[dict[SkillId, int], ...],
     "teams": tuple[TeamId, ...],
@@ -151,7 +153,7 @@ def within(scope: Scope, principal: Principal, site_id: SiteId) -> ColumnElement
 
 def list_queues(connection: Connection, scope: Scope, principal: Principal, site_id: SiteId) -> list[Queue]:
     """Return queues by name, the inactive ones too."""
-    query = select(queues_table).where(within(scope, principal, site_id)).order_by(queues_table.c.name_key)
+    query = _QUEUE_ROWS.where(within(scope, principal, site_id)).order_by(queues_table.c.name_key)
     return _queues(connection, connection.execute(query).all())
 
 
@@ -159,7 +161,7 @@ def find_queue(
     connection: Connection, scope: Scope, principal: Principal, site_id: SiteId, queue_id: str
 ) -> Queue | None:
     """Return one queue if the scope reaches it."""
-    query = select(queues_table).where(queues_table.c.id == queue_id, within(scope, principal, site_id))
+    query = _QUEUE_ROWS.where(queues_table.c.id == queue_id, within(scope, principal, site_id))
     found = _queues(connection, connection.execute(query).all())
     return found[0] if found else None
 
@@ -234,6 +236,7 @@ def _queue(row: Row[Any], skills: dict[SkillId, int], dispositions: list[Disposi
         dispositions=tuple(dispositions),
         order=WorkOrder(row.order),
         agent_rule=AgentRule(row.agent_rule),
+        version=row.version,
         **plain,
         **lists,
     )

@@ -17,6 +17,7 @@ from contactcenter.interactions.model import Interaction
 from contactcenter.interactions.recovery import Recovery
 from contactcenter.interactions.work import OwnWork
 from contactcenter.queues.model import Queue
+from routing.replay import passed_now
 from routing.why import explain_waiting
 from tests.fakes.room import SERVER, Room, queue
 from tests.fakes.virtual_time import VirtualTime
@@ -54,6 +55,7 @@ class Desk:
             self.rooms.agents,
             self.rooms.customers,
             lambda one: explain_waiting(room.engine, one, room.time.timestamp()),
+            lambda one: passed_now(room.engine, one),
             room.router.passed_over,
         )
         self.rooms.tickets.reach = self.service.check_reach

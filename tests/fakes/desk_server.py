@@ -55,10 +55,12 @@ class DeskServer:
     rest: list[tuple[str, str, Any]] = field(default_factory=list)
     tickets: list[dict[str, Any]] = field(default_factory=list)
     people: list[dict[str, Any]] = field(default_factory=list)
-    may: list[str] = field(default_factory=list)
+    may: list[str] = field(default_factory=lambda: ["interactions:read"])
     erase_refused: str = ""
     interactions: list[dict[str, Any]] = field(default_factory=list)
     why: dict[str, Any] = field(default_factory=dict)
+    everyone: dict[str, Any] = field(default_factory=dict)
+    everyone_refused: str = ""
     open_for_links: bool = True
     _sockets: dict[web.WebSocketResponse, str] = field(default_factory=dict)
     _answers: asyncio.Event = field(default_factory=asyncio.Event)
@@ -289,6 +291,12 @@ class DeskServer:
     async def _interactions(self, request: web.Request) -> web.Response:
         return web.json_response({"items": self.interactions, "next": None})
 
+    async def _why_agents(self, request: web.Request) -> web.Response:
+        self.rest.append(("GET", request.path, None))
+        if self.everyone_refused:
+            return web.json_response({"error": {"code": self.everyone_refused, "fields": {}}}, status=404)
+        return web.json_response(self.everyone)
+
     async def _policies(self, request: web.Request) -> web.Response:
         return web.json_response([{"id": "gold", "name": "Gold"}, {"id": "silver", "name": "Silver"}])
 
@@ -317,6 +325,7 @@ class DeskServer:
             app.router.add_get(f"/api/v1/{kind}", self._list)
             app.router.add_route("*", f"/api/v1/{kind}/{{id}}", self._one)
         app.router.add_get("/api/v1/interactions", self._interactions)
+        app.router.add_get("/api/v1/interactions/{id}/why/agents", self._why_agents)
         app.router.add_get("/api/v1/sla-policies", self._policies)
         app.router.add_static("/static/dist", DIST)
         return app

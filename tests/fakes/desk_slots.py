@@ -479,6 +479,38 @@ def why() -> Slot:
             {"reason": "wrap-up", "count": 1, "agents": [{"id": "a-10", "name": "Chen Wei"}]},
             {"reason": "not-ready", "count": 1, "agents": [{"id": "a-19", "name": "Ben Okafor"}]},
         ],
-        "next": {"kind": "agent-frees", "at": ahead(20), "agent": "Chen Wei"},
+        "next": [
+            {"kind": "agent-frees", "at": ahead(20), "agent": "Chen Wei"},
+            {"kind": "relaxes", "at": ahead(33), "agent": None},
+            {"kind": "late", "at": ahead(60), "agent": None},
+        ],
         "arithmetic": [{"label_code": "queue-priority", "value": 50}, {"label_code": "call-priority", "value": 17}],
     }
+
+
+def everyone(count: int = 24, agent: str | None = None) -> dict[str, Any]:
+    """Why not he, of so many agents; of who waits now, or of what ``agent`` got."""
+    reasons: list[dict[str, Any]] = [
+        {"reason": "skill", "about": "Routers", "skill": "s-2", "need": 2},
+        {"reason": "offline"},
+        {"reason": "busy"},
+        {"reason": "not-ready"},
+        {"reason": "wrap-up"},
+        {"reason": "delay", "about": "Support DE", "delay": "q-1"},
+        {"reason": "team", "about": "Hamburg", "team": "t-1"},
+        {"reason": "queue", "about": "Support DE", "queue": "q-1"},
+        {"reason": "rank"},
+    ]
+    blank = {"about": "", "skill": "", "need": 0, "team": "", "queue": "", "medium": "", "server": "", "delay": ""}
+    agents = [
+        {**blank, "window": "", "agent_id": f"a-{n}", "name": _name(n), **reasons[n % (len(reasons) - (agent is None))]}
+        for n in range(count)
+    ]
+    got = {"agent_id": "a-5" if agent else None, "name": agent or "", "at": ago(0)}
+    return {"interaction_id": "i-1", **got, "agents": [one for one in agents if one["agent_id"] != got["agent_id"]]}
+
+
+def _name(number: int) -> str:
+    names = [name for name, *_ in AGENTS]
+    again = number // len(names)
+    return names[number % len(names)] + (f" {again + 1}" if again else "")

@@ -17,6 +17,7 @@ from contactcenter.core.errors import (
     NotFound,
     OutcomeUnknown,
     RateLimited,
+    Stale,
     Unauthenticated,
     Unavailable,
 )
@@ -28,6 +29,7 @@ STATUS: Final[Mapping[type[ContactCenterError], HTTPStatus]] = {
     Forbidden: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
+    Stale: HTTPStatus.PRECONDITION_FAILED,
     RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     ActionFailed: HTTPStatus.BAD_GATEWAY,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -51,6 +51,15 @@ _SCHEMES: Final = {
 }
 
 
+_IF_MATCH: Final = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": "the version read; answered 412 `changed-meanwhile` when it is another by now",
+    "schema": {"type": "string", "pattern": '^(\\*|"[0-9]{1,9}")$'},
+}
+
+
 def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": route.name,
@@ -60,7 +69,7 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         "security": [] if route.right is Right.PUBLIC else [{"session": []}, {"token": []}],
         "responses": _responses(route, schemas),
     }
-    parameters = [*_path_parameters(route), *_query_parameters(route, schemas)]
+    parameters = [*_path_parameters(route), *_query_parameters(route, schemas), *([_IF_MATCH] if route.guarded else [])]
     if parameters:
         operation["parameters"] = parameters
     if route.body is not None:

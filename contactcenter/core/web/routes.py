@@ -24,15 +24,20 @@ from contactcenter.core.errors import Forbidden, Invalid, NotFound, Unauthentica
 from contactcenter.core.permissions import Principal, Right
 from contactcenter.core.web.access import PUBLIC_IDENTITY, SERVICES, Identity, Services, check_origin, identify
 from contactcenter.core.web.errors import invalid
+from contactcenter.core.web.schemas import VersionedOut
 
 BodyT = TypeVar("BodyT")
 _PATH_VALUE: Final = re.compile(r"[A-Za-z0-9._+*#-]{1,64}", re.ASCII)
+_VERSION: Final = re.compile(r'"([0-9]{1,9})"', re.ASCII)
 UNSAFE: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[BodyT]):
-    """One request, read and checked. ``query`` is an instance of the route's query model."""
+    """One request, read and checked. ``query`` is an instance of the route's query model.
+
+    ``version``: of a guarded route, the one the caller read (If-Match), None when he does not say.
+    """
 
     principal: Principal
     body: BodyT
@@ -41,6 +46,7 @@ class Call(Generic[BodyT]):
     services: Services
     identity: Identity
     request: web.Request
+    version: int | None = None
 
 
 Handler = Callable[[Call[Any]], Awaitable[Any]]
@@ -50,7 +56,8 @@ Handler = Callable[[Call[Any]], Awaitable[Any]]
 class Route:
     """One declared route; ``kind`` is api, page, socket or static.
 
-    ``media_type``: of its answer; a handler of another type than JSON returns the response itself.
+    ``media_type``: of its answer; a handler of another type than JSON returns the response itself. ``guarded``: it
+    takes the version its caller read, to be refused when the thing was changed since (RFC 9110, 13.1.1).
     """
 
     method: str
@@ -64,6 +71,7 @@ class Route:
     status: int = 200
     tag: str = ""
     media_type: str = "application/json"
+    guarded: bool = False
     folder: Path | None = None
 
     @property
@@ -191,6 +199,7 @@ async def _read(request: web.Request, route: Route) -> Call[Any]:
         services=request.app[SERVICES],
         identity=identity,
         request=request,
+        version=_read_version(request) if route.guarded else None,
     )
 
 
@@ -219,6 +228,16 @@ def _read_path(request: web.Request) -> Mapping[str, str]:
     if not all(_PATH_VALUE.fullmatch(value) for value in values.values()):
         raise NotFound("not-found")
     return values
+
+
+def _read_version(request: web.Request) -> int | None:
+    given = request.headers.get("If-Match", "*").strip()
+    if given == "*":
+        return None
+    found = _VERSION.fullmatch(given)
+    if found is None:
+        raise Invalid("invalid", {"if-match": "not-a-version"})
+    return int(found[1])
 
 
 def _read_query(request: web.Request, model: type[BaseModel] | None) -> Any:
@@ -250,7 +269,9 @@ def respond(route: Route, answer: Any) -> web.Response:
     """Write a handler's answer as the route declares it."""
     if route.returns is None:
         return web.Response(status=204)
-    return web.Response(status=route.status, body=_writer(route.returns)(answer), content_type="application/json")
+    headers = {"ETag": f'"{answer.version}"'} if isinstance(answer, VersionedOut) else None
+    body = _writer(route.returns)(answer)
+    return web.Response(status=route.status, body=body, content_type="application/json", headers=headers)
 
 
 def json_answer(answer: BaseModel, status: int = 200) -> web.Response:

@@ -36,6 +36,12 @@ class Out(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class VersionedOut(Out):
+    """A thing of which several may change settings; ``version`` counts the changes and is the answer's ETag too."""
+
+    version: int
+
+
 def _without_control(text: str) -> str:
     if any(unicodedata.category(char) in {"Cc", "Cs"} for char in text):
         raise PydanticCustomError("control-characters", "control characters are not allowed")

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,20 +102,72 @@ async def test_what_cannot_be_is_said_at_the_field(open_as: OpenAs, site: Routin
         assert asked == ["beforeunload"]
 
 
-async def test_a_change_by_somebody_else_is_told_before_saving(open_as: OpenAs, site: RoutingSite) -> None:
-    async with open_as("admin", f"/queues/{site.support.queue_id}") as watched:
+async def both_change(page: Page, site: RoutingSite) -> None:
+    """Somebody sets goal and priority while the page is open; here the priority is changed and saved."""
+    await expect(page.get_by_test_id("history").locator("li")).to_have_count(1)
+    sofia = (await site.rooms.principals.by_session(await site.cookie("sofia"))).principal
+    other = replace(SYSTEM, user_id=sofia.user_id)
+    await site.rooms.queues.update_queue(other, site.support.queue_id, {"goal": 90, "priority": 70})
+    await page.get_by_label("Priority").fill("50")
+    await page.get_by_label("Ringing").fill("25")
+    await page.get_by_test_id("save").click()
+    notice = page.get_by_test_id("meanwhile")
+    await expect(notice).to_contain_text("Sofia changed this meanwhile")
+    await expect(notice).to_contain_text("You changed this too: Priority.")
+    await expect(page.get_by_test_id("keep-mine")).to_be_focused()
+    assert (await site.queue()).priority == 70
+
+
+async def test_of_two_who_change_a_queue_the_second_keeps_his_over_the_new(open_as: OpenAs, site: RoutingSite) -> None:
+    async with open_as("admin", f"/queues/{site.support.queue_id}", broken=True) as watched:
         page = watched.page
-        await expect(page.get_by_test_id("history").locator("li")).to_have_count(1)
-        await site.rooms.queues.update_queue(SYSTEM, site.support.queue_id, {"goal": 90})
-        await page.get_by_label("Priority").fill("50")
+        await both_change(page, site)
+        await page.get_by_test_id("keep-mine").click()
+        await expect(page.get_by_test_id("meanwhile")).to_be_hidden()
+        await expect(page.get_by_label("Goal")).to_have_value("90")
+        await expect(page.get_by_label("Priority")).to_have_value("50")
+        assert (await site.queue()).priority == 70  # not before he looked and saved
         await page.get_by_test_id("save").click()
-        await expect(page.get_by_test_id("ask")).to_contain_text("Changed by somebody else")
-        await page.get_by_test_id("cancel").click()
-        assert (await site.queue()).priority == 40
-        await page.get_by_test_id("save").click()
-        await page.get_by_test_id("confirm").click()
         await expect(page.get_by_test_id("form-said")).to_have_text("Saved.")
-        assert ((await site.queue()).priority, (await site.queue()).goal) == (50, 90)
+        found = await site.queue()
+        assert (found.priority, found.ring_time, found.goal) == (50, 25.0, 90)
+
+
+async def test_of_two_who_change_a_queue_the_second_takes_the_new(open_as: OpenAs, site: RoutingSite) -> None:
+    async with open_as("admin", f"/queues/{site.support.queue_id}", broken=True) as watched:
+        page = watched.page
+        await both_change(page, site)
+        await page.get_by_test_id("load-theirs").click()
+        await expect(page.get_by_label("Priority")).to_have_value("70")
+        await expect(page.get_by_label("Ringing")).to_have_value("20")
+        await expect(page.get_by_test_id("history").locator("li")).to_have_count(2)
+        await expect(page.get_by_test_id("save")).to_be_disabled()
+        await page.get_by_label("Ringing").fill("30")
+        await page.get_by_test_id("save").click()
+        await expect(page.get_by_test_id("form-said")).to_have_text("Saved.")
+
+
+async def test_an_agent_and_a_skill_changed_meanwhile(open_as: OpenAs, site: RoutingSite) -> None:
+    async with open_as("admin", f"/agents/{site.agents['ines']}", broken=True) as watched:
+        page = watched.page
+        await page.wait_for_selector("[data-testid=form]")
+        await site.rooms.agents.update_agent(SYSTEM, site.agents["ines"], {"capacity": {"voice": 1}})
+        await page.get_by_label("Team", exact=True).select_option("Berlin")
+        await page.get_by_test_id("save").click()
+        await expect(page.get_by_test_id("meanwhile")).to_contain_text("The program changed this meanwhile")
+        await page.get_by_test_id("keep-mine").click()
+        await page.get_by_test_id("save").click()
+        await expect(page.get_by_test_id("form-said")).to_have_text("Saved.")
+        kept = await site.rooms.agents.get_agent(SYSTEM, site.agents["ines"])
+        assert (kept.team_name, kept.own.capacity) == ("Berlin", {"voice": 1})
+        await page.goto("/skills")
+        await page.get_by_role("button", name="Rename Routers").click()
+        await site.rooms.agents.save_skill(SYSTEM, "routers", "Modems", site.skills["routers"])
+        await page.get_by_label("Label").fill("Gateways")
+        await page.get_by_test_id("save").click()
+        await expect(page.get_by_test_id("meanwhile")).to_contain_text("You changed this too: Label.")
+        await page.get_by_test_id("load-theirs").click()
+        await expect(page.get_by_label("Label")).to_have_value("Modems")
 
 
 async def test_an_agents_own_settings_and_what_holds(open_as: OpenAs, site: RoutingSite) -> None:
@@ -127,6 +180,55 @@ async def test_an_agents_own_settings_and_what_holds(open_as: OpenAs, site: Rout
         await page.get_by_test_id("save").click()
         await expect(page.get_by_test_id("effective")).to_contain_text("Sales (order 1, after 20 s)")
         await expect(page.get_by_test_id("effective")).to_contain_text("Chats 4")
+
+
+async def test_an_agents_former_settings_hold_again(open_as: OpenAs, site: RoutingSite) -> None:
+    ines = site.agents["ines"]
+    levels = {site.skills["german"]: 6, site.skills["billing"]: 3}
+    await site.rooms.agents.update_agent(SYSTEM, ines, {"skills": levels, "team_id": site.teams["Berlin"]})
+    async with open_as("admin", f"/agents/{ines}") as watched:
+        page = watched.page
+        first = page.get_by_test_id("history").locator("li").first
+        await expect(first).to_contain_text("Own levels German 9 → 6, Routers 8 → –, Billing – → 3")
+        await expect(first).to_contain_text("Team Hamburg → Berlin")
+        await page.get_by_test_id("restore-1").click()
+        await expect(page.get_by_test_id("ask")).to_contain_text("name and phone stay")
+        await page.get_by_test_id("confirm").click()
+        await expect(page.get_by_test_id("effective")).to_contain_text("Routers 8")
+        await expect(page.get_by_label("Team", exact=True)).to_have_value(site.teams["Hamburg"])
+        await expect(first).to_contain_text("restored: Own levels")
+        await page.get_by_label("Team", exact=True).select_option("Berlin")
+        await page.get_by_test_id("save").click()
+        await expect(page.get_by_test_id("form-said")).to_have_text("Saved.")
+        kept = await site.rooms.agents.get_agent(SYSTEM, ines)
+        assert (kept.team_name, kept.own.skills[site.skills["routers"]]) == ("Berlin", 8)
+
+
+async def test_agents_are_searched_and_shown_page_by_page(open_as: OpenAs, site: RoutingSite) -> None:
+    for number in range(60):
+        await site.rooms.agent(f"extra{number:02}", f"{3000 + number}", site.teams["Berlin"])
+    async with open_as("admin", "/agents") as watched:
+        page = watched.page
+        rows = page.get_by_test_id("agent-row")
+        await expect(rows).to_have_count(50)
+        await page.get_by_test_id("more").click()
+        await expect(rows).to_have_count(65)
+        await expect(page.get_by_test_id("more")).to_be_hidden()
+        await page.get_by_test_id("agents-q").fill("berlin 3007")
+        await expect(rows).to_have_count(1)
+        await expect(rows).to_contain_text("Extra07")
+        await page.get_by_test_id("agents-q").fill("")
+        await page.get_by_test_id("agents-skill_id").select_option("German")
+        await expect(rows).to_have_count(3)
+        await page.get_by_test_id("agents-team_id").select_option("Hamburg")
+        await expect(rows).to_have_count(2)
+        await page.get_by_role("link", name="Olga Braun").click()
+        await page.wait_for_selector("[data-testid=form]")
+        await page.go_back()
+        await expect(rows).to_have_count(2)
+        await expect(page.get_by_test_id("agents-team_id")).to_have_value(site.teams["Hamburg"])
+        await page.get_by_test_id("agents-q").fill("nobody")
+        await expect(page.get_by_text("No agent in your reach matches.")).to_be_visible()
 
 
 async def test_profiles_and_skills(open_as: OpenAs, site: RoutingSite) -> None:
@@ -170,7 +272,7 @@ async def test_who_may_only_read_changes_nothing(open_as: OpenAs, site: RoutingS
         await expect(page.get_by_label("Ringing")).to_be_disabled()
 
 
-QUEUE_PAGES = ("queue", "queue-steps", "queue-limits", "queue-read")
+QUEUE_PAGES = ("queue", "queue-steps", "queue-limits", "queue-meanwhile", "queue-read")
 PAGES = ("queues", *QUEUE_PAGES, "profiles", "profile", "agents", "agent", "skills")
 
 
@@ -238,7 +340,12 @@ async def test_page(
         await site.rooms.queues.update_queue(SYSTEM, site.support.queue_id, {"goal": 90})
     if name == "queue-limits":
         await site.rooms.queues.update_queue(SYSTEM, site.support.queue_id, LIMITS)
-    async with open_as(login, path, size=size, colours=colours, broken=name == "queue-steps") as watched:
+    if name == "agent":
+        levels = {site.skills["german"]: 6, site.skills["billing"]: 3}
+        await site.rooms.agents.update_agent(SYSTEM, site.agents["ines"], {"skills": levels})
+    async with open_as(
+        login, path, size=size, colours=colours, broken=name in ("queue-steps", "queue-meanwhile")
+    ) as watched:
         page = watched.page
         await page.wait_for_selector("tbody tr, [data-testid=form]")
         if name.startswith("queue-") or name == "queue":
@@ -249,17 +356,21 @@ async def test_page(
             await expect(page.get_by_test_id("preview-step")).to_have_count(4)
         if name == "queue-limits":
             await page.get_by_test_id("f-hours").evaluate("one => one.closest('section').scrollIntoView()")
+        if name == "queue-meanwhile":
+            await both_change(page, site)
         await page.evaluate("document.fonts.ready")
         await page.wait_for_timeout(300)
         look = f"{'-phone' if size == NARROW else ''}{'-dark' if colours == 'dark' else ''}"
         await page.screenshot(path=folder(tmp_path) / f"routing-{name}{look}.png")
+        view = page.get_by_test_id("view")
+        await view.evaluate("one => one.scrollTo(0, one.scrollHeight)")  # nothing lies under the bar
         assert await axe(page) == []
         assert await page.evaluate(OUTSIDE) == []
         assert size == WIDE or await page.evaluate(SMALL) == []
 
 
 @pytest.mark.parametrize(("language", "size"), [("ru", WIDE), ("ru", NARROW), ("es", NARROW)])
-@pytest.mark.parametrize("name", ["queues", "queue", "profile", "agent", "skills"])
+@pytest.mark.parametrize("name", ["queues", "queue", "profile", "agents", "agent", "skills"])
 async def test_other_languages_fit(
     open_as: OpenAs, site: RoutingSite, name: str, language: str, size: tuple[int, int]
 ) -> None:

@@ -80,7 +80,7 @@ async def site(rooms, client):
     sofia, max_ = await rooms.user("sofia", "supervisor"), await rooms.user("max", "supervisor")
     hamburg = await rooms.agents.save_team(SYSTEM, "Hamburg", frozenset({sofia.user_id}))
     berlin = await rooms.agents.save_team(SYSTEM, "Berlin", frozenset({max_.user_id}))
-    await rooms.user("admin", "administrator")
+    rooms.admin = await rooms.user("admin", "administrator")
     rooms.ines = await rooms.agent("ines", "1001", hamburg.team_id)
     rooms.chen = await rooms.agent("chen", "1002", berlin.team_id)
     rooms.sofia = await rooms.principal(sofia.user_id)

@@ -145,7 +145,7 @@ async def test_queues(site):
     assert made["dispositions"] == [{"code": "solved", "label": "Solved on the call", "is_active": True}]
     assert (made["target_time"], made["goal"], made["skills"]) == (20.0, 80, {skill: 2})
     changed = (await admin("PATCH", f"/api/v1/queues/{made['id']}", {"ring_time": 15}, status=200)).data
-    assert changed == made | {"ring_time": 15.0}
+    assert changed == made | {"ring_time": 15.0, "version": 2}
     assert (await site.browsers["ines"]("GET", "/api/v1/queues", status=200)).data == [changed]
     await admin("PATCH", f"/api/v1/queues/{made['id']}", {"ring_time": 1}, status=400)
     await admin("PUT", "/api/v1/dialed-numbers/+4930901820", {"flow": "support"}, status=200)
@@ -192,8 +192,8 @@ async def test_the_rules_of_a_queue(site):
     made = (await admin("POST", "/api/v1/queues", {"name": "Support"}, status=201)).data
     path = f"/api/v1/queues/{made['id']}"
     changed = (await admin("PATCH", path, rules, status=200)).data
-    assert changed == made | rules
-    assert (await admin("PATCH", path, {"goal": 70}, status=200)).data == changed | {"goal": 70}
+    assert changed == made | rules | {"version": 2}
+    assert (await admin("PATCH", path, {"goal": 70}, status=200)).data == changed | {"goal": 70, "version": 3}
     wrong = {
         "weight": 0,
         "order": "random",
@@ -220,7 +220,8 @@ async def test_the_rules_of_a_queue(site):
         (2, "updated", sorted(rules)),
     ]
     assert versions["items"][1]["settings"] == changed
-    assert (await admin("POST", f"{path}/restore", {"version": 1}, status=200)).data == made
+    restored = (await admin("POST", f"{path}/restore", {"version": 1}, status=200)).data
+    assert restored == made | {"version": 4}
     await admin("POST", f"{path}/restore", {"version": 99}, status=404)
     await admin("POST", f"{path}/restore", {"version": "1"}, status=400)
     await site.browsers["ines"]("GET", f"{path}/history", status=403)
@@ -248,16 +249,31 @@ async def test_a_preview_of_unsaved_rules(site):
     assert (await admin("GET", "/api/v1/queues", status=200)).data == []
 
 
+async def test_agents_are_searched(site):
+    admin, sofia = site.browsers["admin"], site.browsers["sofia"]
+    skill = (await admin("POST", "/api/v1/skills", {"name": "german", "label": "German"}, status=201)).data["id"]
+    await admin("PATCH", f"/api/v1/agents/{site.ines.agent_id}", {"skills": {skill: 3}}, status=200)
+
+    async def found(who, **query):
+        return [one["name"] for one in (await who("GET", "/api/v1/agents", params=query, status=200)).data["items"]]
+
+    assert await found(admin) == ["Chen", "Ines"]
+    assert await found(admin, q="ine") == await found(admin, skill_id=skill) == ["Ines"]
+    assert await found(sofia, q="chen") == []
+    await admin("GET", "/api/v1/agents", params={"team_id": "a b"}, status=400)
+    await admin("GET", "/api/v1/agents", params={"name": "x"}, status=400)
+
+
 async def test_routing_profiles(site):
     admin, ines = site.browsers["admin"], site.browsers["ines"]
     skill = (await admin("POST", "/api/v1/skills", {"name": "german", "label": "German"}, status=201)).data["id"]
     queue = (await admin("POST", "/api/v1/queues", {"name": "Support"}, status=201)).data["id"]
     values = {"name": "Seniors", "skills": {skill: 5}, "queues": {queue: {"order": 1, "delay": 30.0}}}
     made = (await admin("POST", "/api/v1/routing-profiles", values, status=201)).data
-    assert made == {"id": made["id"], **values, "capacity": {"voice": 1}}
+    assert made == {"id": made["id"], **values, "capacity": {"voice": 1}, "version": 1}
     path = f"/api/v1/routing-profiles/{made['id']}"
     changed = (await admin("PATCH", path, {"queues": None, "capacity": {"chat": 4}}, status=200)).data
-    assert changed == made | {"queues": None, "capacity": {"chat": 4}}
+    assert changed == made | {"queues": None, "capacity": {"chat": 4}, "version": 2}
     assert (await ines("GET", path, status=200)).data == changed
     assert (await ines("GET", "/api/v1/routing-profiles", status=200)).data == [changed]
     agent = f"/api/v1/agents/{site.ines.agent_id}"
@@ -273,9 +289,10 @@ async def test_routing_profiles(site):
     assert told["effective"] == {"skills": {skill: 3}, "queues": service, "capacity": {"chat": 4}}
     refused = await admin("DELETE", path, status=409)
     assert refused.data["error"] == {"code": "profile-in-use", "fields": {"agents": 1}}
-    assert (await admin("POST", f"{path}/restore", {"version": 1}, status=200)).data == made
+    restored = (await admin("POST", f"{path}/restore", {"version": 1}, status=200)).data
+    assert restored == made | {"version": 3}
     versions = (await admin("GET", f"{path}/history", status=200)).data["items"]
-    assert [(one["version"], one["settings"]) for one in versions] == [(3, made), (2, changed), (1, made)]
+    assert [(one["version"], one["settings"]) for one in versions] == [(3, restored), (2, changed), (1, made)]
     for method, place in (("POST", "/api/v1/routing-profiles"), ("PATCH", path), ("DELETE", path)):
         await ines(method, place, {"name": "X"} if method != "DELETE" else None, status=403)
     wrong = {"skills": {skill: 11}, "capacity": {"chat": 0}, "queues": {queue: {"delay": -1}}}

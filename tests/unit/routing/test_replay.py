@@ -9,9 +9,9 @@ import pytest
 from routing import commands as c
 from routing import replay
 from routing.engine import Engine
-from routing.replay import Journal, condensed, passed_over
-from routing.states import IllegalTransition
-from routing.why import render
+from routing.replay import Journal, condensed, passed_now, passed_over
+from routing.states import IllegalTransition, ItemState
+from routing.why import explain_waiting, render
 from tests.simulation.router_day import RouterDay
 
 FULL = {"wrap-up": "busy"}  # of who is full for this medium only, the counts do not say by what
@@ -70,6 +70,20 @@ def test_recomputed_is_what_was_decided(seed: int, most: int, monkeypatch: pytes
             assert len(agents) == rendered["considered"] - 1
             seen.update(found)
     assert {"skill", "not-ready", "busy", "rank", "queue"} <= seen.keys()
+
+
+def test_of_one_who_waits_every_agent_is_told_as_the_counts_have_it() -> None:
+    engine, _ = day_of(4, 400)
+    waiting = [item for item in engine.items.values() if item.state is ItemState.WAITING]
+    assert waiting
+    for item in waiting:
+        counts = Counter(one["reason"] for one in passed_now(engine, item.interaction_id) or ())
+        explained = explain_waiting(engine, item.interaction_id, 0.0)
+        told: Counter[str] = Counter({"rank": len(explained["eligible"])})
+        for one in explained["passed"]:
+            told[one["reason"]] += one["count"]
+        assert counts == +told
+    assert passed_now(engine, "nothing") is None
 
 
 def test_what_is_kept_no_more_or_was_another_engines_is_not_made_up(monkeypatch: pytest.MonkeyPatch) -> None:

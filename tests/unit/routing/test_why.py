@@ -127,6 +127,25 @@ def test_waiting_tells_place_reasons_and_what_comes_next() -> None:
     assert json.loads(json.dumps(explained)) == explained
 
 
+def test_the_next_step_of_each_kind_is_told_however_many_agents_come_free() -> None:
+    floor = Floor(wrap_up_time=300)
+    steps = (c.RelaxationStep(30.0, (("en", 1),)), c.RelaxationStep(90.0, (("en", 0),)))
+    floor.queue("sales", wrap_up_time=10.0, steps=steps, late_after=60.0)
+    floor.agent("later", {"en": 2}, queues={"sales": c.Service(0, 20.0)})
+    for number in range(5):
+        floor.agent(f"wraps{number}", {"en": 2})
+        floor.do(c.Accept(floor.call(f"w{number}", need={"en": 2}).reservation_id))
+        floor.do(c.Finish(f"w{number}", f"wraps{number}"))
+    floor.call("i1", need={"en": 2})
+    following = explain_waiting(floor.engine, "i1", floor.now + 1)["next"]
+    assert [(one["at"] - floor.now, one["change"], one["agent_id"]) for one in following] == [
+        *((10.0, "wrap-up-ends", f"wraps{number}") for number in range(3)),
+        (20.0, "delay-passes", ""),
+        (30.0, "requirement-relaxes", ""),
+        (60.0, "becomes-late", ""),
+    ]
+
+
 def test_at_most_ten_agents_are_named() -> None:
     floor = Floor()
     for number in range(30):

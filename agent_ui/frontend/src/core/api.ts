@@ -18,8 +18,11 @@ async function failure(answer: Response): Promise<CodedError> {
   return new CodedError(body.error?.code ?? byStatus[answer.status] ?? "unavailable", fields);
 }
 
-async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+interface Sent { body?: unknown; signal?: AbortSignal | undefined; version?: number | undefined }
+
+async function call<T>(method: string, path: string, { body, signal, version }: Sent = {}): Promise<T> {
   const headers: Record<string, string> = { Accept: "application/json" };
+  if (version !== undefined) headers["If-Match"] = `"${version}"`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let answer: Response;
   try {
@@ -35,11 +38,12 @@ async function call<T>(method: string, path: string, body?: unknown, signal?: Ab
   return answer.status === 204 ? (undefined as T) : ((await answer.json()) as T);
 }
 
+/** With the version that was read, a change is refused (changed-meanwhile) when there is another by now. */
 export const api = {
-  get: <T>(path: string, signal?: AbortSignal): Promise<T> => call<T>("GET", path, undefined, signal),
-  post: <T>(path: string, body: unknown): Promise<T> => call<T>("POST", path, body),
-  put: <T>(path: string, body: unknown): Promise<T> => call<T>("PUT", path, body),
-  patch: <T>(path: string, body: unknown): Promise<T> => call<T>("PATCH", path, body),
+  get: <T>(path: string, signal?: AbortSignal): Promise<T> => call<T>("GET", path, { signal }),
+  post: <T>(path: string, body: unknown, version?: number): Promise<T> => call<T>("POST", path, { body, version }),
+  put: <T>(path: string, body: unknown, version?: number): Promise<T> => call<T>("PUT", path, { body, version }),
+  patch: <T>(path: string, body: unknown, version?: number): Promise<T> => call<T>("PATCH", path, { body, version }),
   delete: <T>(path: string): Promise<T> => call<T>("DELETE", path),
 };
 

@@ -10,11 +10,13 @@ export class CodedError extends Error {
 
 const TEXTS: Record<string, () => string> = {
   "bad-credentials": () => t("Name or password is wrong."),
+  "changed-meanwhile": () => t("Somebody else changed this meanwhile. Nothing of yours was saved; load it again."),
   "conflict": () => t("Somebody was quicker: the state has changed meanwhile. Nothing was changed."),
   "disposition-needed": () => t("Choose what it was about first."),
   "forbidden": () => t("You do not have the right to do this."),
   "invalid": () => t("Something in the input is not right. Check it and try again."),
   "link-lost": () => t("The link to the server is down. Nothing was sent; try again when it is live."),
+  "never-given": () => t("It was never given to an agent."),
   "no-answer": () => t("The server did not answer in time. Check whether it was done before you try again."),
   "not-found": () => t("This does not exist any more, or you may not see it."),
   "interaction-not-routed": () => t("It does not wait any more."),

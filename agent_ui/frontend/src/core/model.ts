@@ -194,6 +194,8 @@ export interface WaitingRow {
   agent: string;
 }
 
+export interface WaitingChange { kind: "agent-frees" | "deadline" | "relaxes" | "delay" | "late" | "window"; at: string; agent: string | null }
+
 export interface WaitingWhy {
   state: "waiting" | "assigned" | "ended";
   place: number | null;
@@ -201,6 +203,7 @@ export interface WaitingWhy {
   considered: number;
   needs: { skill: string; level: number }[];
   passed: Passed[];
-  next: { kind: "agent-frees" | "deadline" | "relaxes" | "delay" | "late" | "window" | "none"; at: string | null; agent: string | null };
+  /** The soonest first; empty when nothing is planned. */
+  next: WaitingChange[];
   arithmetic: { label_code: string; value: number }[];
 }

@@ -1,7 +1,7 @@
 /** Decisions in plain sentences, made from their codes. */
 
 import { bold, h, rich } from "./dom";
-import type { DecisionWhy, Passed, WaitingWhy } from "./model";
+import type { DecisionWhy, Passed, WaitingChange, WaitingWhy } from "./model";
 import { clockTime, timer } from "./times";
 import { number, t, tn } from "./texts";
 
@@ -90,16 +90,18 @@ const CHANGES: Record<string, () => string> = {
   "window": () => t("Until {time} it waits for the agent who knows the customer."),
 };
 
-function nextStep(why: WaitingWhy): Node | null {
-  const { kind, at, agent } = why.next;
-  if (kind === "agent-frees" && agent && at) return rich(t("{agent} frees up next, at about {time}."), { agent: bold(agent), time: clockTime(at, true) });
-  if (kind === "agent-frees" && agent) return rich(t("{agent} frees up next."), { agent: bold(agent) });
-  if (kind === "deadline" && at && agent) return rich(t("It rings at {agent} until {time}, then it goes on."), { agent: bold(agent), time: clockTime(at, true) });
-  const change = at ? CHANGES[kind]?.() : undefined;
-  if (at && change) return rich(change, { time: bold(clockTime(at, true)) });
-  if (kind === "deadline" && at) return rich(t("The next step by rule comes at {time}."), { time: bold(clockTime(at, true)) });
-  if (why.state === "waiting") return rich(t("Nothing is planned that would free an agent: it waits until one becomes ready."), {});
-  return null;
+function changeStep({ kind, at, agent }: WaitingChange, isFirst: boolean, state: WaitingWhy["state"]): Node {
+  const time = bold(clockTime(at, true));
+  if (kind === "agent-frees" && agent) return rich(isFirst ? t("{agent} frees up next, at about {time}.") : t("{agent} frees up at about {time}."), { agent: bold(agent), time });
+  if (kind === "deadline" && agent) return rich(state === "assigned" ? t("It rings at {agent} until {time}, then it goes on.") : t("{agent} is being rung until {time}."), { agent: bold(agent), time });
+  return rich(CHANGES[kind]?.() ?? t("The next step by rule comes at {time}."), { time });
+}
+
+/** What changes next and when, in the order of time. */
+function nextSteps(why: WaitingWhy): Node[] {
+  if (!why.next.length && why.state === "waiting") return [rich(t("Nothing is planned that would free an agent: it waits until one becomes ready."), {})];
+  const free = why.next.findIndex((one) => one.kind === "agent-frees");
+  return why.next.map((one, place) => changeStep(one, place === free, why.state));
 }
 
 function needsStep(why: WaitingWhy): Node | null {
@@ -121,7 +123,7 @@ export function waitingSteps(why: WaitingWhy): Node[] {
     steps.push(h("span", null, bold(passedText(one)), who.trim() ? `: ${who}` : ""));
   }
   if (why.state === "waiting" && why.place !== null) steps.push(rich(t("It is number {place} of {of} in line."), { place: bold(why.place), of: bold(why.of) }));
-  steps.push(nextStep(why));
+  steps.push(...nextSteps(why));
   return steps.filter((one): one is Node => one !== null);
 }
 

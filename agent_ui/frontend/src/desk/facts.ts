@@ -2,6 +2,7 @@
 
 import { now, since, until } from "../core/clock";
 import { byId, h, icon, keyed, region, setText, show, type Child, type Row } from "../core/dom";
+import { everyone, type Everyone } from "../core/everyone";
 import type { IconName } from "../core/icons";
 import type { Card, Contact, DecisionWhy, TicketLine, Work } from "../core/model";
 import { timer, when } from "../core/times";
@@ -10,6 +11,8 @@ import { contactText, ticketState } from "../core/words";
 import { decisionLead, decisionSteps, idleText } from "../core/why";
 import { act, me, reasonText } from "./state";
 import { SOON } from "./worklist";
+
+let agents: Everyone;
 
 let fullDecision = false;
 let askedWhy = false;
@@ -58,6 +61,7 @@ export function paintWhy(one: Work | null): void {
   const why = one?.why ?? null;
   const on = one !== null && why !== null && (one.state === "alerting" || askedWhy);
   show(byId("why"), on);
+  agents.about(on && fullDecision ? one.interaction_id : "");
   if (!on) return;
   region(byId("why"), [one.interaction_id, why, one.choices, one.answered_at, one.priority, fullDecision], () => [
     h("div", { class: "ph" }, h("h2", { id: "why-h" }, t("Why it came to you")),
@@ -91,6 +95,9 @@ const ticketRows = h("tbody");
 const ticketCount = h("span", { class: "cnt" });
 
 export function buildFacts(): void {
+  agents = everyone();
+  agents.element.classList.add("pan");
+  byId("why").after(agents.element);
   byId("tickets").append(
     h("div", { class: "ph" }, h("h2", { id: "tickets-h" }, t("Open tickets"), " ", ticketCount), h("span", { class: "small mut right" }, t("time to breach"))),
     h("table", { class: "tb tt" }, h("caption", { class: "sr" }, t("Open tickets")), ticketRows));

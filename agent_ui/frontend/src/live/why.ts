@@ -3,6 +3,7 @@
 import { since } from "../core/clock";
 import { byId, h, icon, rich, show, type Child } from "../core/dom";
 import { errorText } from "../core/errors";
+import { everyone, type Everyone } from "../core/everyone";
 import type { WaitingRow, WaitingWhy } from "../core/model";
 import type { Link } from "../core/socket";
 import { number, t } from "../core/texts";
@@ -19,21 +20,26 @@ let asked = 0;
 let opener: HTMLElement | null = null;
 let shown = "";
 
+const head = h("div", { class: "fx ta" });
+const account = h("div", { class: "whyb" });
+let agents: Everyone;
+
 export function startWhy(socket: Link, rows: () => WaitingRow[], _paint: () => void): void {
   link = socket;
   waiting = rows;
+  agents = everyone();
+  byId("why").append(head, account, agents.element);
 }
 
 export const isWhyOpen = (): boolean => openId !== "";
 
 function frame(...body: Child[]): void {
   const one = row;
-  const panel = byId("why");
-  const hadFocus = panel.contains(document.activeElement);
+  const hadFocus = head.contains(document.activeElement);
   const close = h("button", { type: "button", class: "btn gh sm sq", "aria-label": t("Close"), "data-testid": "why-close", onclick: closeWhy }, icon("x"));
   const where = one && rich(t("{caller}, in {queue} for {time}"), { caller: [one.caller, one.name].filter((part) => part && part !== one.caller).length ? `${one.caller}, ${one.name}` : one.caller, queue: one.queue.name, time: since(h("b", { class: "num" }), one.since) });
-  panel.replaceChildren(h("div", { class: "fx ta" }, h("div", { class: "grow" }, h("h2", { id: "why-h", class: "wt" }, t("Why is this call waiting?")), h("p", { class: "row13 ink2" }, where ?? "")), close),
-    ...body.filter((one): one is Node => one instanceof Node));
+  head.replaceChildren(h("div", { class: "grow" }, h("h2", { id: "why-h", class: "wt" }, t("Why is this call waiting?")), h("p", { class: "row13 ink2" }, where ?? "")), close);
+  account.replaceChildren(...body.filter((one): one is Node => one instanceof Node));
   if (hadFocus) close.focus();
 }
 
@@ -64,6 +70,7 @@ export async function openWhy(id: string): Promise<void> {
   show(byId("why"), true);
   lightQueue(row?.queue.id ?? null);
   frame();
+  agents.about(id);
   byId("why").focus();
   await load();
 }
@@ -88,6 +95,7 @@ export function refreshWhy(): void {
 
 export function closeWhy(): void {
   openId = "";
+  agents.about("");
   byId("grid").classList.remove("why-open");
   show(byId("why"), false);
   show(byId("right"), true);

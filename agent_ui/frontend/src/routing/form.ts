@@ -9,6 +9,7 @@ import { t } from "../core/texts";
 import type { Field } from "./controls";
 import { clearFaults, focusFirstFault, showFaults } from "./faults";
 import type { Values } from "./kinds";
+import { meanwhile } from "./meanwhile";
 
 export interface FormOptions {
   fields: Field[];
@@ -16,12 +17,24 @@ export interface FormOptions {
   values: Values;
   mayWrite: boolean;
   isNew: boolean;
-  /** Save the changes; what is saved then, or null when the user thought better of it. Throws CodedError. */
-  save(changes: Values): Promise<Values | null>;
+  /** Save the changes of what has this version; what is saved then. Throws CodedError. */
+  save(changes: Values, version: number | undefined): Promise<Values>;
+  /** What is saved at present, asked when somebody else was quicker. */
+  reload?(): Promise<Values>;
   changed?(changes: Values): void;
+  /** The form was filled with what somebody else saved. */
+  reloaded?(values: Values): void;
 }
 
-export interface Form { element: HTMLElement; changes(): Values; fill(values: Values): void; fault(error: unknown): string; clear(): void }
+export interface Form {
+  element: HTMLElement;
+  changes(): Values;
+  fill(values: Values): void;
+  fault(error: unknown): string;
+  clear(): void;
+  /** Which version stands in the form. */
+  version(): number | undefined;
+}
 
 export function section(title: string, hint: string, ...fields: Field[]): HTMLElement {
   return h("section", { class: "pan" }, h("div", { class: "ph" }, h("h2", null, title), h("span", { class: "small mut hide-s" }, hint)),
@@ -61,6 +74,7 @@ export function form(options: FormOptions): Form {
   const element = h("form", { class: "rform", novalidate: true, "data-testid": "form" }, problem, inside, options.mayWrite ? bar : null);
 
   const tell = (...parts: Child[]): void => {
+    problem.className = "bar breach";
     problem.replaceChildren(icon("alert-circle"), h("span", { class: "grow" }, ...parts.filter((part): part is string | Node => Boolean(part))));
     show(problem, true);
   };
@@ -87,16 +101,42 @@ export function form(options: FormOptions): Form {
     const lost = isNamed ? showFaults(inside, error.fields) : [];
     return [isNamed ? t("Something cannot be so. It is said at the field.") : errorText(error), ...lost].join(" ");
   };
+  const version = (): number | undefined => last["version"] as number | undefined;
+  /** Show what is saved now; with one's own changes over it, or without. */
+  const takeUp = async (own: Values): Promise<void> => {
+    try {
+      last = await (options.reload as () => Promise<Values>)();
+      fill(last);
+      for (const field of options.fields) if (field.name in own) field.fill(own[field.name]);
+      refresh();
+      const isKept = Object.keys(changes()).length > 0;
+      said.textContent = isKept ? t("Yours stands over the new. Look at it, then save.") : t("This is what is saved now.");
+      options.reloaded?.(last);
+      options.changed?.(changes());
+      (isKept ? save : element.querySelector<HTMLElement>("fieldset input, fieldset select"))?.focus();
+    } catch (error) {
+      tell(errorText(error));
+    }
+  };
+  const quicker = async (error: CodedError): Promise<void> => {
+    const own = changes();
+    const labels = new Map(options.fields.map((field) => [field.name, field.label]));
+    const notice = await meanwhile(error, { labels, own: Object.keys(own), load: () => void takeUp({}), keep: () => void takeUp(own) });
+    problem.replaceChildren(notice);
+    problem.className = "";
+    show(problem, true);
+    notice.querySelector("button")?.focus();
+  };
   const submit = async (): Promise<void> => {
     save.disabled = true;
     try {
-      const saved = await options.save(changes());
-      if (!saved) return refresh();
+      const saved = await options.save(changes(), version());
       last = saved;
       fill(saved);
       said.textContent = t("Saved.");
     } catch (error) {
       refresh();
+      if (error instanceof CodedError && error.code === "changed-meanwhile" && options.reload) return void quicker(error);
       tell(fault(error));
       focusFirstFault(inside);
     }
@@ -125,7 +165,7 @@ export function form(options: FormOptions): Form {
   element.addEventListener("change", react);
   fill(options.values);
   return {
-    element, changes, fault,
+    element, changes, fault, version,
     fill: (values) => {
       last = values;
       fill(values);

@@ -1,4 +1,4 @@
-/** Former versions of a queue or profile: who changed what and when, and making one hold again. */
+/** Former versions of a queue, profile or agent: who changed what and when, and making one hold again. */
 
 import { api } from "../core/api";
 import { now } from "../core/clock";
@@ -8,7 +8,7 @@ import { when } from "../core/times";
 import { t } from "../core/texts";
 import { confirmed } from "./confirm";
 import type { Values } from "./kinds";
-import { may } from "./world";
+import { actor, userNames } from "./names";
 
 export interface Version { version: number; at: string; by: string; change: string; fields: string[]; settings: Values }
 interface Versions { items: Version[]; next: string | null }
@@ -22,31 +22,42 @@ const SIMPLE = new Set(["string", "number", "boolean"]);
 
 const said = (value: unknown): string => (value === true ? t("yes") : value === false ? t("no") : value === null ? "–" : String(value));
 
+/** Tells before and after of a field in words of its own; null where nothing better than its name is known. */
+export type Told = (name: string, before: unknown, after: unknown) => string | null;
+
+/** Before and after of numbers by name: "German 5 → 6, Routers – → 3". */
+export function numbersText(before: Record<string, number> | null, after: Record<string, number> | null, nameOf: (id: string) => string): string | null {
+  if (!before || !after) return null;
+  const ids = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter((id) => before[id] !== after[id]);
+  return ids.map((id) => `${nameOf(id)} ${before[id] ?? "–"} → ${after[id] ?? "–"}`).join(", ") || null;
+}
+
 /** What a version changed, by the words of the form: plain values with before and after, of others the name. */
-export function changeText(one: Version, before: Version | undefined, labels: Map<string, string>): string {
+export function changeText(one: Version, before: Version | undefined, labels: Map<string, string>, told: Told = () => null): string {
   const parts = one.fields.map((name) => {
     const label = labels.get(name) ?? name;
+    if (!(name in one.settings)) return label;
     const [old, value] = [before?.settings[name], one.settings[name]];
+    const text = before ? told(name, old, value) : null;
+    if (text !== null) return `${label} ${text}`;
     const isSimple = before !== undefined && [old, value].every((each) => each === null || SIMPLE.has(typeof each));
     return isSimple ? `${label} ${said(old)} → ${said(value)}` : label;
   });
-  return [CHANGES[one.change]?.() ?? "", parts.join(", ")].filter(Boolean).join(": ") || t("changed");
+  return [CHANGES[one.change]?.() ?? "", [...new Set(parts)].join(", ")].filter(Boolean).join(": ") || t("changed");
 }
 
-async function userNames(): Promise<Map<string, string>> {
-  if (!may("users:read")) return new Map();
-  const users = await api.get<{ items: { id: string; name: string }[] }>("/api/v1/users?limit=200").catch(() => ({ items: [] }));
-  return new Map(users.items.map((user) => [user.id, user.name]));
+export interface History { element: HTMLElement; reload(): Promise<void> }
+
+export interface HistoryOptions {
+  path: string;
+  labels: Map<string, string>;
+  told?: Told;
+  /** What restoring a version does, where that is not everything. */
+  warning?(version: number): string;
+  /** The version on the page: another one that came meanwhile is not written over. */
+  version(): number | undefined;
+  restored(values: Values): void;
 }
-
-function actor(by: string, names: Map<string, string>): string {
-  if (!by) return t("The program");
-  return by === document.documentElement.dataset["user"] ? t("You") : (names.get(by) ?? t("A colleague"));
-}
-
-export interface History { element: HTMLElement; reload(): Promise<void>; newest(): Version | undefined }
-
-export interface HistoryOptions { path: string; labels: Map<string, string>; restored(values: Values): void }
 
 const FIRST = 20;
 
@@ -59,10 +70,10 @@ export function history(options: HistoryOptions): History {
   const status = h("span", { class: "sr", role: "status" });
 
   const restore = async (one: Version): Promise<void> => {
-    const text = t("Everything will be as it was after version {n}. That is a new version; nothing of the history is lost.", { n: one.version });
+    const text = options.warning?.(one.version) ?? t("Everything will be as it was after version {n}. That is a new version; nothing of the history is lost.", { n: one.version });
     if (!(await confirmed(t("Restore version {n}?", { n: one.version }), text, t("Restore")))) return;
     try {
-      options.restored(await api.post<Values>(`${options.path}/restore`, { version: one.version }));
+      options.restored(await api.post<Values>(`${options.path}/restore`, { version: one.version }, options.version()));
       show(problem, false);
       await reload();
       status.textContent = t("Version {n} holds again.", { n: one.version });
@@ -74,7 +85,7 @@ export function history(options: HistoryOptions): History {
   const row = (one: Version, place: number): HTMLElement => {
     const button = h("button", { type: "button", class: "btn sm", "data-testid": `restore-${one.version}`, "aria-label": t("Restore version {n}", { n: one.version }), onclick: () => void restore(one) }, t("Restore"));
     return h("li", null, h("span", { class: "qn" }, one.version),
-      h("span", { class: "d" }, changeText(one, shown[place + 1], options.labels), h("small", null, `${actor(one.by, names ?? new Map())}, ${when(one.at, now())}`)),
+      h("span", { class: "d" }, changeText(one, shown[place + 1], options.labels, options.told), h("small", null, `${actor(one.by, names ?? new Map())}, ${when(one.at, now())}`)),
       place ? button : h("span", { class: "tag ok" }, t("holds now")));
   };
   const reload = async (): Promise<void> => {
@@ -88,14 +99,5 @@ export function history(options: HistoryOptions): History {
     problem.textContent = errorText(error);
     show(problem, true);
   });
-  return { element, reload, newest: () => shown[0] };
-}
-
-/** The API takes the last writer's word, so ask first whether somebody else changed it since it was read. */
-export async function stillOurs(path: string, known: Version | undefined): Promise<boolean> {
-  const [newest] = (await api.get<Versions>(`${path}/history?limit=1`)).items;
-  if (!newest || newest.version === known?.version) return true;
-  const names = await userNames();
-  const text = t("{who} changed it at {time}, after you opened this page. Only the fields you changed are saved; what else changed stays.", { who: actor(newest.by, names), time: when(newest.at, now()) });
-  return confirmed(t("Changed by somebody else"), text, t("Save mine too"));
+  return { element, reload };
 }

@@ -8,7 +8,7 @@ export interface ValueStep { value: number; points: number }
 export interface Hours { timezone: string; week: Record<string, string[]>; holidays: string[] }
 export interface Way { queue_id: string | null; flow: string }
 export interface Disposition { code: string; label: string; is_active: boolean }
-export interface Skill { id: string; name: string; label: string }
+export interface Skill { id: string; name: string; label: string; version: number }
 export interface Team { id: string; name: string }
 
 export interface Queue {

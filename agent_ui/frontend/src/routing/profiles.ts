@@ -4,11 +4,12 @@ import { api } from "../core/api";
 import { h, icon, show } from "../core/dom";
 import { CodedError, errorText } from "../core/errors";
 import { t, tn } from "../core/texts";
+import { list } from "../pages/list";
 import { failed } from "../pages/tickets";
 import { confirmed } from "./confirm";
 import { textField, type Field } from "./controls";
 import { form, section } from "./form";
-import { history, stillOurs, type History } from "./history";
+import { history, type History } from "./history";
 import type { Agent, Profile, Values } from "./kinds";
 import { listPage, table, retitle, thingPage } from "./page";
 import { capacity, levels, optionalField, pickedField, services } from "./picked";
@@ -64,39 +65,45 @@ function deletePanel(path: string, problem: HTMLElement): HTMLElement {
   return h("section", { class: "pan" }, h("div", { class: "pb d-grid gap-2" }, problem, h("div", null, h("button", { type: "button", class: "btn stop-o", "data-testid": "delete-profile", onclick: () => void remove() }, t("Delete this profile")))));
 }
 
-function who(agents: Agent[], id: string): HTMLElement {
-  const own = agents.filter((agent) => agent.profile_id === id);
-  const rows = own.map((agent) => h("li", null, h("a", { href: `/agents/${encodeURIComponent(agent.id)}` }, agent.name), agent.is_active ? null : h("span", { class: "tag" }, t("not in use"))));
-  return h("section", { class: "pan" }, h("div", { class: "ph" }, icon("users", "s"), h("h2", null, t("Who has it"), h("span", { class: "cnt" }, ` ${own.length}`))),
-    h("div", { class: "pb" }, rows.length ? h("ul", { class: "rows" }, ...rows) : h("p", { class: "mut row13" }, t("Nobody."))));
+function who(id: string, signal: AbortSignal): HTMLElement {
+  const agents = list<Agent>({
+    path: "/api/v1/agents", limit: 25, filters: () => ({ profile_id: id }), head: [[t("Name"), ""], [t("Team"), ""]], caption: t("Who has it"), none: t("Nobody."),
+    row: (agent) => h("tr", { "data-testid": "profile-agent" }, h("td", { class: "ell" }, h("a", { href: `/agents/${encodeURIComponent(agent.id)}` }, agent.name), agent.is_active ? null : h("span", { class: "tag" }, t("not in use"))), h("td", { class: "ell mut" }, agent.team || "–")),
+  });
+  signal.addEventListener("abort", agents.leave);
+  return h("section", { class: "pan" }, h("div", { class: "ph" }, icon("users", "s"), h("h2", null, t("Who has it"))), agents.element);
 }
 
-function build(root: HTMLElement, id: string, values: Values, world: World, agents: Agent[]): void {
+function build(root: HTMLElement, id: string, values: Values, world: World, signal: AbortSignal): void {
   const path = id ? `/api/v1/routing-profiles/${encodeURIComponent(id)}` : "/api/v1/routing-profiles";
   const mayWrite = may("queues:write");
   const fields = profileFields(world);
   let past: History | null = null;
   const made = form({
     fields, values, mayWrite, isNew: !id, sections: [section(t("Everybody with this profile"), "", ...fields)],
-    save: async (changes) => {
+    reload: () => api.get<Values>(path),
+    reloaded: (present) => {
+      retitle(root, present);
+      void past?.reload();
+    },
+    save: async (changes, version) => {
       if (!id) {
         const created = await api.post<Values>(path, { ...changes, name: changes["name"] ?? "" });
         queueMicrotask(() => (location.href = `/profiles/${encodeURIComponent(String(created["id"]))}`));
         return created;
       }
-      if (past && !(await stillOurs(path, past.newest()))) return null;
-      const saved = await api.patch<Values>(path, changes);
+      const saved = await api.patch<Values>(path, changes, version);
       retitle(root, saved);
       await past?.reload();
       return saved;
     },
   });
-  if (id && mayWrite) past = history({ path, labels: new Map(fields.map((field) => [field.name, field.label])), restored: (restored) => {
+  if (id && mayWrite) past = history({ path, version: made.version, labels: new Map(fields.map((field) => [field.name, field.label])), restored: (restored) => {
     made.fill(restored);
     retitle(root, restored);
   } });
   const problem = h("p", { class: "emsg", role: "alert", "data-testid": "delete-problem", hidden: true });
-  const side = [id && may("agents:read") ? who(agents, id) : null, past?.element ?? null, id && mayWrite ? deletePanel(path, problem) : null];
+  const side = [id && may("agents:read") ? who(id, signal) : null, past?.element ?? null, id && mayWrite ? deletePanel(path, problem) : null];
   thingPage(root, ["/profiles", t("Routing profiles")], id ? String(values["name"]) : t("New profile"), [], made.element, side.filter((one): one is HTMLElement => one !== null), mayWrite);
 }
 
@@ -104,8 +111,8 @@ export async function mountProfile(root: HTMLElement, id: string, signal: AbortS
   try {
     const isNew = id === "new";
     const own = isNew ? NEW_PROFILE : api.get<Values>(`/api/v1/routing-profiles/${encodeURIComponent(id)}`, signal);
-    const [world, values, agents] = await Promise.all([loadWorld(signal), own, may("agents:read") ? loadAgents(signal) : []]);
-    build(root, isNew ? "" : id, values, world, agents);
+    const [world, values] = await Promise.all([loadWorld(signal), own]);
+    build(root, isNew ? "" : id, values, world, signal);
   } catch (error) {
     failed(root, error, "/profiles", t("Routing profiles"));
   }

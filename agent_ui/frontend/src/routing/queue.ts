@@ -5,7 +5,7 @@ import { h, icon } from "../core/dom";
 import { t } from "../core/texts";
 import { failed } from "../pages/tickets";
 import { form, type Form } from "./form";
-import { history, stillOurs, type History } from "./history";
+import { history, type History } from "./history";
 import type { Values } from "./kinds";
 import { retitle, thingPage } from "./page";
 import { preview, type Preview } from "./preview";
@@ -30,14 +30,18 @@ function build(root: HTMLElement, id: string, values: Values, world: World): voi
   let asked: Preview | null = null;
   const made: Form = form({
     fields, sections, values, mayWrite, isNew: !id, changed: () => asked?.ask(),
-    save: async (changes) => {
+    reload: () => api.get<Values>(path),
+    reloaded: (present) => {
+      retitle(root, present);
+      void past?.reload();
+    },
+    save: async (changes, version) => {
       if (!id) {
         const created = await api.post<Values>(path, { ...changes, name: changes["name"] ?? "" });
         queueMicrotask(() => (location.href = `/queues/${encodeURIComponent(String(created["id"]))}`));
         return created;
       }
-      if (past && !(await stillOurs(path, past.newest()))) return null;
-      const saved = await api.patch<Values>(path, changes);
+      const saved = await api.patch<Values>(path, changes, version);
       retitle(root, saved);
       await past?.reload();
       return saved;
@@ -45,7 +49,7 @@ function build(root: HTMLElement, id: string, values: Values, world: World): voi
   });
   if (may("agents:read")) asked = preview({ world, values: () => previewValues(made.changes(), id), fault: made.fault, clear: made.clear });
   if (id && mayWrite) {
-    past = history({ path, labels: new Map(fields.map((field) => [field.name, field.label])), restored: (restored) => {
+    past = history({ path, version: made.version, labels: new Map(fields.map((field) => [field.name, field.label])), restored: (restored) => {
       made.fill(restored);
       retitle(root, restored);
       asked?.ask();

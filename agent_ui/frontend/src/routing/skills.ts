@@ -24,11 +24,12 @@ function editor(skill: Skill | null, done: () => void): HTMLElement {
     textField({ name: "name", label: t("Code"), hint: t("What flows and imports name: small letters, digits, hyphens.") }, { most: 60 }),
   ];
   const made = form({
-    fields, values: skill ? { label: skill.label, name: skill.name } : { label: "", name: "" }, mayWrite: true, isNew: skill === null,
+    fields, values: skill ? { ...skill } : { label: "", name: "" }, mayWrite: true, isNew: skill === null,
     sections: [section(skill ? t("Rename {name}", { name: skill.label }) : t("New skill"), "", ...fields)],
-    save: async () => {
+    reload: async () => ({ ...(await api.get<Skill[]>("/api/v1/skills")).find((one) => one.id === skill?.id) }),
+    save: async (_changes, version) => {
       const body = Object.fromEntries(fields.map((field) => [field.name, field.read()]));
-      const saved = skill ? await api.put<Skill>(`/api/v1/skills/${encodeURIComponent(skill.id)}`, body) : await api.post<Skill>("/api/v1/skills", body);
+      const saved = skill ? await api.put<Skill>(`/api/v1/skills/${encodeURIComponent(skill.id)}`, body, version) : await api.post<Skill>("/api/v1/skills", body);
       queueMicrotask(done);
       return { ...saved };
     },

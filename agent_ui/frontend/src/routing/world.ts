@@ -1,25 +1,23 @@
 /** What the pages of routing name: skills, teams, queues, profiles, agents, and what the user may do. */
 
 import { api, query } from "../core/api";
+import { may } from "../core/may";
 import { t } from "../core/texts";
 import type { Agent, Item, Profile, Queue, Skill, Team } from "./kinds";
 
-export const may = (right: string): boolean => (document.documentElement.dataset["may"] ?? "").split(" ").includes(right);
+export { may };
 
 export interface World { skills: Item[]; teams: Item[]; queues: Item[]; profiles: Item[] }
 
-const PAGES = 10;
-
-/** Every agent in reach; the first two thousand. */
+/** Every agent in reach, for pages that count them. */
 export async function loadAgents(signal: AbortSignal): Promise<Agent[]> {
   const found: Agent[] = [];
   let cursor: string | null = null;
-  for (let page = 0; page < PAGES; page++) {
+  do {
     const answer: { items: Agent[]; next: string | null } = await api.get(`/api/v1/agents${query({ limit: 200, cursor })}`, signal);
     found.push(...answer.items);
     cursor = answer.next;
-    if (cursor === null) break;
-  }
+  } while (cursor !== null);
   return found;
 }
 

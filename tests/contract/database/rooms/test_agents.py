@@ -4,6 +4,8 @@ import pytest
 
 from contactcenter.agents.model import (
     AgentChanged,
+    AgentFilters,
+    AgentSettings,
     DeviceKind,
     DeviceMode,
     NotReadyReason,
@@ -11,11 +13,12 @@ from contactcenter.agents.model import (
     check_contact_uri,
     initials,
 )
-from contactcenter.agents.service import NewAgent, save_presence
-from contactcenter.core.errors import Conflict, Forbidden, Invalid, NotFound
+from contactcenter.agents.service import NewAgent, agent_settings, save_presence
+from contactcenter.core.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from contactcenter.core.ids import ServerId
 from contactcenter.core.paging import Paging
 from contactcenter.core.permissions import SYSTEM, Right, Scope
+from routing.commands import Service
 from tests.rig.rooms import as_role
 
 
@@ -114,6 +117,125 @@ async def test_lists_go_on_where_the_page_ended(floor):
     second = await floor.agents.list_agents(SYSTEM, Paging(1, first.next))
     assert [agent.name for agent in [*first.items, *second.items]] == ["Chen", "Ines"]
     assert second.next is None
+
+
+@pytest.fixture
+async def many(rooms):
+    """Eleven agents in two teams, some with a skill of their own, some by a profile."""
+    german = (await rooms.agents.save_skill(SYSTEM, "german", "German")).skill_id
+    english = (await rooms.agents.save_skill(SYSTEM, "english", "English")).skill_id
+    north = (await rooms.agents.save_team(SYSTEM, "Östersund", frozenset())).team_id
+    seniors = (await rooms.profiles.create_profile(SYSTEM, {"name": "Seniors", "skills": {german: 5}})).profile_id
+    for number in range(10):
+        made = await rooms.agent(
+            f"a{number}",
+            f"10{number:02}",
+            north if number % 2 else None,
+            skills={english: 3} if number in (1, 2, 3) else {german: 1} if number == 4 else {},
+            profile_id=seniors if number in (5, 6) else None,
+        )
+        await rooms.agents.update_agent(SYSTEM, made.agent_id, {"name": f"Ина Köhler {number}"})
+    await rooms.agent("zed", "2000")
+    rooms.known = {"german": german, "english": english, "north": north, "seniors": seniors}
+    return rooms
+
+
+async def search(rooms, limit=200, **filters):
+    """Every page of what is found, as the last digit of the extension, or the name."""
+    names, cursor = [], None
+    while True:
+        page = await rooms.agents.list_agents(SYSTEM, Paging(limit, cursor), AgentFilters(**filters))
+        assert len(page.items) <= limit
+        names += [one.name for one in page.items]
+        cursor = page.next
+        if cursor is None:
+            return [name.removeprefix("Ина Köhler ") for name in names]
+
+
+@pytest.mark.parametrize("limit", [1, 3, 200])
+async def test_agents_are_searched_and_come_in_pages(many, limit):
+    every = [str(number) for number in range(10)]
+    known = many.known
+    assert sorted(await search(many, limit)) == sorted([*every, "Zed"])
+    assert await search(many, limit, text="ИНА kohler") == every
+    assert await search(many, limit, text="100 7") == ["7"]
+    assert await search(many, limit, text="ostersund 3") == ["3"]
+    assert await search(many, limit, text="köhler", team_id=known["north"]) == ["1", "3", "5", "7", "9"]
+    assert await search(many, limit, skill_id=known["german"]) == ["4", "5", "6"]
+    assert await search(many, limit, skill_id=known["english"], team_id=known["north"]) == ["1", "3"]
+    assert await search(many, limit, profile_id=known["seniors"], text="6") == ["6"]
+    assert await search(many, limit, text="%") == await search(many, limit, skill_id="none") == []
+
+
+async def agent_versions(floor, agent_id, by=SYSTEM):
+    return (await floor.agents.agent_history(by, agent_id, Paging())).items
+
+
+async def test_each_change_of_an_agent_is_kept_and_a_former_one_holds_again(floor):
+    admin = await floor.user("admin", "administrator")
+    ines = floor.ines.agent_id
+    german = (await floor.agents.save_skill(SYSTEM, "dutch", "Dutch")).skill_id
+    seniors = (await floor.profiles.create_profile(SYSTEM, {"name": "Seniors"})).profile_id
+    support = (await floor.queues.create_queue(SYSTEM, {"name": "Support"})).queue_id
+    first = (await agent_versions(floor, ines))[0]
+    before = await floor.agents.get_agent(SYSTEM, ines)
+    own = {"skills": {german: 4}, "queues": {support: Service(1, 5.0)}, "capacity": {"voice": 1}}
+    routed = {**own, "profile_id": seniors}
+    await floor.agents.update_agent(admin, ines, routed)
+    renamed = await floor.agents.update_agent(admin, ines, {"name": "Ines Vogt"})
+    history = await agent_versions(floor, ines)
+    assert [(one.change, one.actor, set(one.fields)) for one in history[:2]] == [
+        ("updated", admin.user_id, {"name"}),
+        ("updated", admin.user_id, set(routed)),
+    ]
+    assert agent_settings(history[1]) == AgentSettings(before.team_id, seniors, **own)
+    assert "Ines" not in str([one.settings for one in history])
+    restored = await floor.agents.restore_agent(admin, ines, first.number, renamed.version)
+    assert (restored.own, restored.profile_id, restored.name) == (before.own, before.profile_id, "Ines Vogt")
+    assert (restored.version, restored) == (renamed.version + 1, await floor.agents.get_agent(SYSTEM, ines))
+    assert (await floor.events("agent-changed"))[-1] == (
+        AgentChanged(ines, "restored", ("capacity", "profile_id", "queues", "skills")),
+        admin.user_id,
+    )
+    with pytest.raises(Stale):
+        await floor.agents.restore_agent(admin, ines, 2, renamed.version)
+    with pytest.raises(NotFound):
+        await floor.agents.restore_agent(admin, ines, 99)
+
+
+async def test_what_is_no_more_does_not_come_back(floor):
+    ines = floor.ines.agent_id
+    gone = (await floor.profiles.create_profile(SYSTEM, {"name": "Seniors"})).profile_id
+    had = await floor.agents.update_agent(SYSTEM, ines, {"profile_id": gone})
+    await floor.agents.update_agent(SYSTEM, ines, {"profile_id": None})
+    await floor.profiles.delete_profile(SYSTEM, gone)
+    with pytest.raises(Invalid) as refused:
+        await floor.agents.restore_agent(SYSTEM, ines, had.version)
+    assert refused.value.fields == {"profile_id": "unknown-profile"}
+
+
+async def test_a_history_is_for_who_may_write_the_agent(floor):
+    boss = replace(floor.sofia, rights={**floor.sofia.rights, Right.AGENTS_WRITE: Scope.TEAM})
+    ines, chen = floor.ines.agent_id, floor.chen.agent_id
+    outside = await floor.agents.get_agent(SYSTEM, chen)
+    await floor.agents.update_agent(SYSTEM, ines, {"team_id": outside.team_id})
+    mine = (await floor.agents.get_agent(SYSTEM, ines)).version
+    back = await floor.agents.update_agent(SYSTEM, ines, {"team_id": next(iter(boss.team_ids))})
+    assert len(await agent_versions(floor, ines, boss)) == back.version
+    with pytest.raises(Forbidden):
+        await floor.agents.restore_agent(boss, ines, mine)
+    for act in (agent_versions(floor, chen, boss), floor.agents.restore_agent(boss, chen, 1)):
+        with pytest.raises(NotFound):
+            await act
+    for act in (agent_versions(floor, ines, floor.sofia), floor.agents.restore_agent(floor.sofia, ines, 1)):
+        with pytest.raises(Forbidden):
+            await act
+
+
+async def test_a_search_stays_within_reach(floor):
+    found = await floor.agents.list_agents(floor.sofia, Paging(), AgentFilters("e"))
+    assert [one.name for one in found.items] == ["Ines"]
+    assert (await floor.agents.list_agents(floor.sofia, Paging(), AgentFilters("chen"))).items == []
 
 
 async def test_an_agent_may_not_read_or_write_agents(floor):

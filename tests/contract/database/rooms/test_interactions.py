@@ -422,6 +422,13 @@ async def test_a_decision_is_made_again_for_who_may_ask_why(floor: Floor) -> Non
     with pytest.raises(NotFound):
         await floor.service.why_agents(floor.supervisor("south"), talked)
     waiting = floor.desk.room.call("1780000000.5", skills={"s-none": 1})
+    told = await floor.service.why_agents(floor.supervisor("north"), waiting.interaction_id)
+    assert (told["agent_id"], told["at"]) == (None, floor.desk.time.now())
+    assert {one["agent_id"] for one in told["agents"]} == set(floor.desk.room.picture.agents)
+    assert {(one["reason"], one["need"]) for one in told["agents"]} == {("skill", 1)}
+    with pytest.raises(NotFound):
+        await floor.service.why_agents(floor.ann, waiting.interaction_id)
+    floor.desk.room.leg_ends("1780000000.5")
     with pytest.raises(NotFound) as refused:
         await floor.service.why_agents(floor.supervisor("north"), waiting.interaction_id)
     assert refused.value.code == "never-given"
