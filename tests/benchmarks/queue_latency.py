@@ -12,10 +12,13 @@ import asyncio
 import re
 import tempfile
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
 
+from cti.dialplan_names import HEADER_RESERVATION
 from tests.benchmarks.lateness import lateness_beside
+from tests.benchmarks.pop import read_legs, read_trace
 from tests.benchmarks.report import Report, cpu_seconds, tell
 from tests.rig.messages import SipMessage
 from tests.rig.native_queues import NativeMember, NativeQueue, add_native_queues
@@ -26,7 +29,9 @@ from tests.rig.sipp import Caller, desk_phones
 
 OURS, NATIVE = "2000", "3000"
 RATIO = 1.3
+STAGES = ("invite", "newchannel", "seen", "asked", "decided", "alerted", "leg", "rung")
 _FROM = re.compile(r"^From:.*?<sip:(\+?\d+)@", re.MULTILINE)
+_RESERVATION = re.compile(rf"^{HEADER_RESERVATION}:\s*(\S+)", re.MULTILINE)
 
 
 def options(parser: ArgumentParser) -> None:
@@ -34,6 +39,7 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--rate", type=float, default=5.0, help="calls a second, half of them ours")
     parser.add_argument("--agents", type=int, default=20, help="on each side")
+    parser.add_argument("--stages", action="store_true", help="run the server with a trace and tell ours by its parts")
 
 
 def run(given: Namespace) -> Report:
@@ -53,7 +59,13 @@ async def _measure(given: Namespace, report: Report) -> None:
     with tempfile.TemporaryDirectory(prefix="cc-queue-") as folder:
         work = Path(folder)
         async with (
-            running_server(agents=agents, queues=[QueueSeed()], numbers={OURS: "direct"}) as server,
+            running_server(
+                agents=agents,
+                queues=[QueueSeed()],
+                numbers={OURS: "direct"},
+                program="tests.benchmarks.traced" if given.stages else "contactcenter",
+                env={"CONTACTCENTER_TRACE": str(work / "trace.jsonl")},
+            ) as server,
             desk_phones(work / "phones", {}, port=port, media_port=free_ports(4), others=Answers(after=0.5)) as phones,
         ):
             await add_native_queues(server, [NativeQueue("native", NATIVE, members)])
@@ -65,7 +77,11 @@ async def _measure(given: Namespace, report: Report) -> None:
             async with lateness_beside() as late:
                 sent = await call(server, work / "calls", callers, given.rate)
             spent = [cpu_seconds(pid) - was for pid, was in zip((server.pid, server.pbx_pid or 0), before, strict=True)]
-            rung = invites(phones.messages(), sent=False)
+            told = phones.messages()
+            rung = invites(told, sent=False)
+            if given.stages:
+                await server.stop()
+                tell_stages(report, sent, rung, reservations(told), read_legs(server), read_trace(work / "trace.jsonl"))
     for name, dialed in (("ours", OURS), ("native", NATIVE)):
         tell_ways(report, name, {one.number for one in callers if one.dialed == dialed}, sent, rung)
     for percent in (50, 99):
@@ -99,3 +115,40 @@ def tell_ways(report: Report, name: str, numbers: set[str], sent: dict[str, floa
     report.add(name, [{"number": one, "sent": sent[one], "rung": rung[one]} for one in ways])
     report.figure(f"{name}_calls", len(ways), "calls", at_least=len(numbers))
     report.percentiles(name, list(ways.values()), "ms")
+
+
+# ------------------------------------------------------------------ where the time of ours goes
+
+
+def reservations(messages: Iterable[SipMessage]) -> dict[str, str]:
+    """Return caller's number -> the reservation his agent was first rung for, which is that leg's id."""
+    found: dict[str, str] = {}
+    for message in messages:
+        if message.first == "INVITE" and not message.sent:
+            number, reservation = _FROM.search(message.text), _RESERVATION.search(message.text)
+            if number and reservation:
+                found.setdefault(number[1], reservation[1])
+    return found
+
+
+def tell_stages(
+    report: Report,
+    sent: Mapping[str, float],
+    rung: Mapping[str, float],
+    reserved: Mapping[str, str],
+    legs: Mapping[str, tuple[str, str]],
+    traced: Mapping[str, Mapping[str, float]],
+) -> None:
+    """Add ours by its parts: the caller's and the agent's channel have the instants of Asterisk's own events."""
+    rows = []
+    for number, reservation in reserved.items():
+        if number in sent and number in legs:
+            leg = traced.get(reservation, {}).get("newchannel")
+            ends = {"invite": sent[number], "rung": rung[number], **({"leg": leg} if leg else {})}
+            rows.append({**traced.get(legs[number][1], {}), **ends})
+    whole = [row for row in rows if all(stage in row for stage in STAGES)]
+    report.add("stages", whole)
+    report.figure("stages_calls", len(whole), "calls", at_least=round(0.95 * len(rows)) or 1)
+    for begin, end in pairwise(STAGES):
+        parts = [1000 * (row[end] - row[begin]) for row in whole]
+        report.percentiles(f"{begin}_to_{end}", parts, "ms", most=False)
