@@ -19,6 +19,7 @@ NAMES = (
     "mirror",
     "pop",
     "queue_latency",
+    "queue_trace",
     "routing",
     "start",
     "takeover",

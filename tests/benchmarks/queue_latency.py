@@ -20,7 +20,7 @@ from cti.dialplan_names import HEADER_RESERVATION
 from tests.benchmarks.lateness import lateness_beside
 from tests.benchmarks.pop import read_legs, read_trace
 from tests.benchmarks.report import Report, cpu_seconds, tell
-from tests.rig.messages import SipMessage
+from tests.rig.messages import SipMessage, number_of
 from tests.rig.native_queues import NativeMember, NativeQueue, add_native_queues
 from tests.rig.ports import free_ports
 from tests.rig.scenarios import Answers, Leaves
@@ -30,7 +30,6 @@ from tests.rig.sipp import Caller, desk_phones
 OURS, NATIVE = "2000", "3000"
 RATIO = 1.3
 STAGES = ("invite", "newchannel", "seen", "asked", "decided", "alerted", "leg", "rung")
-_FROM = re.compile(r"^From:.*?<sip:(\+?\d+)@", re.MULTILINE)
 _RESERVATION = re.compile(rf"^{HEADER_RESERVATION}:\s*(\S+)", re.MULTILINE)
 
 
@@ -104,8 +103,8 @@ def invites(messages: Iterable[SipMessage], *, sent: bool) -> dict[str, float]:
     """Return caller's number -> when the first INVITE under it was sent, or came in."""
     times: dict[str, float] = {}
     for message in messages:
-        if message.first == "INVITE" and message.sent is sent and (found := _FROM.search(message.text)):
-            times.setdefault(found[1], message.at)
+        if message.first == "INVITE" and message.sent is sent:
+            times.setdefault(number_of(message), message.at)
     return times
 
 
@@ -124,10 +123,8 @@ def reservations(messages: Iterable[SipMessage]) -> dict[str, str]:
     """Return caller's number -> the reservation his agent was first rung for, which is that leg's id."""
     found: dict[str, str] = {}
     for message in messages:
-        if message.first == "INVITE" and not message.sent:
-            number, reservation = _FROM.search(message.text), _RESERVATION.search(message.text)
-            if number and reservation:
-                found.setdefault(number[1], reservation[1])
+        if message.first == "INVITE" and not message.sent and (reservation := _RESERVATION.search(message.text)):
+            found.setdefault(number_of(message), reservation[1])
     return found
 
 
