@@ -3,7 +3,9 @@
 Poisson arrivals in two languages, each caller with a patience and a talk time; a staff a side of which some speak one
 language, some both. app_queue has a queue for each language, strategy least recent, members of both languages with
 penalty 1; ours has a queue for each that asks for the skill. Phones answer after the same second on both sides, wrap-up
-is as long. Times are a thirtieth or so of a real day's; the second app_queue takes to look again is not.
+is as long on average: app_queue counts it by the clock's whole seconds, so of its 2 s an agent has 1 to 2, and ours is
+given 1.5; ``pause_between_calls`` tells what came of it where somebody waited. Times are a thirtieth or so of a real
+day's; the second after which app_queue looks again is not.
 
 Service level: answered (the phone's 200 OK) within ``--within`` seconds of the caller's INVITE / all offered. A call
 waits beside an idle agent while an agent who speaks its language has no call and no wrap-up, by the phones' logs.
@@ -53,6 +55,7 @@ def tell_side(report: Report, name: str, side: Side, within: float) -> None:
     report.add(
         name, [{**asdict(one), "beside_idle": round(idle, 4)} for one, idle in zip(side.calls, beside, strict=True)]
     )
+    report.add(f"{name}_alert", (asdict(one) for one in side.alerts))
     report.notes += [f"{name}: {one}" for one in side.problems[:10]]
     report.figure(f"{name}_calls", len(side.calls), "calls", at_least=side.plan.calls)
     report.figure(f"{name}_problems", len(side.problems), "problems", at_most=0 if is_ours else None)
@@ -62,3 +65,5 @@ def tell_side(report: Report, name: str, side: Side, within: float) -> None:
     report.percentiles(f"{name}_wait_of_answered", answered, "s")
     report.figure(f"{name}_abandoned", side.abandoned, "%")
     report.figure(f"{name}_waited_beside_idle_max", max(beside), "s", at_most=IDLE_MOST if is_ours else None)
+    pauses = side.pauses()
+    report.figure(f"{name}_pause_between_calls", sum(pauses) / len(pauses) if pauses else None, "s")

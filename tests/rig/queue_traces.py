@@ -49,12 +49,17 @@ class Plan:
     patience: float = 12.0  # mean of an exponential distribution
     least_patience: float = 0.5
     answer_after: float = 1.0
-    wrap_up_time: int = 2  # app_queue counts whole seconds
+    wrap_up_time: int = 2
+
+    @property
+    def mean_wrap_up_time(self) -> float:
+        """What ours is given. app_queue counts by the clock's whole seconds: of its n, n - 1/2 is left on average."""
+        return self.wrap_up_time - 0.5
 
     @property
     def rate(self) -> float:
         """Calls a second."""
-        handle_time = self.answer_after + (self.least_talk + self.most_talk) / 2 + self.wrap_up_time
+        handle_time = self.answer_after + (self.least_talk + self.most_talk) / 2 + self.mean_wrap_up_time
         return self.load * self.agents / handle_time
 
 
@@ -143,6 +148,22 @@ class Side:
         idle = _idle_times(self.alerts, self.plan)
         return [self._longest_beside(one, idle) for one in self.calls]
 
+    def pauses(self) -> list[float]:
+        """Seconds from the end of an answered call to the agent's next INVITE, where the next caller had waited for it.
+
+        He had waited for an agent, that is, since before the call ended: the pause is wrap-up and what the router adds.
+        """
+        offered = {one.call.number: one.offered_at for one in self.calls}
+        by_agent: dict[int, list[Alert]] = defaultdict(list)
+        for one in sorted(self.alerts, key=lambda alert: alert.rung_at):
+            by_agent[one.agent].append(one)
+        return [
+            after.rung_at - before.ended_at
+            for alerts in by_agent.values()
+            for before, after in pairwise(alerts)
+            if before.answered_at and before.ended_at and offered.get(after.number, before.ended_at) < before.ended_at
+        ]
+
     def _longest_beside(self, one: Seen, idle: Mapping[int, Sequence[tuple[float, float]]]) -> float:
         end = min((at for at in (one.rung_at, one.left_at) if at is not None), default=one.offered_at)
         able = [times for agent, times in idle.items() if one.call.language in languages_of(agent)]
@@ -161,7 +182,7 @@ def _idle_times(alerts: Iterable[Alert], plan: Plan) -> dict[int, list[tuple[flo
     busy: dict[int, list[tuple[float, float]]] = defaultdict(list)
     for one in alerts:
         until = float("inf") if one.ended_at is None else one.ended_at
-        busy[one.agent].append((one.rung_at, until + (0 if one.answered_at is None else plan.wrap_up_time)))
+        busy[one.agent].append((one.rung_at, until + (0 if one.answered_at is None else plan.mean_wrap_up_time)))
     idle: dict[int, list[tuple[float, float]]] = {}
     for agent in range(plan.agents):
         edges = [(float("-inf"), float("-inf")), *sorted(busy[agent]), (float("inf"), float("inf"))]
@@ -280,7 +301,7 @@ async def staffed_server(plan: Plan, folder: Path) -> AsyncIterator[tuple[Server
         AgentSeed(f"a{n}", str(1000 + n), dict.fromkeys(languages_of(n), 1), f"sip:p{n}@127.0.0.1:{ports['ours']}")
         for n in range(plan.agents)
     ]
-    queues = [QueueSeed(one, skills={one: 1}, wrap_up_time=plan.wrap_up_time) for one in LANGUAGES]
+    queues = [QueueSeed(one, skills={one: 1}, wrap_up_time=plan.mean_wrap_up_time) for one in LANGUAGES]
     async with contextlib.AsyncExitStack() as stack:
         numbers = {dialed: language for language, dialed in _DIALED["ours"].items()}
         seeded = running_server(agents=agents, queues=queues, numbers=numbers, flows=_flows(folder))

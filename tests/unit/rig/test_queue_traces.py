@@ -5,7 +5,7 @@ import pytest
 from tests.rig.messages import SipMessage
 from tests.rig.queue_traces import Alert, Plan, Seen, Side, TraceCall, Witness, languages_of, make_calls
 
-PLAN = Plan(calls=2, agents=3, wrap_up_time=2)
+PLAN = Plan(calls=2, agents=3, wrap_up_time=2)  # one and a half seconds on average
 ENGLISH = TraceCall("+1", "en", 0.0, 10.0, 5.0)
 SPANISH = TraceCall("+2", "es", 0.0, 10.0, 5.0)
 
@@ -23,7 +23,7 @@ def test_a_trace_is_made_of_its_seed_alone_and_is_as_heavy_as_was_asked():
     calls = make_calls(plan)
     assert calls == make_calls(plan)
     assert calls != make_calls(replace(plan, seed=2))
-    handle_time = plan.answer_after + plan.wrap_up_time + sum(one.talk_time for one in calls) / len(calls)
+    handle_time = plan.answer_after + plan.mean_wrap_up_time + sum(one.talk_time for one in calls) / len(calls)
     assert handle_time * len(calls) / calls[-1].begins == pytest.approx(plan.load * plan.agents, rel=0.1)
     assert min(one.patience for one in calls) >= plan.least_patience
     assert sum(one.patience for one in calls) / len(calls) == pytest.approx(plan.patience, rel=0.1)
@@ -45,16 +45,16 @@ def test_service_level_counts_all_who_were_offered():
 
 
 def test_who_waits_while_nobody_who_could_is_idle_is_not_left_waiting():
-    alerts = [Alert(0, "+8", 0.0, 1.0, 15.0), Alert(2, "+9", 0.0, 1.0, 12.0)]
+    alerts = [Alert(0, "+8", 0.0, 1.0, 15.0), Alert(2, "+9", 0.0, 1.0, 12.5)]
     waits = Seen(ENGLISH, 10.0, rung_at=14.0, left_at=30.0)
     assert side([waits], alerts).left_waiting() == [0.0], "agent 1 is idle and speaks none, agent 2 wraps up"
 
 
 def test_the_longest_unbroken_time_beside_any_eligible_idle_agent_counts():
     alerts = [
-        Alert(0, "+7", 0.0, 1.0, 9.0),  # idle from 11 to 12
+        Alert(0, "+7", 0.0, 1.0, 9.5),  # idle from 11 to 12
         Alert(0, "+8", 12.0, 13.0, 40.0),
-        Alert(2, "+9", 0.0, 1.0, 9.5),  # idle from 11.5 on
+        Alert(2, "+9", 0.0, 1.0, 10.0),  # idle from 11.5 on
     ]
     waits = Seen(ENGLISH, 10.0, rung_at=14.25, left_at=30.0)
     gives_up = Seen(SPANISH, 10.0, left_at=11.0)
@@ -64,6 +64,18 @@ def test_the_longest_unbroken_time_beside_any_eligible_idle_agent_counts():
 def test_a_phone_that_was_only_rung_has_no_wrap_up():
     alerts = [Alert(0, "+7", 0.0, None, 11.0), Alert(2, "+9", 0.0)]
     assert side([Seen(ENGLISH, 10.0, rung_at=12.0)], alerts).left_waiting() == [1.0]
+
+
+def test_pauses_are_those_between_a_call_and_one_that_had_waited_for_its_end():
+    alerts = [
+        Alert(0, "+1", 0.0, 1.0, 10.0),
+        Alert(0, "+2", 11.75, 12.75, 20.0),
+        Alert(1, "+3", 0.0, None, 9.0),
+        Alert(1, "+2", 9.5, None, 9.75),
+    ]
+    calls = [Seen(ENGLISH, 0.0), Seen(SPANISH, 8.0)]
+    assert side(calls, alerts).pauses() == [1.75]
+    assert side([Seen(ENGLISH, 0.0), Seen(SPANISH, 10.5)], alerts).pauses() == [], "he came while the agent was free"
 
 
 def test_a_witness_puts_customers_and_phones_together():
