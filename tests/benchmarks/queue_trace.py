@@ -3,8 +3,8 @@
 Poisson arrivals in two languages, each caller with a patience and a talk time; a staff a side of which some speak one
 language, some both. app_queue has a queue for each language, strategy least recent, members of both languages with
 penalty 1; ours has a queue for each that asks for the skill. Phones answer after the same second on both sides, wrap-up
-is as long on average: app_queue counts it by the clock's whole seconds, so of its 2 s an agent has 1 to 2, and ours is
-given 1.5; ``pause_between_calls`` tells what came of it where somebody waited. Times are a thirtieth or so of a real
+is as long on average: app_queue counts it by the clock's whole seconds, of its 2 s an agent has about 1.5, which ours
+is given; ``pause_between_calls`` tells what came of it where somebody waited. Times are a thirtieth or so of a real
 day's; the second after which app_queue looks again is not.
 
 Service level: answered (the phone's 200 OK) within ``--within`` seconds of the caller's INVITE / all offered. A call
