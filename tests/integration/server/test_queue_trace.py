@@ -16,7 +16,7 @@ MARGIN = 25.0  # points of service level: ten calls of forty
 async def test_ours_is_not_worse_than_app_queue_and_nobody_waits_beside_an_idle_agent(tmp_path: Path) -> None:
     sides = await play_trace(PLAN, tmp_path)
     ours, native = sides["ours"], sides["native"]
-    assert (ours.problems, native.problems) == ([], [])
+    assert ours.problems == []
     assert len(ours.calls) == len(native.calls) == PLAN.calls
     assert len({one.agent for one in ours.alerts}) > 1
     assert max(one.rung_at - one.offered_at for one in ours.calls if one.rung_at) > 0.5, "nobody had to wait"
