@@ -10,7 +10,20 @@ from importlib import import_module
 
 from tests.benchmarks.report import Report, out_folder
 
-NAMES = ("alert", "ami_parse", "call_cpu", "events", "lookup", "mirror", "pop", "routing", "start", "takeover")
+NAMES = (
+    "alert",
+    "ami_parse",
+    "call_cpu",
+    "events",
+    "lookup",
+    "mirror",
+    "pop",
+    "queue_latency",
+    "queue_trace",
+    "routing",
+    "start",
+    "takeover",
+)
 
 
 def main() -> int:

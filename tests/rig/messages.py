@@ -9,6 +9,7 @@ from pathlib import Path
 _MARK = re.compile(
     rb"^-{47} (\d{4}-\d\d-\d\d)[ \t]+(\d\d:\d\d:\d\d\.\d{6})\r?\n\w+ message (sent|received) [^\n]*\n\n?", re.MULTILINE
 )
+_FROM = re.compile(r"^From:[^\r\n]*?<sip:(\+?\d+)@", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,34 @@ def parse(log: bytes) -> Iterator[SipMessage]:
 def read(path: Path) -> list[SipMessage]:
     """All messages of a log file; none when SIPp has not written any yet."""
     return list(parse(path.read_bytes())) if path.exists() else []
+
+
+class Tail:
+    """Follows a log while SIPp writes it. A message counts as whole when another follows or nothing more came."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._rest = b""
+
+    def new(self) -> list[SipMessage]:
+        """Return the messages that have become whole since the last look, in the order of the log."""
+        grown = b""
+        if self._path.exists():
+            with self._path.open("rb") as log:
+                log.seek(self._offset)
+                grown = log.read()
+        self._offset += len(grown)
+        self._rest += grown
+        end = len(self._rest) if not grown else max((one.start() for one in _MARK.finditer(self._rest)), default=0)
+        whole, self._rest = self._rest[:end], self._rest[end:]
+        return list(parse(whole))
+
+
+def number_of(message: SipMessage) -> str:
+    """Return the telephone number in the From header; '' when there is none."""
+    found = _FROM.search(message.text)
+    return found[1] if found else ""
 
 
 def _message(mark: re.Match[bytes], text: str) -> SipMessage | None:

@@ -152,6 +152,12 @@ Contact: <sip:[field0]@[local_ip]:[local_port]>
 Max-Forwards: 70"""
 
 
+_BEGINS = """<nop><action>
+<assignstr assign_to="1" value="[field3]"/><todouble assign_to="2" variable="1"/>
+</action></nop>
+<pause variable="2"/>"""
+
+
 def _request(method: str, step: int, name: str, *, sequence: int = 1, tag: str = "[peer_tag_param]") -> str:
     """``step`` names the transaction: CANCEL and the ACK of a refusal share the INVITE's (RFC 3261, 9.1, 17.1.1.3)."""
     return f"{method} {_TO} SIP/2.0\n{_SAME.format(name=name, to=_TO, tag=tag, step=step)}\nCSeq: {sequence} {method}"
@@ -185,13 +191,18 @@ def display_name(name: str | bytes) -> str:
     return "".join(chr(byte) if byte in plain else f"\\x{byte:02X}" for byte in raw) + " "
 
 
-def customer(leaves: Leaves = WAITS, *, name: str = "[field1]", sound: Path | None = None) -> str:
-    """A customer's call. Injection fields: 0 number, 1 display name as it stands in From, 2 dialed number."""
+def customer(leaves: Leaves = WAITS, *, name: str = "[field1]", sound: Path | None = None, paced: bool = False) -> str:
+    """A customer's call. Injection fields: 0 number, 1 display name as it stands in From, 2 dialed number.
+
+    ``paced``: each waits before his INVITE for as many milliseconds as field 3 says; nobody can know his call yet, so
+    nothing can reach him in that pause.
+    """
     if leaves.ringing is not None:
         return _impatient_customer(leaves.ringing, name)
     talk = [_goto("leave")] if leaves.after == 0 else _await_end(leaves.after)
     return _scenario(
         "customer",
+        *([_BEGINS] if paced else []),
         _invite(name),
         *_provisional(),
         _recv(response=200, rrs="true", timeout=_milliseconds(None)),

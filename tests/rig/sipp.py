@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.rig import messages, scenarios
-from tests.rig.messages import SipMessage, first_times
+from tests.rig.messages import SipMessage, Tail, first_times
 from tests.rig.scenarios import NOBODY, WAITS, Behaviour, Leaves
 
 HOST = "127.0.0.1"
@@ -51,6 +51,10 @@ class Sipp:
     def messages(self) -> list[SipMessage]:
         """What went over the wire so far."""
         return messages.read(self.message_log)
+
+    def tail(self) -> Tail:
+        """Return a reader of what is new since its last look."""
+        return Tail(self.message_log)
 
     def nudge(self, call_id: str) -> None:
         """Make one call act at once: a customer or a talking phone hangs up, a ringing phone answers.
@@ -110,11 +114,15 @@ class Sipp:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls where. ``name`` as bytes goes out raw in the From header, in front of ``<sip:``."""
+    """Who calls where. ``name`` as bytes goes out raw in the From header, in front of ``<sip:``.
+
+    ``begins``: seconds he waits, once SIPp has made his call, before he dials; for arrivals that are not evenly spaced.
+    """
 
     number: str
     dialed: str
     name: str | bytes = ""
+    begins: float = 0.0
 
 
 @contextlib.asynccontextmanager
@@ -138,7 +146,8 @@ async def customers(
     folder.mkdir(parents=True, exist_ok=True)
     name = _name_in_scenario(callers)
     _write_injection(folder / "callers.csv", callers)
-    _write_scenario(folder, scenarios.customer(leaves, name=name, sound=sound))
+    is_paced = any(caller.begins for caller in callers)
+    _write_scenario(folder, scenarios.customer(leaves, name=name, sound=sound, paced=is_paced))
     pace = ["-r", "1", "-rp", str(max(1, round(1000 / rate)))]
     calls = ["-m", str(len(callers)), "-l", str(len(callers)), "-inf", "callers.csv"]
     command = [f"{HOST}:{pbx_port}", *pace, *calls]
@@ -168,7 +177,7 @@ def _write_injection(path: Path, callers: Sequence[Caller]) -> None:
     lines = ["SEQUENTIAL"]
     for caller in callers:
         name = f'"{caller.name!s}" ' if caller.name and _is_plain(caller.name) else ""
-        lines.append(f"{caller.number};{name};{caller.dialed};")
+        lines.append(f"{caller.number};{name};{caller.dialed};{round(1000 * caller.begins)};")
     path.write_text("\n".join(lines) + "\n")
 
 

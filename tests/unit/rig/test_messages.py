@@ -1,6 +1,6 @@
 from datetime import datetime
 
-from tests.rig.messages import first_times, parse, read
+from tests.rig.messages import Tail, first_times, number_of, parse, read
 
 MARK = b"----------------------------------------------- "
 INVITE = (
@@ -45,3 +45,21 @@ def test_a_log_cut_anywhere_gives_whole_messages_or_none(tmp_path):
         assert [m.first for m in parse(log[:end])][:1] in ([], ["INVITE"])
     assert read(tmp_path / "missing.log") == []
     assert list(parse(b"")) == []
+
+
+def test_a_tail_gives_each_message_once_and_only_when_it_is_whole(tmp_path):
+    path = tmp_path / "messages.log"
+    tail, told = Tail(path), []
+    assert tail.new() == []
+    log = INVITE + OK + BYE_OK
+    for cut in (10, len(INVITE) - 5, len(INVITE) + 60, len(log)):
+        path.write_bytes(log[:cut])
+        told += [(one.first, one.cseq_method) for one in tail.new()]
+    assert told == [("INVITE", "INVITE"), ("200", "INVITE")]
+    assert [one.cseq_method for one in tail.new()] == ["BYE"], "nothing more came: it is whole"
+    assert tail.new() == []
+
+
+def test_the_number_is_the_one_in_from():
+    invite, ok = parse(INVITE + OK)
+    assert (number_of(invite), number_of(ok)) == ("1", "")

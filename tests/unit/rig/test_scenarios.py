@@ -32,6 +32,12 @@ def test_nothing_ever_pauses(text):
     assert "<pause" not in text
 
 
+def test_only_who_has_not_dialed_yet_pauses():
+    steps = [step.tag for step in ElementTree.fromstring(customer(paced=True))]
+    assert steps[:3] == ["nop", "pause", "send"]
+    assert steps.count("pause") == 1
+
+
 def test_times_are_milliseconds():
     assert 'timeout="2500" ontimeout="leave"' in customer(Leaves(after=2.5))
     assert 'timeout="1000" ontimeout="cancel"' in customer(Leaves(ringing=1))
