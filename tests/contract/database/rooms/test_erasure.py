@@ -216,3 +216,18 @@ async def test_what_was_on_its_way_to_the_store_goes_with_the_next_sweep(bound: 
     assert (await bound.service.get(SYSTEM, item.interaction_id)).row.caller_number
     await rooms.customers.erase_person(SYSTEM, person.person_id)
     assert (await bound.service.get(SYSTEM, item.interaction_id)).row.caller_number == ""
+
+
+async def test_the_voicemail_of_somebody_erased_is_to_be_deleted(bound):
+    rooms = bound.desk.rooms
+    tickets = rooms.tickets
+    ann = await rooms.customers.create_person(SYSTEM, {"name": "Ann"})
+    for number, person_id in enumerate((ann.person_id, None)):
+        name = f"voicemail-i{number}-1.wav"
+        await tickets.open_ticket(SYSTEM, name, person_id=person_id, voicemail=name, voicemail_time=3.5)
+    await rooms.customers.erase_person(SYSTEM, ann.person_id)
+    assert await tickets.voicemails() == {"voicemail-i0-1.wav": True, "voicemail-i1-1.wav": False}
+    [his] = [one for one in (await tickets.list_tickets(SYSTEM, Paging(), TicketFilter())).items if not one.subject]
+    assert not his.has_voicemail
+    await tickets.forget_voicemail("voicemail-i0-1.wav")
+    assert await tickets.voicemails() == {"voicemail-i1-1.wav": False}

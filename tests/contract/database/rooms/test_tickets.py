@@ -201,17 +201,3 @@ async def test_what_nobody_has_yet_is_within_reach_of_every_team(desk):
     for one in (desk.ines, desk.chen):
         found, _ = await desk.tickets.get_ticket(one, left.ticket_id)
         assert found.has_voicemail
-
-
-async def test_the_voicemail_of_somebody_erased_is_to_be_deleted(desk):
-    tickets = desk.tickets
-    ann = await desk.customers.create_person(SYSTEM, {"name": "Ann"})
-    for number, person_id in enumerate((ann.person_id, None)):
-        name = f"voicemail-i{number}-1.wav"
-        await tickets.open_ticket(SYSTEM, name, person_id=person_id, voicemail=name, voicemail_time=3.5)
-    await desk.customers.erase_person(SYSTEM, ann.person_id)
-    assert await tickets.voicemails() == {"voicemail-i0-1.wav": True, "voicemail-i1-1.wav": False}
-    [his] = [one for one in (await tickets.list_tickets(SYSTEM, Paging(), TicketFilter())).items if not one.subject]
-    assert not his.has_voicemail
-    await tickets.forget_voicemail("voicemail-i0-1.wav")
-    assert await tickets.voicemails() == {"voicemail-i1-1.wav": False}
