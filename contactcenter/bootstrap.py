@@ -269,7 +269,12 @@ class ContactCenter:
         return is_served(self.router.engine.agents.values(), rules_of(queue), VOICE, requirement)
 
     def _explain(self, interaction_id: InteractionId) -> dict[str, Any]:
-        return explain_waiting(self.router.engine, interaction_id, self.base.clock.timestamp())
+        engine = self.router.engine
+        told = explain_waiting(engine, interaction_id, self.base.clock.timestamp())
+        item = engine.items[interaction_id]
+        ahead = engine.matching.waiting.ahead_of(item, of_its_kind=True)
+        wait = self.figures.wait(item.queue_id, ahead, vip=item.vip) if told["place"] is not None else None
+        return {**told, "wait": None if wait is None else list(wait)}
 
     def _checks(self) -> dict[str, Any]:
         return checks_slot(self.auditor.audits.at, self.auditor.audits.last)

@@ -279,11 +279,15 @@ class Waiting:
         found = [item for item in items if item.line is not None and item.queue_id == queue_id]
         return sorted(found, key=lambda item: (item.rank, item.interaction_id))
 
-    def ahead_of(self, item: Item) -> int:
-        """Return how many of the same queue stand before this waiting item, by the order of work."""
+    def ahead_of(self, item: Item, *, of_its_kind: bool = False) -> int:
+        """Return how many of the same queue stand before this waiting item, by the order of work.
+
+        ``of_its_kind``: of VIP customers for one of them, of the others for one of the others.
+        """
         if item.line is None:
             return 0
-        return sum(_ahead(line, item) for line in item.line.queue.lines.values())
+        lines = item.line.queue.lines.values()
+        return sum(_ahead(line, item) for line in lines if not of_its_kind or line.key.vip == item.vip)
 
     # -------------------------------------------------------------- lines
 

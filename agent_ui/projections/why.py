@@ -30,6 +30,7 @@ def why_panel(told: Mapping[str, Any], picture: Picture) -> dict[str, Any]:
 _NOTHING: Final[dict[str, Any]] = {
     "place": None,
     "of": 0,
+    "wait": None,
     "considered": 0,
     "needs": [],
     "passed": [],
@@ -43,6 +44,7 @@ def _present(now: Mapping[str, Any], picture: Picture) -> dict[str, Any]:
         "state": _STATES.get(now["state"], "ended"),
         "place": now["place"],
         "of": now["waiting"],
+        "wait": now.get("wait"),
         "considered": now["considered"],
         "needs": [_need(one, picture) for one in now["requirement"]],
         "passed": [passed_view(one, picture) for one in now["passed"]],

@@ -457,6 +457,7 @@ def why() -> Slot:
         "state": "waiting",
         "place": 1,
         "of": 4,
+        "wait": [45, 130],
         "considered": 24,
         "needs": [{"skill": "German", "level": 1}, {"skill": "Routers", "level": 2}],
         "passed": [

@@ -199,6 +199,7 @@ export interface WaitingChange { kind: "agent-frees" | "deadline" | "relaxes" | 
 export interface WaitingWhy {
   state: "waiting" | "assigned" | "ended";
   place: number | null;
+  wait: Wait;
   of: number;
   considered: number;
   needs: { skill: string; level: number }[];

@@ -4,6 +4,7 @@ import { bold, h, rich } from "./dom";
 import type { DecisionWhy, Passed, WaitingChange, WaitingWhy } from "./model";
 import { clockTime, timer } from "./times";
 import { number, t, tn } from "./texts";
+import { waitText } from "./waits";
 
 const list = (words: string[]): string => new Intl.ListFormat(document.documentElement.lang, { type: "conjunction" }).format(words);
 
@@ -123,6 +124,7 @@ export function waitingSteps(why: WaitingWhy): Node[] {
     steps.push(h("span", null, bold(passedText(one)), who.trim() ? `: ${who}` : ""));
   }
   if (why.state === "waiting" && why.place !== null) steps.push(rich(t("It is number {place} of {of} in line."), { place: bold(why.place), of: bold(why.of) }));
+  if (why.state === "waiting" && why.wait) steps.push(rich(t("It will probably wait {time} more."), { time: bold(waitText(why.wait)) }));
   steps.push(...nextSteps(why));
   return steps.filter((one): one is Node => one !== null);
 }
