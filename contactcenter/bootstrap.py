@@ -6,7 +6,7 @@ the reverse order. Tests pass another clock, settings, or a telephony of their o
 
 import asyncio
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -57,13 +57,12 @@ from contactcenter.interactions.work import OwnWork
 from contactcenter.operation import Operation
 from contactcenter.pbx_servers import PbxServers
 from contactcenter.processes import LOST, Joined
-from contactcenter.queues.model import DialedNumberChanged, Queue, QueueChanged
-from contactcenter.queues.rules import rules_of
+from contactcenter.queues.model import DialedNumberChanged, QueueChanged
 from contactcenter.reloading import Reloading
 from contactcenter.remote_rooms import answers, channel_of
 from contactcenter.rooms import Rooms
 from contactcenter.settings import Settings
-from contactcenter.site_servers import server_ids
+from contactcenter.site_servers import recorded_file, server_ids
 from contactcenter.tickets.model import Ticket
 from contactcenter.users.model import SessionEnded, UserChanged
 from contactcenter.voicemails import Voicemails
@@ -73,11 +72,11 @@ from cti.site_telephony import AsteriskTelephony
 from ivr.prompts import PromptFiles, find_speaker
 from ivr.runner import FlowRunner
 from routing import commands as routing
-from routing.commands import VOICE
-from routing.eligibility import is_served
+from routing.eligibility import present
 from routing.engine import Engine
 from routing.estimates import Estimates
 from routing.replay import passed_now
+from routing.requirements import Profile
 from routing.runtime import Router
 from routing.why import explain_waiting
 
@@ -174,8 +173,9 @@ class ContactCenter:
             lambda interaction_id: passed_now(self.router.engine, interaction_id),
             self.router.passed_over,
         )
-        self.overflow = Overflow(self.assignments, base.publisher, base.clock, base.ids, self._is_served)
+        self.overflow = Overflow(self.assignments, base.publisher, base.clock, base.ids, self._present, self._has_flow)
         self.rooms.tickets.reach = self.interactions.check_reach
+        self.rooms.tickets.voicemail_file = partial(recorded_file, base.settings)
         self.rooms.customers.traces.insert(0, self.interactions)
         self.operation = Operation(base.database, base.publisher, base.clock, self.picture, base.tasks)
         self.hub = Hub(self.picture, self.figures, base.clock, base.ids, self.operation.degraded)
@@ -260,13 +260,16 @@ class ContactCenter:
         self.pbxs = PbxServers(self.base, self.picture, self.assignments.on_fact, *parts)
 
     def _on_decision(self, decision: routing.Decision) -> None:
-        self.estimates.take(decision, self.base.clock.timestamp())
         self.assignments.on_decision(decision)
+        self.estimates.take(decision, self.base.clock.timestamp())
         if isinstance(decision, routing.AgentRemoved):
             self.reloading.removed(decision.agent_id)
 
-    def _is_served(self, queue: Queue, requirement: routing.Requirement) -> bool:
-        return is_served(self.router.engine.agents.values(), rules_of(queue), VOICE, requirement)
+    def _has_flow(self, name: str) -> bool:
+        return self.flow_files.find(name) is not None
+
+    def _present(self) -> Collection[Profile]:
+        return present(self.router.engine.agents.values())
 
     def _explain(self, interaction_id: InteractionId) -> dict[str, Any]:
         engine = self.router.engine

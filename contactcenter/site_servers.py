@@ -105,6 +105,12 @@ def recordings_folder(settings: Settings, server_id: ServerId) -> Path:
     return settings.data.resolve() / "recordings" if is_ours else FOREIGN_RECORDINGS
 
 
+def recorded_file(settings: Settings, name: str) -> Path | None:
+    """Return where a recording of this name is, by looking into every PBX's folder; None: nowhere we can read."""
+    folders = dict.fromkeys(recordings_folder(settings, server_id) for server_id in server_ids(settings))
+    return next((file for folder in folders if (file := folder / name).is_file()), None)
+
+
 def managed_pbx(settings: Settings, numbers: Numbers) -> ManagedPbx:
     """Return the Asterisk of the data folder as the settings want it; nothing is started."""
     pbx = settings.pbx

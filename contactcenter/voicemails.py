@@ -5,6 +5,7 @@ file of a person who was erased is deleted, and so is one in which nothing was s
 """
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -26,7 +27,8 @@ from contactcenter.tickets.service import TicketService
 
 log = structlog.get_logger(__name__)
 
-LEAST: Final = 1.0  # seconds; who says less says nothing
+LEAST: Final = 1.5  # seconds; who says less says nothing: of mere silence the PBX keeps one
+WRITTEN_AFTER: Final = 2.0  # seconds after a hang-up, when the PBX has surely closed the file
 UNDER_WAY: Final = 900.0  # seconds since it was last written to, for which a file may still be in hand
 SWEEP_EVERY: Final = 3600.0
 TRY_AGAIN: Final = 2.0
@@ -54,7 +56,6 @@ class Voicemails:
         self._picture = picture
         self._interactions = interactions
         self._tickets = tickets
-        tickets.voicemail_file = self.find
 
     def begin(self, server_id: ServerId, leg_id: LegId) -> Path:
         """Return the file (without extension) the PBX is to record a caller into."""
@@ -65,11 +66,12 @@ class Voicemails:
 
     def left(self, file: Path, seconds: float | None) -> None:
         """The recording is over; ``seconds`` None: he hung up, and only the file tells."""
-        self._tasks.spawn("voicemail", self._take(file.with_name(f"{file.name}.wav"), seconds))
+        self._tasks.spawn("voicemail", self._left(file.with_name(f"{file.name}.wav"), seconds))
 
-    def find(self, name: str) -> Path | None:
-        """Return where a voicemail's file is, if it is anywhere we can read."""
-        return next((file for folder in self._folders.values() if (file := folder / name).is_file()), None)
+    async def _left(self, file: Path, seconds: float | None) -> None:
+        if seconds is None:
+            await asyncio.sleep(WRITTEN_AFTER)
+        await self._take(file, seconds)
 
     async def keep(self) -> None:
         """For ever: look for files without a ticket, and for those to be deleted."""
@@ -85,14 +87,21 @@ class Voicemails:
         known = await self._tickets.voicemails()
         now = self._clock.timestamp()
         for file, changed_at in await asyncio.to_thread(_files, set(self._folders.values())):
-            if known.get(file.name):
-                await asyncio.to_thread(file.unlink, missing_ok=True)
-                await self._tickets.forget_voicemail(file.name)
-            elif file.name not in known and now - changed_at > UNDER_WAY:
-                await self._take(file, None)
+            try:
+                if known.get(file.name):
+                    await asyncio.to_thread(file.unlink, missing_ok=True)
+                    await self._tickets.forget_voicemail(file.name)
+                elif file.name not in known and now - changed_at > UNDER_WAY:
+                    await self._take(file, None)
+            except OSError as error:
+                log.warning("voicemail-not-deleted", file=file.name, reason=error.strerror)
 
     async def _take(self, file: Path, seconds: float | None) -> None:
-        length = await asyncio.to_thread(_length, file) if seconds is None else seconds
+        length = seconds
+        if seconds is None:
+            length = await asyncio.to_thread(_length, file)
+            if length is None and await asyncio.to_thread(file.parent.is_dir):
+                return  # he hung up before anything was recorded
         if length is not None and length < LEAST:
             await asyncio.to_thread(file.unlink, missing_ok=True)
             return
@@ -100,7 +109,7 @@ class Voicemails:
             try:
                 await self._open(file.name, length)
                 return
-            except Conflict:  # he was erased meanwhile
+            except (Conflict, NotFound):  # he was erased meanwhile
                 await asyncio.to_thread(file.unlink, missing_ok=True)
                 return
             except Unavailable as error:
@@ -128,7 +137,12 @@ class Voicemails:
 
 
 def _files(folders: Iterable[Path]) -> list[tuple[Path, float]]:
-    return [(file, file.stat().st_mtime) for folder in folders for file in sorted(folder.glob(f"{_PREFIX}*.wav"))]
+    found = []
+    for folder in folders:
+        for file in sorted(folder.glob(f"{_PREFIX}*.wav")):
+            with contextlib.suppress(OSError):  # gone by now
+                found.append((file, file.stat().st_mtime))
+    return found
 
 
 def _length(file: Path) -> float | None:

@@ -6,6 +6,7 @@ is the database's. What only the router can do is asked over the bus.
 
 import asyncio
 import sys
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -33,6 +34,7 @@ from contactcenter.processes import LOST, Joined
 from contactcenter.remote_rooms import RemoteInteractions, RemotePresence, channel_of
 from contactcenter.rooms import Rooms
 from contactcenter.settings import Settings
+from contactcenter.site_servers import recorded_file
 
 log = structlog.get_logger(__name__)
 
@@ -91,6 +93,7 @@ class WebProcess:
             base.database, base.clock, self.picture, rooms.agents, rooms.customers, self._asker, self._is_there
         )
         rooms.tickets.reach = self.interactions.check_reach
+        rooms.tickets.voicemail_file = partial(recorded_file, base.settings)
         rooms.customers.traces.insert(0, self.interactions)
         parts = (self.hub, self.interactions, self.operation, self._audits)
         self.front = Front(base, rooms, *parts, lambda: self._replica.site.own_port if self._replica.site else None)

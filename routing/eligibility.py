@@ -6,7 +6,7 @@ from typing import NamedTuple
 from routing.agents import Agent
 from routing.commands import Presence, QueueRules, Requirement, Work
 from routing.items import Item
-from routing.requirements import DEVICE_MEDIA, join, relax, shortfall
+from routing.requirements import DEVICE_MEDIA, Profile, join, relax, shortfall
 from routing.states import AgentState
 
 # What an agent is counted as, one at a time; the bits of one profile's counts are CONDITION_BITS wide each.
@@ -59,10 +59,14 @@ def refusal(agent: Agent, item: Item, slot: Slot, others: int, reserve: int) -> 
     return ("reserve", "", 0) if others < reserve and item.preferred is None else None
 
 
-def is_served(agents: Iterable[Agent], rules: QueueRules, medium: str, requirement: Requirement) -> bool:
-    """Tell whether anybody signed in could ever take such an item, once it has waited for all relaxation steps."""
+def present(agents: Iterable[Agent]) -> set[Profile]:
+    """Return the profiles of everybody signed in."""
+    return {one.profile for one in agents if one.state is AgentState.PRESENT and one.presence is not Presence.OFFLINE}
+
+
+def is_served(there: Iterable[Profile], rules: QueueRules, medium: str, requirement: Requirement) -> bool:
+    """Tell whether any of these could ever take such an item, once it has waited for all relaxation steps."""
     need = relax(join(rules.requirement, requirement), rules.steps)
-    there = {one.profile for one in agents if one.state is AgentState.PRESENT and one.presence is not Presence.OFFLINE}
     return any(shortfall(profile, rules.queue_id, medium, need, FOREVER) is None for profile in there)
 
 

@@ -14,6 +14,7 @@ the router's decisions, ``now`` is given. tests/simulation/test_estimates.py hol
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from math import exp, sqrt
 from typing import Any, Final, NamedTuple
 
@@ -30,6 +31,8 @@ MEMORY: Final = 900.0
 """Seconds of a line that stands, after which what it did counts e times less."""
 LEAST: Final = 4.0
 """Conversations begun out of line (as far as remembered) without which nothing is said."""
+AT_ONCE: Final = 0.5
+"""Seconds: who stands in an empty line no longer did not wait; a clock moves a little within one command, too."""
 RECOUNT: Final = 5.0  # seconds for which the number of agents there is taken as known
 P50, P90 = 0.0, 1.2815515594600038  # quantiles of the normal distribution
 
@@ -53,17 +56,24 @@ class Pace(NamedTuple):
 
     def range(self, ahead: int) -> Range:
         """Return what somebody with ``ahead`` before him in the line has to wait."""
-        mean = variance = 0.0
-        for others in range(ahead + 1):
-            rate = self.serving + others * self.leaving
-            mean += 1 / rate
-            variance += 1 / rate**2
+        sums = _sums(self)
+        while len(sums) <= ahead:
+            rate = self.serving + len(sums) * self.leaving
+            mean, variance = sums[-1] if sums else (0.0, 0.0)
+            sums.append((mean + 1 / rate, variance + 1 / rate**2))
+        mean, variance = sums[ahead]
         variance += mean * mean / self.seen
         shape = mean * mean / variance
         return Range(_quantile(mean, shape, P50), _quantile(mean, shape, P90))
 
 
 Key = tuple[QueueId, bool]  # a queue, and whether the line is that of its VIP customers
+
+
+@lru_cache(maxsize=256)
+def _sums(pace: Pace) -> list[tuple[float, float]]:
+    """Mean and variance of the wait by how many are ahead, as far as asked for: whole lines are asked about."""
+    return []
 
 
 class _Line:
@@ -114,7 +124,7 @@ class Estimates:
     ) -> None:
         self._agents, self._items, self._queues = agents, items, queues
         self._lines: dict[Key, _Line] = {}
-        self._standing: dict[InteractionId, Key] = {}
+        self._standing: dict[InteractionId, tuple[Key, float]] = {}  # in which line, and since when
         self._staff: Counter[Profile] = Counter()
         self._counted_at = -FOREVER
         self._serving: dict[QueueId, int] = {}
@@ -149,26 +159,25 @@ class Estimates:
     def _queued(self, decision: c.Queued | c.Requeued, now: float) -> None:
         item = self._items.get(decision.interaction_id)
         key = (decision.queue_id, item is not None and item.vip)
-        before = self._standing.get(decision.interaction_id)
+        before, since = self._standing.get(decision.interaction_id, (None, now))
         if before == key:
             return
         if before is not None:
             self._line(before, now).waiting -= 1
-        self._standing[decision.interaction_id] = key
+        self._standing[decision.interaction_id] = key, since
         self._line(key, now).waiting += 1
 
     def _reserved(self, decision: c.Reserve, now: float) -> None:
-        key = self._standing.pop(decision.interaction_id, None)
+        key, since = self._standing.pop(decision.interaction_id, (None, now))
         if key is None:
             return
         line = self._line(key, now)
-        item = self._items.get(decision.interaction_id)
         line.waiting -= 1
-        if line.waiting or (item is not None and now > item.entered_at):
+        if line.waiting or now - since > AT_ONCE:
             line.begun += 1
 
     def _withdrawn(self, decision: c.Withdrawn, now: float) -> None:
-        key = self._standing.pop(decision.interaction_id, None)
+        key, _ = self._standing.pop(decision.interaction_id, (None, now))
         if key is not None:
             line = self._line(key, now)
             line.waiting -= 1

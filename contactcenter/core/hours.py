@@ -108,7 +108,7 @@ class HoursText:
 
     def read(self) -> OpeningHours | None:
         """Return what it means; None when ``wrong`` names anything."""
-        return None if self.wrong() else _read(self.timezone, tuple(sorted(self.week.items())), self.holidays)
+        return _read(self.timezone, tuple(sorted(self.week.items())), self.holidays)
 
     def wrong(self) -> dict[str, str]:
         """Return what cannot be read: place in here -> code."""
@@ -127,9 +127,12 @@ class HoursText:
 
 
 @lru_cache(maxsize=1024)
-def _read(timezone: str, week: tuple[tuple[str, tuple[str, ...]], ...], holidays: tuple[str, ...]) -> OpeningHours:
+def _read(
+    timezone: str, week: tuple[tuple[str, tuple[str, ...]], ...], holidays: tuple[str, ...]
+) -> OpeningHours | None:
     zone = read_zone(timezone)
-    assert zone is not None
+    if zone is None or HoursText(timezone, dict(week), holidays).wrong():
+        return None
     spans = {DAYS.index(day): tuple(span for text in texts if (span := read_span(text))) for day, texts in week}
     days = [day for text in holidays if (day := read_holiday(text)) is not None]
     fixed = frozenset(day for day in days if isinstance(day, date))

@@ -164,9 +164,13 @@ class Assignments:
         queue = self.picture.find_queue(order.queue)
         if item is None or queue is None:
             raise NotFound("queue-unknown" if queue is None else "interaction-unknown", {"queue": order.queue})
-        item.choices = tuple(order.choices)
         skills = {str(self._skill(name)): level for name, level in order.skills.items()}
-        place = self.admit(item, ports.PlaceInLine(VisitId(self._ids.new()), queue.queue_id, order.priority, skills))
+        priority, choices = order.priority, tuple(order.choices)
+        if item.sent_to and item.visit is not None:  # back from where a queue sent him: he asked for this before
+            skills = {**item.visit.skills, **skills}
+            priority, choices = priority or item.visit.priority, (*item.choices, *choices)
+        item.choices = choices
+        place = self.admit(item, ports.PlaceInLine(VisitId(self._ids.new()), queue.queue_id, priority, skills))
         if isinstance(place, ports.Diverted):
             return place
         item.advance(Step.ENQUEUED)

@@ -1,11 +1,12 @@
 """Keeps the queues' limits: whom a queue does not take as he comes, and who has waited in it for long enough.
 
 What the limits say is pure (``queues.limits``); this looks, each second, and carries it out. Nobody is sent on while an
-alert for him runs: when it fails, the next look does it.
+alert for him runs (when it fails, the next look does it), nor while his PBX is away or its picture not yet taken: he
+may talk, or be gone.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -21,29 +22,41 @@ from contactcenter.interactions.model import Interaction, InteractionDiverted, P
 from contactcenter.interactions.servers import needs_of
 from contactcenter.queues.limits import Cause, on_entry, way_of, while_waiting
 from contactcenter.queues.model import Queue, Way
-from routing.commands import Requirement
+from contactcenter.queues.rules import rules_of
+from routing.commands import VOICE, Requirement
+from routing.eligibility import is_served
+from routing.requirements import Profile
 
 log = structlog.get_logger(__name__)
 LOOK_EVERY: Final = 1.0  # seconds: how late a wait may be ended
 
-IsServed = Callable[[Queue, Requirement], bool]
-"""Tells whether anybody signed in could ever take what enters this queue with this requirement of its own."""
+MOST: Final = 50  # sent on at one look, so that no call waits for it
+
+Present = Callable[[], Collection[Profile]]
+"""Returns the router's profiles of everybody signed in."""
 
 
 class Overflow:
     """Sends callers on. Called in the event loop only; ``keep`` runs for ever."""
 
     def __init__(
-        self, assignments: Assignments, publisher: Publisher, clock: Clock, ids: Ids, is_served: IsServed
+        self,
+        assignments: Assignments,
+        publisher: Publisher,
+        clock: Clock,
+        ids: Ids,
+        present: Present,
+        has_flow: Callable[[str], bool] = lambda name: True,
     ) -> None:
         self._assignments = assignments
         self._picture = assignments.picture
         self._publisher = publisher
         self._clock = clock
         self._ids = ids
-        self._is_served = is_served
+        self._present = present
+        self.has_flow = has_flow
         self._unserved: dict[InteractionId, datetime] = {}  # since when nobody has been there for him
-        self._missing: set[tuple[QueueId, QueueId]] = set()  # ways that lead to no queue, told once
+        self._missing: set[tuple[QueueId, Way]] = set()  # ways that lead nowhere, told once
         assignments.admit = self.admit
 
     async def keep(self) -> None:
@@ -56,8 +69,15 @@ class Overflow:
 
     def admit(self, item: Interaction, place: ports.PlaceInLine) -> ports.PlaceInLine | ports.Diverted:
         """Return where a caller who is to enter a line really goes: this one, another, or a flow."""
-        now = self._clock.now()
+        found, events = self._find(item, place, self._clock.now())
+        self._publisher.announce(*events)
+        return found
+
+    def _find(
+        self, item: Interaction, place: ports.PlaceInLine, now: datetime
+    ) -> tuple[ports.PlaceInLine | ports.Diverted, list[InteractionDiverted]]:
         since = item.waits_since or item.placed_since or now
+        events: list[InteractionDiverted] = []
         while True:
             queue = self._picture.queues[place.queue_id]
             cause = on_entry(
@@ -66,16 +86,18 @@ class Overflow:
                 waiting=self._waiting(queue),
                 waited=(now - since).total_seconds(),
                 is_served=self._would_be_served(item, queue, place),
+                is_back=item.visit is not None and item.visit.queue_id == queue.queue_id,
                 used=item.sent_on,
             )
             way = self._way(queue, cause)
             if cause is None or way is None:
-                return place
+                return place, events
             item.sent_on |= {(queue.queue_id, cause)}
-            self._publisher.announce(_diverted(item, queue, "", cause, way, since, now))
+            events.append(_diverted(item, queue, "", cause, way, since, now))
             if way.queue_id is None:
                 item.sent_to, item.placed_since = way.flow, item.placed_since or item.waits_since
-                return ports.Diverted(way.flow)
+                item.waits_since = None
+                return ports.Diverted(way.flow), events
             place = replace(place, queue_id=way.queue_id)
 
     def _waiting(self, queue: Queue) -> int:
@@ -85,32 +107,37 @@ class Overflow:
         if queue.when_nobody is None or queue.nobody_after:
             return True  # nothing hangs on it yet
         visit = Visit(place.visit_id, place.queue_id, self._clock.now(), place.priority, place.skills)
-        return self._is_served(queue, needs_of(item, visit, self._picture))
+        return is_served(self._present(), rules_of(queue), VOICE, needs_of(item, visit, self._picture))
 
     # ------------------------------------------------------------ who waits
 
     def look(self) -> None:
-        """Send on whoever may wait no longer."""
+        """Send on whoever may wait no longer, so many at a time."""
         now = self._clock.now()
+        there = self._present() if any(one.when_nobody for one in self._picture.queues.values()) else ()
         served: dict[tuple[QueueId, Requirement], bool] = {}  # asked once a look
         unserved: dict[InteractionId, datetime] = {}
+        left = MOST
         for item in list(self._picture.waiting()):
-            visit = item.visit
+            visit, link = item.visit, self._picture.links.get(item.server_id)
             queue = self._picture.queues.get(visit.queue_id) if visit is not None else None
             if visit is None or queue is None or (queue.max_wait is None and queue.when_nobody is None):
+                continue
+            if link is not None and not link.up:
                 continue
             if queue.when_nobody is not None:
                 needs = needs_of(item, visit, self._picture)
                 key = (queue.queue_id, needs)
                 if key not in served:
-                    served[key] = self._is_served(queue, needs)
+                    served[key] = is_served(there, rules_of(queue), VOICE, needs)
                 if not served[key]:
                     unserved[item.interaction_id] = self._unserved.get(item.interaction_id, now)
-            if item.phase is Phase.WAITING:
-                self._judge(item, visit, queue, unserved.get(item.interaction_id), now)
+            if item.phase is Phase.WAITING and left:
+                left -= self._judge(item, visit, queue, unserved.get(item.interaction_id), now)
         self._unserved = unserved
 
-    def _judge(self, item: Interaction, visit: Visit, queue: Queue, since: datetime | None, now: datetime) -> None:
+    def _judge(self, item: Interaction, visit: Visit, queue: Queue, since: datetime | None, now: datetime) -> bool:
+        """Return whether he was sent on."""
         cause = while_waiting(
             queue,
             waited=(now - visit.entered_at).total_seconds(),
@@ -119,34 +146,36 @@ class Overflow:
         )
         way = self._way(queue, cause)
         if cause is None or way is None:
-            return
+            return False
         item.sent_on |= {(queue.queue_id, cause)}
         diverted = _diverted(item, queue, visit.visit_id, cause, way, visit.entered_at, now)
-        place = None
-        if way.queue_id is not None:
-            new = ports.PlaceInLine(VisitId(self._ids.new()), way.queue_id, visit.priority, visit.skills)
-            item.placed_since = visit.entered_at
-            found = self.admit(item, new)
-            place = found if isinstance(found, ports.PlaceInLine) else None
-            if place is not None and place.queue_id == queue.queue_id:
-                return  # where it led, he was sent straight back
-        else:
+        if way.queue_id is None:
             item.sent_to = way.flow
+            self._assignments.move_on(item, diverted, None)
+            return True
+        item.placed_since = visit.entered_at
+        new = ports.PlaceInLine(VisitId(self._ids.new()), way.queue_id, visit.priority, visit.skills)
+        found, events = self._find(item, new, now)
+        place = found if isinstance(found, ports.PlaceInLine) else None
+        if place is not None and place.queue_id == queue.queue_id:
+            return False  # where it led, he was sent straight back
         self._assignments.move_on(item, diverted, place)
+        self._publisher.announce(*events)
+        return True
 
     # ------------------------------------------------------------ ways
 
     def _way(self, queue: Queue, cause: Cause | None) -> Way | None:
-        """Return where the rule leads; a queue that is no more leads nowhere: he stays."""
+        """Return where the rule leads; a queue or a flow that is no more leads nowhere: he stays."""
         way = way_of(queue, cause) if cause is not None else None
-        if way is None or way.queue_id is None:
+        if way is None:
+            return None
+        target = self._picture.queues.get(way.queue_id) if way.queue_id is not None else None
+        if (target is not None and target.is_active) or (way.queue_id is None and self.has_flow(way.flow)):
             return way
-        target = self._picture.queues.get(way.queue_id)
-        if target is not None and target.is_active:
-            return way
-        if (queue.queue_id, way.queue_id) not in self._missing:
-            self._missing.add((queue.queue_id, way.queue_id))
-            log.error("way-leads-nowhere", queue=queue.queue_id, to=way.queue_id, cause=cause)
+        if (queue.queue_id, way) not in self._missing:
+            self._missing.add((queue.queue_id, way))
+            log.error("way-leads-nowhere", queue=queue.queue_id, to=way.queue_id or way.flow, cause=cause)
         return None
 
 

@@ -256,7 +256,7 @@ class Recovery:
         place, at = leg.in_line, leg.in_line_at
         if item.phase is not Phase.FLOW or place is None or at is None or place.queue_id not in self._picture.queues:
             return False
-        known = item.visit is not None and item.visit.visit_id == place.visit_id
+        known = item.visit is not None and place.visit_id <= item.visit.visit_id  # ids are in order of time
         if known or leg.place not in _WAITING_PLACES:
             return False
         self._assignments.adopt_visit(item, place, max(at, item.arrived_at))
@@ -358,7 +358,8 @@ class Recovery:
             and not item.in_fallback
             and leg.place in (ports.CallerPlace.HOLD, ports.CallerPlace.FALLBACK)
         ):
-            item.waits_since = leg.started_at  # nobody who calls from now on stands in front of him
+            if item.placed_since is None:
+                item.waits_since = leg.started_at  # nobody who calls from now on stands in front of him
             self._assignments.telephony.return_to_flow(item.server_id, item.leg_id)
 
     def _back_in_line(self, item: Interaction, leg: ports.LiveLeg, unknown_to_router: bool) -> None:

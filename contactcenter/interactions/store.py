@@ -307,7 +307,7 @@ def parts(connection: Connection, table: Table, interaction_ids: Sequence[str]) 
     """Return the visits, segments or legs of these interactions, oldest first."""
     started = {"visits": "entered_at", "segments": "answered_at", "legs": "started_at"}[table.name]
     chosen = table.c.interaction_id.in_(list(interaction_ids))
-    return connection.execute(select(table).where(chosen).order_by(table.c[started])).all()
+    return connection.execute(select(table).where(chosen).order_by(table.c[started], table.c.id)).all()
 
 
 def find_segment(connection: Connection, segment_id: str) -> Row[Any] | None:

@@ -52,14 +52,25 @@ def is_open(queue: Queue, now: datetime) -> bool:
 
 
 def on_entry(
-    queue: Queue, now: datetime, *, waiting: int, waited: float, is_served: bool, used: Used = ()
+    queue: Queue,
+    now: datetime,
+    *,
+    waiting: int,
+    waited: float,
+    is_served: bool,
+    is_back: bool = False,
+    used: Used = (),
 ) -> Cause | None:
-    """Return why somebody may not enter, or None. ``waiting``: how many do, ``waited``: how long he has, elsewhere."""
-    if not is_open(queue, now) and _may(queue, Cause.CLOSED, used):
+    """Return why somebody may not enter, or None. ``waiting``: how many do, ``waited``: how long he has, elsewhere.
+
+    ``is_back``: he stood in this very line before; closing time and the others in it are no reason then.
+    """
+    if not is_back and not is_open(queue, now) and _may(queue, Cause.CLOSED, used):
         return Cause.CLOSED
     if not is_served and not queue.nobody_after and _may(queue, Cause.NOBODY, used):
         return Cause.NOBODY
-    if queue.max_waiting is not None and waiting >= queue.max_waiting and _may(queue, Cause.FULL, used):
+    is_full = queue.max_waiting is not None and waiting >= queue.max_waiting
+    if not is_back and is_full and _may(queue, Cause.FULL, used):
         return Cause.FULL
     return _too_long(queue, waited, used)
 

@@ -90,9 +90,9 @@ class TicketService:
     async def get_voicemail(self, principal: Principal, ticket_id: str) -> Path:
         """Return the file of a ticket's voicemail. Raises NotFound out of reach, or when there is none here."""
         ticket, _ = await self.get_ticket(principal, ticket_id)
-        file = self.voicemail_file(ticket.voicemail) if ticket.voicemail else None
-        if file is None or not await asyncio.to_thread(file.is_file):
-            raise NotFound("not-found", {"voicemail": ticket.voicemail})
+        file = await asyncio.to_thread(self.voicemail_file, ticket.voicemail) if ticket.has_voicemail else None
+        if file is None:
+            raise NotFound("not-found", {"voicemail": "missing"})
         return file
 
     async def list_tickets(self, principal: Principal, paging: Paging, wanted: TicketFilter) -> Page[Ticket]:
@@ -154,6 +154,8 @@ class TicketService:
 
         def work(tx: Transaction) -> Ticket:
             self._customers.check_not_erased(tx.connection, person_id)
+            if voicemail and (known := store.find_voicemail(tx.connection, voicemail)) is not None:
+                return known  # its first commit was in doubt
             fresh = Ticket(
                 ticket_id=TicketId(self._ids.new()),
                 site_id=site,

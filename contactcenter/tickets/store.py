@@ -124,7 +124,7 @@ _LIVE: Final = (TicketState.OPEN.value, TicketState.PENDING.value)
 def within(scope: Scope, principal: Principal, site_id: SiteId) -> ColumnElement[bool]:
     """Return the condition that keeps the tickets in reach.
 
-    Assigned to or opened by oneself; with the scope of a team those of one's teams, and those that nobody has yet.
+    Assigned to or opened by oneself; with the scope of a team those of one's teams, and voicemails, which no team has.
     """
     if scope is Scope.ALL:
         return true()
@@ -133,8 +133,8 @@ def within(scope: Scope, principal: Principal, site_id: SiteId) -> ColumnElement
     own = or_(_tickets.assignee_id == principal.user_id, _tickets.opened_by == principal.user_id)
     if scope is not Scope.TEAM:
         return own
-    nobodys = and_(_tickets.site_id == site_id, _tickets.team_id.is_(None), _tickets.assignee_id.is_(None))
-    return or_(own, _tickets.team_id.in_(principal.team_ids), nobodys)
+    unheard = and_(_tickets.site_id == site_id, _tickets.voicemail != "", _tickets.team_id.is_(None))
+    return or_(own, _tickets.team_id.in_(principal.team_ids), unheard)
 
 
 def next_number(tx: Transaction, site_id: SiteId) -> int:
@@ -285,6 +285,12 @@ def voicemails(connection: Connection) -> dict[str, bool]:
     """Return the files of voicemails that tickets name, and whether each is to be deleted."""
     names = connection.execute(select(_tickets.voicemail).where(_tickets.voicemail != "")).scalars()
     return {name.removeprefix(ERASED): name.startswith(ERASED) for name in names}
+
+
+def find_voicemail(connection: Connection, name: str) -> Ticket | None:
+    """Return the ticket that has this voicemail."""
+    row = connection.execute(select(tickets_table).where(_tickets.voicemail == name)).first()
+    return _ticket(row) if row is not None else None
 
 
 def forget_voicemail(tx: Transaction, name: str) -> None:

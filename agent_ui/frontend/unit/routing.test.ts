@@ -59,6 +59,6 @@ test("a version says what it changed, plain values with before and after", () =>
   const labels = new Map([["goal", "Goal"], ["steps", "Steps"], ["late_after", "Late after"]]);
   const before = version(1, "created", [], { goal: 80, steps: [], late_after: 60 });
   assert.equal(changeText(before, undefined, labels), "created");
-  assert.equal(changeText(version(2, "updated", ["goal", "late_after", "steps"], { goal: 90, steps: [1], late_after: null }), before, labels), "Goal 80 → 90, Late after 60 → never, Steps");
+  assert.equal(changeText(version(2, "updated", ["goal", "late_after", "steps"], { goal: 90, steps: [1], late_after: null }), before, labels), "Goal 80 → 90, Late after 60 → –, Steps");
   assert.equal(changeText(version(3, "restored", ["goal"], { goal: 85 }), before, labels), "restored: Goal 80 → 85");
 });

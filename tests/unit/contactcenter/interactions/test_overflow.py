@@ -9,12 +9,11 @@ from contactcenter.core.hours import HoursText
 from contactcenter.core.ids import QueueId
 from contactcenter.interactions import model, ports
 from contactcenter.interactions.model import Interaction, Outcome, Phase, VisitEnd
-from contactcenter.interactions.overflow import Overflow
+from contactcenter.interactions.overflow import MOST, Overflow
 from contactcenter.queues.limits import Cause
-from contactcenter.queues.model import Queue, Way
-from contactcenter.queues.rules import rules_of
-from routing.commands import VOICE, Presence, Requirement, SetPresence
-from routing.eligibility import is_served
+from contactcenter.queues.model import Way
+from routing.commands import Presence, SetPresence
+from routing.eligibility import present
 from tests.fakes.room import QUEUE, SERVER, Room, queue
 
 SPARE = QueueId("q-spare")
@@ -25,12 +24,8 @@ NEVER_OPEN = HoursText("UTC", {"mon": ("00:00-00:01",)})
 def make_room(**changes: Any) -> tuple[Room, Overflow]:
     """Two queues, Support with these limits, and one agent who serves both but talks."""
     room = Room(queues=[queue(wrap_up_time=0.0, **changes), queue(queue_id=SPARE, name="Spare", wrap_up_time=0.0)])
-
-    def served(one: Queue, requirement: Requirement) -> bool:
-        return is_served(room.engine.agents.values(), rules_of(one), VOICE, requirement)
-
-    overflow = Overflow(room.assignments, room.publisher, room.time, room.ids, served)
-    return room, overflow
+    there = lambda: present(room.engine.agents.values())  # noqa: E731
+    return room, Overflow(room.assignments, room.publisher, room.time, room.ids, there)
 
 
 def wait(room: Room, overflow: Overflow, seconds: float) -> None:
@@ -140,7 +135,7 @@ def test_the_next_queue_may_not_take_him_either() -> None:
     item = room.call()
     wait(room, overflow, 60)
     assert (item.phase, item.sent_to) == (Phase.FLOW, "closed")
-    assert [one.cause for one in room.events(model.InteractionDiverted)] == [Cause.CLOSED, Cause.TOO_LONG]
+    assert [one.cause for one in room.events(model.InteractionDiverted)] == [Cause.TOO_LONG, Cause.CLOSED]
     room.check_clean()
 
 
@@ -191,9 +186,11 @@ def test_nobody_who_has_the_skill_counts_as_nobody() -> None:
     assert isinstance(room.assignments.enqueue(SERVER, plain.leg_id, ports.EnqueueOrder("Support")), ports.PlaceInLine)
 
 
-@pytest.mark.parametrize("spare", [None, "inactive"])
-def test_a_way_that_leads_nowhere_leaves_him_where_he_is(spare: str | None) -> None:
-    room, overflow = make_room(max_wait=60.0, when_too_long=Way(SPARE if spare else QueueId("q-gone")))
+@pytest.mark.parametrize("way", ["flow", "gone", "inactive"])
+def test_a_way_that_leads_nowhere_leaves_him_where_he_is(way: str) -> None:
+    ways = {"flow": TO_FLOW, "gone": Way(QueueId("q-gone")), "inactive": TO_SPARE}
+    room, overflow = make_room(max_wait=60.0, when_too_long=ways[way])
+    overflow.has_flow = lambda name: False
     room.define(replace(room.picture.queues[SPARE], is_active=False))
     item = room.call()
     wait(room, overflow, 100)
@@ -209,3 +206,39 @@ def test_new_limits_count_for_those_who_wait() -> None:
     room.define(replace(room.picture.queues[QUEUE], max_wait=50.0))
     wait(room, overflow, 1)
     assert (item.phase, item.sent_to) == (Phase.FLOW, "busy")
+
+
+def test_nobody_is_sent_on_while_his_pbx_is_away() -> None:
+    """He may talk by now, or be gone: only its picture tells."""
+    room, overflow = make_room(max_wait=60.0, when_too_long=TO_FLOW, when_nobody=TO_FLOW, nobody_after=30.0)
+    item = room.call()
+    room.fact(ports.LinkChanged(SERVER, False, "link-lost", room.time.now()))
+    wait(room, overflow, 100)
+    assert item.phase is Phase.WAITING
+    room.fact(ports.LinkChanged(SERVER, True, "", room.time.now()))
+    wait(room, overflow, 1)
+    assert item.phase is Phase.FLOW
+    room.check_clean()
+
+
+def test_back_from_the_flow_he_has_all_he_asked_for_and_is_not_turned_away() -> None:
+    room, overflow = make_room(max_wait=60.0, when_too_long=TO_FLOW)
+    item = room.arrive()
+    asked(room, item)
+    wait(room, overflow, 60)
+    room.define(replace(room.picture.queues[QUEUE], hours=NEVER_OPEN, max_waiting=0))
+    room.enqueue(item)
+    assert item.visit is not None
+    assert (item.phase, item.visit.queue_id, item.choices) == (Phase.WAITING, QUEUE, ("Chosen",))
+    assert (item.visit.priority, dict(item.visit.skills)) == (2, {"german": 1})
+    room.check_clean()
+
+
+def test_so_many_at_a_time() -> None:
+    room, overflow = make_room(max_wait=60.0, when_too_long=TO_FLOW)
+    for number in range(MOST + 5):
+        room.call(f"1780000000.{number}")
+    wait(room, overflow, 60)
+    assert sum(one.phase is Phase.WAITING for one in room.picture.interactions.values()) == 5
+    wait(room, overflow, 1)
+    assert not any(one.phase is Phase.WAITING for one in room.picture.interactions.values())
