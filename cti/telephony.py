@@ -164,6 +164,7 @@ class PbxTelephony:
             self._has_gap = True
             self._start_resync()
         elif self._is_live or state is LinkState.DISCONNECTED:
+            self._has_gap = True  # also while Asterisk boots, when events come already
             self.calls.forget_bridges()
             self._tell_link(up=False, reason=reason)
 

@@ -625,6 +625,18 @@ async def test_who_was_in_a_conversation_when_the_link_broke_did_not_leave_that_
     assert line.told(ports.LegsParted) == [], "his agent may have left long before"
 
 
+async def test_an_end_heard_while_asterisk_boots_waits_for_the_picture(line: Line) -> None:
+    """He may have talked while the link was down: events come before the picture is taken."""
+    await line.come_up(shown({**CALLER, "Context": "cc-hold"}))
+    line.go_down()
+    line.pbx.on_state(LinkState.BOOTING, "")
+    line.pbx.on_message(e.hangup(CALLER))
+    assert line.told(ports.LegEnded) == []
+    await line.come_up()
+    kinds = [type(fact) for fact in line.facts]
+    assert ports.LegEnded not in kinds[: len(kinds) - kinds[::-1].index(ports.Resynced)]
+
+
 async def test_an_audits_picture_keeps_no_end_back(line: Line) -> None:
     await line.come_up(shown({**CALLER, "Context": "cc-hold"}))
     line.pbx.resync()
