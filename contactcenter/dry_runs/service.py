@@ -45,6 +45,8 @@ log = structlog.get_logger(__name__)
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 LOOK_EVERY: Final = 0.5
 """Seconds between two looks whether the asker is still there."""
+REST: Final = 0.01
+"""Seconds between two reads: they share the interpreter with the calls."""
 CHUNK: Final = 65_536
 IsGone = Callable[[], bool]
 """Tells that nobody waits for the answer any more."""
@@ -182,6 +184,7 @@ class DryRunService:
         for first in range(0, len(agents), store.SLICE):
             some = [one.agent_id for one in agents[first : first + store.SLICE]]
             yield await read(partial(_presence_line, some, numbers))
+            await asyncio.sleep(REST)
         async for line in self._visits(day):
             yield line
 
@@ -196,6 +199,7 @@ class DryRunService:
                 raise Conflict("day-too-large", {"limit": MOST_CALLERS})
             if place is None:
                 return
+            await asyncio.sleep(REST)
 
 
 def _visits_line(day: _Day, place: store.Place | None, connection: Any) -> tuple[bytes, int, store.Place | None]:

@@ -19,7 +19,7 @@ from contactcenter.interactions.model import AgentPresenceChanged
 from contactcenter.interactions.store import interactions, segments, visits
 from contactcenter.queues.store import known
 
-SLICE: Final = 500
+SLICE: Final = 250
 """Contacts, or agents, in one read: some milliseconds of a reader."""
 MOST_CHANGES: Final = 100_000
 """Presence changes of one slice of agents; later ones are not read."""

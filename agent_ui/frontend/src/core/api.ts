@@ -37,7 +37,7 @@ async function call<T>(method: string, path: string, body?: unknown, signal?: Ab
 
 export const api = {
   get: <T>(path: string, signal?: AbortSignal): Promise<T> => call<T>("GET", path, undefined, signal),
-  post: <T>(path: string, body: unknown): Promise<T> => call<T>("POST", path, body),
+  post: <T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> => call<T>("POST", path, body, signal),
   put: <T>(path: string, body: unknown): Promise<T> => call<T>("PUT", path, body),
   patch: <T>(path: string, body: unknown): Promise<T> => call<T>("PATCH", path, body),
   delete: <T>(path: string): Promise<T> => call<T>("DELETE", path),
