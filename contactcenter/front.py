@@ -22,6 +22,7 @@ from contactcenter.core.web.app import build_app, server_logger
 from contactcenter.core.web.routes import Routes
 from contactcenter.core.web.tls import Certificate, CertificateFiles
 from contactcenter.customers.api import routes as customer_routes
+from contactcenter.dry_runs.api import routes as dry_run_routes
 from contactcenter.foundation import Foundation
 from contactcenter.interactions.api import routes as interaction_routes
 from contactcenter.interactions.audit import Audits
@@ -114,7 +115,7 @@ class Front:
         desk = Desk(rooms.agents, rooms.users, base.settings.site_id)
         sockets = SocketServer(self._hub, services, desk.settings, base.clock, base.tasks)
         for service in (
-            rooms.agents, rooms.profiles, rooms.queues, rooms.customers, rooms.users, rooms.tickets,
+            rooms.agents, rooms.profiles, rooms.queues, rooms.customers, rooms.users, rooms.tickets, rooms.dry_runs,
             self._operation, self._audits, Phones(self._phones), self.phone_lines, sockets, self._hub, texts,
         ):  # fmt: skip
             services.add(service)
@@ -151,7 +152,7 @@ class Front:
 def _routes(texts: Texts) -> Routes:
     routes = Routes()
     for part in (
-        user_routes, agent_routes, queue_routes, customer_routes, ticket_routes, interaction_routes,
+        user_routes, agent_routes, queue_routes, customer_routes, ticket_routes, interaction_routes, dry_run_routes,
         operation_routes, page_routes, phone_routes, text_routes(texts),
     ):  # fmt: skip
         routes.include(part)

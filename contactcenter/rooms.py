@@ -6,6 +6,7 @@ from contactcenter.agents.ports import PresencePort
 from contactcenter.agents.profiles import ProfileService
 from contactcenter.agents.service import AgentService
 from contactcenter.customers.service import CustomerService
+from contactcenter.dry_runs.service import DryRunService
 from contactcenter.foundation import Foundation
 from contactcenter.queues.service import QueueService
 from contactcenter.site_servers import server_ids
@@ -33,3 +34,4 @@ class Rooms:
         self.users = UserService(*parts, self.passwords, self.attempts, self.principals)
         self.tickets = TicketService(*parts, self.customers)
         self.customers.traces.append(self.tickets)
+        self.dry_runs = DryRunService(base.database, base.clock, self.queues, self.agents, settings.timezone)

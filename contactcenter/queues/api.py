@@ -302,8 +302,7 @@ async def create_queue(call: Call[QueueIn]) -> QueueOut:
 async def preview_queue(call: Call[PreviewIn]) -> list[StepPreviewOut]:
     """Tell which agents in reach unsaved rules would match, as an item enters and at each relaxation step."""
     body, service = call.body, call.services[QueueService]
-    values = {name: value for name, value in _values(body).items() if name not in {"queue_id", "medium"}}
-    steps = await service.preview_queue(call.principal, values, body.queue_id or "", body.medium)
+    steps = await service.preview_queue(call.principal, unsaved_values(body), body.queue_id or "", body.medium)
     return [_step_preview(step) for step in steps]
 
 
@@ -373,6 +372,11 @@ async def save_dialed_number(call: Call[DialedIn]) -> DialedOut:
 async def delete_dialed_number(call: Call[None]) -> None:
     """Let a number lead nowhere."""
     await call.services[QueueService].delete_dialed(call.principal, call.path["number"])
+
+
+def unsaved_values(body: QueuePatch) -> dict[str, Any]:
+    """Return the settings of a queue that a body names; what it asks besides is left out."""
+    return {name: value for name, value in _values(body).items() if name in QueuePatch.model_fields}
 
 
 def _values(body: QueuePatch) -> dict[str, Any]:

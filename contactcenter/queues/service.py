@@ -131,21 +131,28 @@ class QueueService:
         ``queue_id``: the queue they would change, '' for a new one, which only agents without a list of queues serve.
         Changes nothing. Raises Invalid as saving would, and for an unknown medium; NotFound.
         """
-        scope, site = require(principal, Right.QUEUES_READ), self._database.site_id
-        _check_fields(values)
         if medium not in MOST:
             raise Invalid("invalid", {"medium": "unknown-medium"})
+        _, queue = await self.unsaved(principal, values, queue_id)
+        return preview(queue, medium, await self.offers(principal))
 
-        def look(connection: Connection) -> Queue:
+    async def unsaved(self, principal: Principal, values: Mapping[str, Any], queue_id: str = "") -> tuple[Queue, Queue]:
+        """Return a queue as it is and as unsaved ``values`` would make it; ``queue_id`` '': a new one.
+
+        Changes nothing. Raises Invalid as saving would; NotFound.
+        """
+        scope, site = require(principal, Right.QUEUES_READ), self._database.site_id
+        _check_fields(values)
+
+        def look(connection: Connection) -> tuple[Queue, Queue]:
             before = Queue(QueueId(""), site, "-")
             if queue_id:
                 before = _found(store.find_queue(connection, scope, principal, site, queue_id))
             after = replace(before, **values)
             check_queue(after, store.known(connection, site))
-            return after
+            return before, after
 
-        queue = await self._database.read(look)
-        return preview(queue, medium, await self.offers(principal))
+        return await self._database.read(look)
 
     async def list_dialed(self, principal: Principal) -> list[DialedNumber]:
         """Return the dialed numbers in reach."""

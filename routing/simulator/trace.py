@@ -34,6 +34,9 @@ class QueueLine(_Line, tag="queue"):
     name: Name
     target: Target = TARGET
     skills: Skills = []
+    any_of: list[Mapping[Name, Level]] = []
+    teams: list[Name] = []
+    preferred: Skills = []
     rules: Mapping[str, Any] = {}
 
 
@@ -114,7 +117,7 @@ class _Reading:
             if line.name in self.queues:
                 raise self.wrong("name", f"the queue {line.name!r} stands there twice")
             place = (self.file, f"line {self.number}: rules")
-            rules = queue_rules(line.rules, line.name, line.target, Requirement(_levels(line.skills)), place)
+            rules = queue_rules(line.rules, line.name, line.target, _requirement(line), place)
             self.queues[line.name] = Queue(line.name, line.target, rules)
 
     def plan(self) -> Plan:
@@ -173,6 +176,12 @@ class _Reading:
 def _levels(skills: Skills) -> tuple[tuple[SkillId, int], ...]:
     levels = skills if isinstance(skills, Mapping) else dict.fromkeys(skills, 1)
     return tuple(sorted((SkillId(name), level) for name, level in levels.items()))
+
+
+def _requirement(line: QueueLine) -> Requirement:
+    groups = tuple(sorted(_levels(group) for group in line.any_of))
+    teams = tuple(sorted(TeamId(team) for team in line.teams))
+    return Requirement(_levels(line.skills), groups, teams, _levels(line.preferred))
 
 
 def _services(line: AgentLine) -> dict[str, Service] | None:

@@ -30,6 +30,8 @@ from contactcenter.core.web.middlewares import ErrorPage
 from contactcenter.core.web.routes import Routes
 from contactcenter.customers.api import routes as customer_routes
 from contactcenter.customers.service import CustomerService
+from contactcenter.dry_runs.api import routes as dry_run_routes
+from contactcenter.dry_runs.service import DryRunService
 from contactcenter.queues.api import routes as queue_routes
 from contactcenter.queues.service import QueueService
 from contactcenter.tickets.api import routes as ticket_routes
@@ -43,6 +45,7 @@ from tests.rig.tables import make_tables
 
 PASSWORD = "correct horse"
 SITE = SiteId("main")
+ZONE = "Europe/Berlin"
 FAST = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
@@ -84,9 +87,11 @@ class Rooms:
         self.queues.offers = self.agents.list_serving
         self.customers = CustomerService(*common, "DE")
         self.tickets = TicketService(*common, self.customers)
+        self.dry_runs = DryRunService(self.database, self.clock, self.queues, self.agents, ZONE)
         self.services = Services()
         for service in (self.agents, self.profiles, self.users, self.queues, self.customers, self.tickets):
             self.services.add(service)
+        self.services.add(self.dry_runs)
         self.services.add(Phones({ServerId("pbx1"): PhoneSettings("127.0.0.1", "ws://127.0.0.1:8088/ws")}))
 
     def _file(self, folder: Path) -> SqliteDatabase:
@@ -98,7 +103,8 @@ class Rooms:
         self, settings: WebSettings | None = None, extra: Routes | None = None, error_page: ErrorPage | None = None
     ):
         routes = Routes()
-        for room in (agent_routes, queue_routes, customer_routes, ticket_routes, user_routes, extra or Routes()):
+        rooms = (agent_routes, queue_routes, customer_routes, ticket_routes, user_routes, dry_run_routes)
+        for room in (*rooms, extra or Routes()):
             routes.include(room)
         return build_app(routes, self.services, self.principals, self.ids, settings, error_page)
 

@@ -22,6 +22,7 @@ MODULES = modules()
 PURE = (
     *("contactcenter/*/model.py", "contactcenter/interactions/figures.py", "contactcenter/interactions/live.py"),
     *("contactcenter/queues/rules.py", "contactcenter/queues/preview.py", "contactcenter/core/media.py"),
+    *(f"contactcenter/dry_runs/{name}.py" for name in ("days", "figures", "patience")),
     *("contactcenter/customers/numbers.py", "contactcenter/core/permissions.py", "contactcenter/core/errors.py"),
     *("routing/*.py", "ivr/flow.py", "ivr/nodes.py", "ivr/diagram.py"),
     *("cti/calls.py", "cti/alerts.py", "cti/dialplan_names.py", "cti/ami/codec.py", "cti/ami/link.py"),
@@ -49,6 +50,7 @@ IMPURE = {
 INJECTED = {  # a random.Random comes in as an argument, or one is made with a seed that does: same seed, same numbers
     "cti/ami/link.py": {"random"},
     **{f"routing/simulator/{name}.py": {"random"} for name in ("scenario", "rules", "runs")},
+    **{f"contactcenter/dry_runs/{name}.py": {"random"} for name in ("days", "patience")},
 }
 
 SQL = (

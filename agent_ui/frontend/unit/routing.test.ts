@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { useCatalogue } from "../src/core/texts";
+import { change, figure, notes, type DryRun } from "../src/routing/dry-run";
 import { faultText } from "../src/routing/faults";
 import { differing } from "../src/routing/form";
 import { changeText, type Version } from "../src/routing/history";
@@ -61,4 +62,23 @@ test("a version says what it changed, plain values with before and after", () =>
   assert.equal(changeText(before, undefined, labels), "created");
   assert.equal(changeText(version(2, "updated", ["goal", "late_after", "steps"], { goal: 90, steps: [1], late_after: null }), before, labels), "Goal 80 → 90, Late after 60 → –, Steps");
   assert.equal(changeText(version(3, "restored", ["goal"], { goal: 85 }), before, labels), "restored: Goal 80 → 85");
+});
+
+test("differences have a sign, and none where nothing differs", () => {
+  useCatalogue("en", {});
+  assert.deepEqual([4.25, -0.5, 0, null].map((one) => change(one)), ["+4.3", "−0.5", "0", "–"]);
+  assert.deepEqual([12.4, -75, 0.2].map((one) => change(one, true)), ["+0:12", "−1:15", "0:00"]);
+  assert.deepEqual([figure(null), figure(99.96), figure(61.6, true)], ["–", "100", "1:02"]);
+});
+
+test("what a played day left out and assumed is said, and nothing else", () => {
+  useCatalogue("en", {});
+  const none = { ignored: [], left_out: { queue_gone: 0, skill_gone: 0, agents_gone: 0 }, assumed: { patience: 0, for_ever: 0, handle_time: 0 } } as unknown as DryRun;
+  assert.deepEqual(notes(none, new Map()), []);
+  const some = { ...none, ignored: ["max_wait", "goal"], left_out: { queue_gone: 1, skill_gone: 2, agents_gone: 0 } };
+  assert.deepEqual(notes(some, new Map([["max_wait", "Longest wait"]])), [
+    "These changes have no part in it: Longest wait, goal.",
+    "1 caller is left out: the queue is no more.",
+    "2 callers are left out: a skill they asked for is no more.",
+  ]);
 });

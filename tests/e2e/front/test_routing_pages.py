@@ -1,5 +1,6 @@
 """The administrators' pages of routing: the real bundles against the real rooms and REST API, in Chromium."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Dialog, Page, expect
+from playwright.async_api import Browser, Dialog, Page, Route, expect
 
 from contactcenter.core.hours import HoursText
 from contactcenter.core.permissions import SYSTEM
@@ -16,6 +17,7 @@ from contactcenter.queues.model import Way
 from tests.e2e.front.test_access import OUTSIDE, SMALL, axe
 from tests.e2e.front.test_pictures import folder
 from tests.rig.browser import NARROW, WIDE, Watched, opened_page
+from tests.rig.past_day import busy_day
 from tests.rig.routing_site import RoutingSite, running_routing_site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -272,7 +274,7 @@ async def test_who_may_only_read_changes_nothing(open_as: OpenAs, site: RoutingS
         await expect(page.get_by_label("Ringing")).to_be_disabled()
 
 
-QUEUE_PAGES = ("queue", "queue-steps", "queue-limits", "queue-meanwhile", "queue-read")
+QUEUE_PAGES = ("queue", "queue-steps", "queue-limits", "queue-meanwhile", "queue-try", "queue-read")
 PAGES = ("queues", *QUEUE_PAGES, "profiles", "profile", "agents", "agent", "skills")
 
 
@@ -318,6 +320,90 @@ async def test_limits_of_a_queue(open_as: OpenAs, site: RoutingSite) -> None:
         assert (queue.hours, queue.when_too_long) == (None, Way(flow="x"))
 
 
+async def played(site: RoutingSite) -> None:
+    """Let the support queue have a day behind it: three agents, of whom its rules let wait for two."""
+    agents = [site.agents[name] for name in ("ines", "ida", "ben")]
+    await busy_day(site.rooms, site.support.queue_id, agents, 150)
+
+
+async def change_and_play(page: Page) -> None:
+    """Let the second agent be asked after a second in place of half a minute, and ask what that would have done."""
+    await expect(page.get_by_test_id("preview-step")).to_have_count(3)
+    await page.get_by_test_id("step-after").first.fill("1")
+    await page.keyboard.press("Tab")
+    await page.get_by_test_id("dry-run").click()
+    await expect(page.get_by_test_id("dry-run-every")).to_be_visible()
+
+
+async def test_a_change_is_tried_on_yesterday(open_as: OpenAs, site: RoutingSite) -> None:
+    await played(site)
+    async with open_as("admin", f"/queues/{site.support.queue_id}", broken=True) as watched:
+        page = watched.page
+        await page.get_by_label("Priority").fill("50")
+        await page.get_by_test_id("f-max_wait").get_by_role("spinbutton").fill("300")
+        await change_and_play(page)
+        answer, table = page.get_by_test_id("dry-run-answer"), page.get_by_test_id("dry-run-queue")
+        await expect(answer).to_contain_text("Tuesday 6 January: 150 callers, 3 agents")
+        assert await table.locator("thead th").all_inner_texts() == ["Present", "Changed", "Differs", "Really"]
+        assert await table.locator("tbody tr").first.locator("td").all_inner_texts() == ["150", "150", "", "150"]
+        level = await table.locator("tbody tr").nth(1).locator("td").all_inner_texts()
+        present, changed = (float(text) for text in level[:2])
+        assert level[2] == f"+{round(changed - present, 1):g}"
+        await expect(table.locator("tbody tr").nth(1).locator("td").nth(2)).to_have_class("n k-ok")
+        await expect(page.get_by_test_id("dry-run-every").locator("tbody tr").last).to_contain_text("Occupancy")
+        notes = page.get_by_test_id("dry-run-notes")
+        await expect(notes).to_contain_text("These changes have no part in it: Longest wait")
+        await expect(notes).to_contain_text("120 callers would have waited is drawn")
+        assert (await site.queue()).priority == 40, "nothing is saved by it"
+
+        await expect(page.get_by_test_id("dry-run-old")).to_be_hidden()
+        await page.get_by_label("Priority").fill("60")
+        await expect(page.get_by_test_id("dry-run-old")).to_be_visible()
+        async with page.expect_download() as begun:
+            await answer.get_by_role("link").click()
+        assert (await begun.value).suggested_filename == "trace-2026-01-06.jsonl"
+
+
+async def test_what_cannot_be_tried_is_said(open_as: OpenAs, site: RoutingSite) -> None:
+    async with open_as("admin", f"/queues/{site.support.queue_id}", broken=True) as watched:
+        page = watched.page
+        problem = page.get_by_test_id("dry-run-problem")
+        await page.get_by_test_id("dry-run").click()
+        await expect(problem).to_have_text("Nobody called on that day.")
+        await page.get_by_label("Day", exact=True).fill("2031-05-05")
+        await page.get_by_test_id("dry-run").click()
+        await expect(problem).to_have_text("Choose a day that is over, at most 31 days back.")
+        await page.get_by_label("Ringing").fill("3")
+        await page.get_by_test_id("dry-run").click()
+        await expect(page.get_by_test_id("f-ring_time")).to_contain_text("This is out of its bounds.")
+
+
+async def test_a_day_that_is_played_can_be_cancelled(open_as: OpenAs, site: RoutingSite) -> None:
+    async with open_as("admin", f"/queues/{site.support.queue_id}", broken=True) as watched:
+        page = watched.page
+        held = asyncio.Event()
+
+        async def hold(route: Route) -> None:
+            await held.wait()
+            await route.abort()
+
+        await page.route("**/dry-run", hold)
+        await page.get_by_test_id("dry-run").click()
+        await expect(page.get_by_text("The day is being played twice …")).to_be_visible()
+        await expect(page.get_by_test_id("dry-run")).to_be_hidden()
+        await page.get_by_test_id("dry-run-cancel").click()
+        await expect(page.get_by_text("Cancelled.")).to_be_visible()
+        await expect(page.get_by_test_id("dry-run")).to_be_focused()
+        await expect(page.get_by_test_id("dry-run-cancel")).to_be_hidden()
+        held.set()
+
+
+async def test_who_may_not_change_a_queue_tries_nothing(open_as: OpenAs, site: RoutingSite) -> None:
+    async with open_as("sofia", f"/queues/{site.support.queue_id}") as watched:
+        await expect(watched.page.get_by_test_id("preview-step")).to_have_count(3)
+        await expect(watched.page.get_by_test_id("dry-run")).to_have_count(0)
+
+
 def path_of(site: RoutingSite, page: str) -> tuple[str, str]:
     one = {
         "queue": f"/queues/{site.support.queue_id}",
@@ -343,9 +429,10 @@ async def test_page(
     if name == "agent":
         levels = {site.skills["german"]: 6, site.skills["billing"]: 3}
         await site.rooms.agents.update_agent(SYSTEM, site.agents["ines"], {"skills": levels})
-    async with open_as(
-        login, path, size=size, colours=colours, broken=name in ("queue-steps", "queue-meanwhile")
-    ) as watched:
+    if name == "queue-try":
+        await played(site)
+    broken = name in {"queue-steps", "queue-try", "queue-meanwhile"}
+    async with open_as(login, path, size=size, colours=colours, broken=broken) as watched:
         page = watched.page
         await page.wait_for_selector("tbody tr, [data-testid=form]")
         if name.startswith("queue-") or name == "queue":
@@ -354,6 +441,9 @@ async def test_page(
             await page.get_by_test_id("add-steps").click()
             await page.get_by_test_id("f-steps").get_by_label("Any team will do").last.check()
             await expect(page.get_by_test_id("preview-step")).to_have_count(4)
+        if name == "queue-try":
+            await change_and_play(page)
+            await page.locator("#dry-run").evaluate("one => one.scrollIntoView()")
         if name == "queue-limits":
             await page.get_by_test_id("f-hours").evaluate("one => one.closest('section').scrollIntoView()")
         if name == "queue-meanwhile":
@@ -370,13 +460,17 @@ async def test_page(
 
 
 @pytest.mark.parametrize(("language", "size"), [("ru", WIDE), ("ru", NARROW), ("es", NARROW)])
-@pytest.mark.parametrize("name", ["queues", "queue", "profile", "agents", "agent", "skills"])
+@pytest.mark.parametrize("name", ["queues", "queue", "queue-try", "profile", "agents", "agent", "skills"])
 async def test_other_languages_fit(
     open_as: OpenAs, site: RoutingSite, name: str, language: str, size: tuple[int, int]
 ) -> None:
     login, path = path_of(site, name)
     await site.speak(login, language)
-    async with open_as(login, path, size=size) as watched:
+    if name == "queue-try":
+        await played(site)
+    async with open_as(login, path, size=size, broken=name == "queue-try") as watched:
         await watched.page.wait_for_selector("tbody tr, [data-testid=form]")
+        if name == "queue-try":
+            await change_and_play(watched.page)
         await watched.page.wait_for_timeout(300)
         assert await watched.page.evaluate(OUTSIDE) == []

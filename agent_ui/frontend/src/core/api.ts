@@ -41,7 +41,7 @@ async function call<T>(method: string, path: string, { body, signal, version }: 
 /** With the version that was read, a change is refused (changed-meanwhile) when there is another by now. */
 export const api = {
   get: <T>(path: string, signal?: AbortSignal): Promise<T> => call<T>("GET", path, { signal }),
-  post: <T>(path: string, body: unknown, version?: number): Promise<T> => call<T>("POST", path, { body, version }),
+  post: <T>(path: string, body: unknown, version?: number, signal?: AbortSignal): Promise<T> => call<T>("POST", path, { body, version, signal }),
   put: <T>(path: string, body: unknown, version?: number): Promise<T> => call<T>("PUT", path, { body, version }),
   patch: <T>(path: string, body: unknown, version?: number): Promise<T> => call<T>("PATCH", path, { body, version }),
   delete: <T>(path: string): Promise<T> => call<T>("DELETE", path),

@@ -4,6 +4,7 @@ import { api } from "../core/api";
 import { h, icon } from "../core/dom";
 import { t } from "../core/texts";
 import { failed } from "../pages/tickets";
+import { dryRun, type DryRunPanel } from "./dry-run";
 import { form, type Form } from "./form";
 import { history, type History } from "./history";
 import type { Values } from "./kinds";
@@ -28,8 +29,14 @@ function build(root: HTMLElement, id: string, values: Values, world: World): voi
   const { fields, sections } = queueForm(world, id);
   let past: History | null = null;
   let asked: Preview | null = null;
+  let tried: DryRunPanel | null = null;
+  const labels = new Map(fields.map((field) => [field.name, field.label]));
+  const changed = (): void => {
+    asked?.ask();
+    tried?.changed();
+  };
   const made: Form = form({
-    fields, sections, values, mayWrite, isNew: !id, changed: () => asked?.ask(),
+    fields, sections, values, mayWrite, isNew: !id, changed,
     reload: () => api.get<Values>(path),
     reloaded: (present) => {
       retitle(root, present);
@@ -48,14 +55,15 @@ function build(root: HTMLElement, id: string, values: Values, world: World): voi
     },
   });
   if (may("agents:read")) asked = preview({ world, values: () => previewValues(made.changes(), id), fault: made.fault, clear: made.clear });
+  if (id && mayWrite && may("agents:read")) tried = dryRun({ path, labels, values: () => made.changes(), fault: made.fault, clear: made.clear });
   if (id && mayWrite) {
-    past = history({ path, version: made.version, labels: new Map(fields.map((field) => [field.name, field.label])), restored: (restored) => {
+    past = history({ path, version: made.version, labels, restored: (restored) => {
       made.fill(restored);
       retitle(root, restored);
-      asked?.ask();
+      changed();
     } });
   }
-  thingPage(root, ["/queues", t("Queues")], id ? String(values["name"]) : t("New queue"), asked ? [h("a", { class: "btn only-s", href: "#preview" }, icon("users", "s"), t("Who could take it"))] : [], made.element, [asked?.element, past?.element].filter((one): one is HTMLElement => one !== undefined), mayWrite);
+  thingPage(root, ["/queues", t("Queues")], id ? String(values["name"]) : t("New queue"), asked ? [h("a", { class: "btn only-s", href: "#preview" }, icon("users", "s"), t("Who could take it"))] : [], made.element, [asked?.element, tried?.element, past?.element].filter((one): one is HTMLElement => one !== undefined), mayWrite);
 }
 
 export async function mountQueue(root: HTMLElement, id: string, signal: AbortSignal): Promise<void> {
