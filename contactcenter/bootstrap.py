@@ -344,6 +344,7 @@ class ContactCenter:
         base.tasks.keep("voicemails", self.voicemails.keep)
         base.tasks.keep("paces", self._keep_paces)
         base.tasks.keep("reload", self.reloading.keep)
+        base.tasks.keep("reload-queues", self.reloading.keep_queues)
         base.tasks.keep("flow-files", lambda: self.flow_files.watch(self.reloading.ask))
 
     @property

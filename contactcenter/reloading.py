@@ -50,7 +50,6 @@ class Kept:
     """What is stored, read at one time: active agents whose users are not locked, and all the rest."""
 
     agents: Sequence[AgentRecord]
-    queues: Sequence[Queue]
     dialed: Sequence[DialedNumber]
 
 
@@ -79,6 +78,8 @@ class Reloading:
         self._devices = devices
         self._flow_files = flow_files
         self._asked = asyncio.Event()
+        self._queues_changed = asyncio.Event()
+        self._taking_queues = asyncio.Lock()  # so that no older reading is applied last
         self._leaving: set[AgentId] = set()  # removed, their last work not yet over
         self._moved: set[AgentId] = set()  # whose device the PBX has yet to tell about
 
@@ -90,6 +91,8 @@ class Reloading:
 
     def on_event(self, event: Event) -> None:
         """Ask when an event changes what was read."""
+        if isinstance(event, QueueChanged):
+            self._queues_changed.set()
         if isinstance(event, _READ) or (isinstance(event, UserChanged) and "is_active" in event.fields):
             self.ask()
 
@@ -104,25 +107,43 @@ class Reloading:
                 self._asked.set()
                 raise
 
+    async def keep_queues(self) -> None:
+        """For ever: have changed queues hold at once; all the rest may wait for a PBX or for speech."""
+        while True:
+            await self._queues_changed.wait()
+            self._queues_changed.clear()
+            try:
+                await self._take_queues()
+            except BaseException:
+                self._queues_changed.set()
+                raise
+
     # ------------------------------------------------------------ what
+
+    async def _take_queues(self) -> Sequence[Queue]:
+        async with self._taking_queues:
+            queues = await self._database.read(self._queues.load_all)
+            for queue in queues:
+                if self._picture.queues.get(queue.queue_id) != queue:
+                    self._picture.queues[queue.queue_id] = queue
+                    self._router.submit(routing.DefineQueue(rules_of(queue)))
+        return queues
 
     async def apply(self) -> None:
         """Read all that is kept and bring picture, router, flows and PBX in line."""
         kept = await self._database.read(self._kept)
         self._take_skills(await self._agents.list_skills(SYSTEM))
-        for queue in kept.queues:
-            self._picture.queues[queue.queue_id] = queue
-            self._router.submit(routing.DefineQueue(rules_of(queue)))
+        all_queues = await self._take_queues()
         self._picture.flows = {one.number: one.flow for one in kept.dialed}
         self._take_agents(kept.agents)
-        queues = [(queue.queue_id, queue.name) for queue in kept.queues if queue.is_active]
+        queues = [(queue.queue_id, queue.name) for queue in all_queues if queue.is_active]
         await self._flow_files.read(known_names(queues, self._picture.skills, self.has_sound))
         await self._reach_moved()
 
     def _kept(self, connection: Connection) -> Kept:
         locked = self._users.locked(connection)
         agents = [one for one in self._agents.load_all(connection) if one.user_id not in locked]
-        return Kept(agents, self._queues.load_all(connection), self._queues.load_dialed(connection))
+        return Kept(agents, self._queues.load_dialed(connection))
 
     def _take_skills(self, skills: Sequence[Skill]) -> None:
         self._picture.skills = {skill.name: skill.skill_id for skill in skills}
