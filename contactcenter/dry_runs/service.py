@@ -121,6 +121,9 @@ class DryRunService:
     async def _computed(
         self, principal: Principal, what: str, day: _Day, changed: Queue | None, is_gone: IsGone
     ) -> bytes:
+        first, following = await self._database.read(lambda c: store.visits_of(c, day.began, day.ended, None))
+        if not first and following is None:  # nothing to compute: no process is begun for it
+            raise Conflict("no-callers", {"date": day.day.isoformat()})
         try:
             with self._turn():
                 async with asyncio.timeout(TIME_LIMIT), _player(what) as process:
