@@ -21,5 +21,7 @@ def upgrade() -> None:
         sa.Column("nobody_after", sa.Float(), nullable=False, server_default=sa.text("30")),
     ):
         op.add_column("queues", column)
-    op.add_column("tickets", sa.Column("voicemail", sa.String(length=120), nullable=False, server_default=""))
+    op.add_column(
+        "tickets", sa.Column("voicemail", sa.String(length=120), nullable=False, server_default=sa.text("''"))
+    )
     op.add_column("tickets", sa.Column("voicemail_time", sa.Float(), nullable=True))
