@@ -1,7 +1,8 @@
 """The floor under test: who works there, who calls, and how calls are placed. One real server for all tests here."""
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -129,9 +130,12 @@ class Floor:
     async def api(self, method: str, path: str, body: Any = None, login: str = "admin") -> Any:
         return await self.server.api(method, path, body, login=login)
 
-    async def last_interaction(self) -> dict[str, Any]:
-        found: Sequence[dict[str, Any]] = (await self.api("GET", "/interactions?limit=1"))["items"]
-        return found[0]
+    async def last_over(self) -> dict[str, Any]:
+        """The latest interaction, once nothing is left to happen: a screen may know before the row."""
+        async with asyncio.timeout(5):
+            while not (last := (await self.api("GET", "/interactions?limit=1"))["items"][0])["is_over"]:
+                await asyncio.sleep(0.05)
+        return dict(last)
 
     async def clear(self) -> None:
         """Nobody calls, nobody is ready: what a failed test may have left behind is gone."""

@@ -28,7 +28,7 @@ async def test_a_desk_phone_is_picked_up(floor: Floor, open_as: Open) -> None:
             await ben.state("wrap-up")
             await ben["finish"].click()
             await ben.lacks("callbar")
-    item = await floor.last_interaction()
+    item = await floor.last_over()
     assert (item["outcome"], item["segments"][0]["ended_by"]) == ("answered", "agent")
 
 
@@ -51,9 +51,11 @@ async def test_a_rejected_call_goes_to_the_next_agent(floor: Floor, open_as: Ope
             assert await line.sipp.wait_ended(10) == 0
             await ben.state("wrap-up")
             await expect(ben["callbar"]).to_contain_text("caller hung up")
+            await ben["finish"].click()
+            await ben.lacks("callbar")
         await chen.page.get_by_role("button", name="Ready again").first.click()
         await chen.shows("presence", "Ready")
-    item = await floor.last_interaction()
+    item = await floor.last_over()
     assert [leg["result"] for leg in item["legs"] if leg["kind"] == "agent"] == ["rejected", "answered"]
 
 
@@ -69,7 +71,7 @@ async def test_the_call_goes_away_when_its_caller_hangs_up(floor: Floor, open_as
             assert await line.sipp.wait_ended(10) == 0
         await chen.shows("idle", "You are ready")
         await chen.shows("presence", "Ready")
-    item = await floor.last_interaction()
+    item = await floor.last_over()
     assert (item["outcome"], item["visits"][0]["end"], item["segments"]) == ("abandoned", "abandoned", [])
 
 
@@ -86,6 +88,6 @@ async def test_nobody_answers(floor: Floor, open_as: Open) -> None:
             await chen.alert("Marta Köhler")  # still in line, at its old place
             line.hang_up()
             await chen.lacks("hero")
-    item = await floor.last_interaction()
+    item = await floor.last_over()
     assert [leg["result"] for leg in item["legs"] if leg["kind"] == "agent"] == ["timed-out", "customer-left"]
     assert len(item["visits"]) == 1

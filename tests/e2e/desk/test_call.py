@@ -123,7 +123,7 @@ async def wrap_up(ines: Screen) -> None:
 
 
 async def read_it_all(floor: Floor) -> None:
-    item = await floor.last_interaction()
+    item = await floor.last_over()
     agent = floor.server.agent_ids["ines"]
     people = {one["id"]: one for one in (await floor.api("GET", "/people?limit=100"))["items"]}
     assert people[item["person_id"]]["name"] == "Marta Köhler"

@@ -48,7 +48,7 @@ async def test_by_keyboard_alone_and_a_reload_in_wrap_up(floor: Floor, open_as: 
         await keyboard.press("Alt+Enter")
         await ines.lacks("callbar")
         await ines.shows("presence", "Ready")
-    item = await floor.last_interaction()
+    item = await floor.last_over()
     (segment,) = item["segments"]
     assert (segment["disposition"], segment["note"]) == ("solved", "Told how to restart it. 7 minutes.")
 
@@ -110,7 +110,7 @@ async def test_the_server_dies_and_comes_back(floor: Floor, open_as: Open) -> No
         await ines["finish"].click()
         await ines.lacks("callbar")
         await ines.forgive("ERR_CONNECTION_REFUSED")
-    item = await floor.last_interaction()
+    item = await floor.last_over()
     assert (item["outcome"], len(item["segments"])) == ("answered", 1)
     assert item["segments"][0]["note"] == "Written while the server was away."
 
