@@ -36,11 +36,25 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
+class CustomerCall:
+    """A customer who is to be called: ``number`` is + and digits, ``shown`` the number he sees ('': the trunk's own).
+
+    His phone rings ``ring_time`` seconds at most.
+    """
+
+    number: str
+    shown: str
+    ring_time: float
+
+
+@dataclass(frozen=True, slots=True)
 class AlertOrder:
     """Ring one agent for one waiting caller. ``server_id`` holds the caller; the device may be on another server.
 
     ``ring_time`` seconds is the PBX's own limit, a little above the reservation's deadline: the router's timer rules.
     ``caller_number`` and ``caller_name`` are data from outside; the adapter makes them safe for the wire.
+    ``call``: the customer is not on the line. ``caller_leg`` is then an id of ours, and the telephony makes a leg with
+    it that stands in for him; it is gone when the alert is over without a conversation.
     """
 
     reservation_id: ReservationId
@@ -50,6 +64,16 @@ class AlertOrder:
     caller_name: str
     ring_time: float
     server_id: ServerId
+    call: CustomerCall | None = None
+
+
+class DialResult(StrEnum):
+    """How a call to a customer ended that he did not answer."""
+
+    NO_ANSWER = "no-answer"
+    BUSY = "busy"
+    UNREACHABLE = "unreachable"  # no such number, or the network could not put it through
+    CANCELLED = "cancelled"  # the agent left before
 
 
 class AlertFailure(StrEnum):
@@ -79,6 +103,25 @@ class CallArrived:
     caller_number: str
     caller_name: str
     dialed: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerReached:
+    """The customer answered the call that ``dial`` asked for; ``leg_id`` is the leg that stands in for him."""
+
+    server_id: ServerId
+    leg_id: LegId
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerMissed:
+    """He did not answer it. The end of ``leg_id``, the leg that stands in for him, follows."""
+
+    server_id: ServerId
+    leg_id: LegId
+    result: DialResult
     at: datetime
 
 
@@ -224,6 +267,7 @@ class CallerPlace(StrEnum):
     HOLD = "hold"
     BRIDGED = "bridged"
     FALLBACK = "fallback"
+    STAND_IN = "stand-in"  # no caller: a leg of ours that stands in for a customer who is to be called
     OTHER = "other"
 
 
@@ -231,7 +275,8 @@ class CallerPlace(StrEnum):
 class LiveLeg:
     """One channel of the PBX's present picture; ``peer`` is the leg it shares a bridge with, if any.
 
-    ``serves``: it came over the trunk, for this reservation of a caller on another server.
+    ``serves``: it came over the trunk, for this reservation of a caller on another server. ``is_reached``: it stands in
+    for a customer, who has answered.
     """
 
     leg_id: LegId
@@ -249,6 +294,7 @@ class LiveLeg:
     in_line: PlaceInLine | None = None  # the last line a customer was put into, where the PBX's records tell
     in_line_at: datetime | None = None
     serves: ReservationId | None = None
+    is_reached: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +302,8 @@ class EndedLeg:
     """One channel that ended while nobody listened, as the PBX's own records tell it.
 
     An agent's also says where it rang, for whose call (``caller_leg``), and since when it was in a bridge, if it was.
-    A customer's says how the call began (``arrival``), where the caller stood at last, and what he waited for.
+    A customer's says how the call began (``arrival``), where the caller stood at last, and what he waited for; that of
+    a leg that stands in for one when he answered (``reached_at``), if he did.
     """
 
     leg_id: LegId
@@ -269,6 +316,7 @@ class EndedLeg:
     place: CallerPlace = CallerPlace.OTHER
     in_line: PlaceInLine | None = None
     in_line_at: datetime | None = None
+    reached_at: datetime | None = None
 
 
 CLOCKS_APART: Final = timedelta(seconds=0.25)
@@ -309,6 +357,8 @@ class Seen:
 
 Fact = (
     CallArrived
+    | CustomerReached
+    | CustomerMissed
     | LegRinging
     | LegAnswered
     | LegsConnected
@@ -374,6 +424,14 @@ class Telephony(Protocol):
 
     def connect(self, reservation_id: ReservationId) -> None:
         """The agent accepted on screen: move a nailed leg to its caller; pick a simulated phone up. Else nothing."""
+        ...
+
+    def calls_out(self, server_id: ServerId) -> bool:
+        """Tell whether customers can be called from this PBX: it has a trunk for that."""
+        ...
+
+    def dial(self, server_id: ServerId, leg_id: LegId) -> None:
+        """Call the customer for whom ``leg_id`` stands in, whose agent is there. Idempotent: he is called once."""
         ...
 
     def hang_up(self, server_id: ServerId, leg_id: LegId) -> None:
