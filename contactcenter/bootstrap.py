@@ -21,6 +21,7 @@ from agent_ui.projections.live import checks_slot
 from contactcenter.agents import store as agents_store
 from contactcenter.agents.model import AgentChanged, PresenceState, RoutingProfileChanged, SkillChanged
 from contactcenter.buses import bus_of
+from contactcenter.callback_tickets import open_ticket
 from contactcenter.core.bus_questions import Answerer
 from contactcenter.core.clock import Clock, SystemClock
 from contactcenter.core.errors import Conflict, Unavailable
@@ -36,16 +37,20 @@ from contactcenter.databases import database_of
 from contactcenter.flow_files import FlowFiles, named_by
 from contactcenter.foundation import SWITCH_INTERVAL, Foundation
 from contactcenter.front import Front
+from contactcenter.interactions import callback_store
 from contactcenter.interactions import store as interactions_store
 from contactcenter.interactions.assignments import Assignments
 from contactcenter.interactions.auditor import Auditor
+from contactcenter.interactions.callbacks import CallbackRules
 from contactcenter.interactions.callers import Callers
+from contactcenter.interactions.calling_back import Callbacks
 from contactcenter.interactions.figures import DayFigures
 from contactcenter.interactions.live import Picture
 from contactcenter.interactions.mirror import Site, Source
 from contactcenter.interactions.mirror_link import PictureSender
 from contactcenter.interactions.model import (
     AgentConnected,
+    Direction,
     InteractionDiverted,
     InteractionQueued,
     VisitAbandoned,
@@ -108,11 +113,11 @@ class RouterPresence:
         """See agents.ports.PresencePort."""
         if agent_id not in self.assignments.picture.agents:
             raise Conflict("agent-unknown", {"agent_id": agent_id})
-        self.assignments.actor = actor
+        self.assignments.agent_states.actor = actor
         try:
             self.router.submit(routing.SetPresence(agent_id, routing.Presence(state.value), reason))
         finally:
-            self.assignments.actor = ""
+            self.assignments.agent_states.actor = ""
 
 
 class ContactCenter:
@@ -173,6 +178,18 @@ class ContactCenter:
             lambda interaction_id: passed_now(self.router.engine, interaction_id),
             self.router.passed_over,
         )
+        self.callbacks = Callbacks(
+            self.assignments,
+            base.database,
+            base.publisher,
+            base.clock,
+            base.ids,
+            base.tasks,
+            self.rooms.customers.read_number,
+            CallbackRules(**base.settings.callbacks.model_dump()),
+            partial(open_ticket, base.database, self.rooms.tickets),
+        )
+        self.interactions.callbacks = self.callbacks
         self.overflow = Overflow(self.assignments, base.publisher, base.clock, base.ids, self._present, self._has_flow)
         self.rooms.tickets.reach = self.interactions.check_reach
         self.rooms.tickets.voicemail_file = partial(recorded_file, base.settings)
@@ -254,7 +271,8 @@ class ContactCenter:
         base, flows = self.base, self.flow_files
         rooms = (self.picture, self.interactions, self.rooms.tickets)
         self.voicemails = Voicemails(base.settings, base.database, base.clock, base.tasks, *rooms)
-        runner = FlowRunner(self.assignments, flows.find, flows.prompts, base.clock, self.voicemails)
+        beside = (self.voicemails, self.callbacks)
+        runner = FlowRunner(self.assignments, flows.find, flows.prompts, base.clock, *beside)
         handlers = {"/ivr": runner.run_flow, "/next": runner.run_next}
         parts = (self.telephony, self.operation, self.reloading, handlers)
         self.pbxs = PbxServers(self.base, self.picture, self.assignments.on_fact, *parts)
@@ -293,6 +311,7 @@ class ContactCenter:
         base = self.base
         await self.reloading.apply()
         await self._load_figures()
+        self.callbacks.load(await base.database.read(callback_store.open_callbacks))
         items = await base.database.read(lambda c: self.recovery.load(c))
         self.recovery.take_up(items)
         self.recovery.close_unconfigured(server_ids(base.settings))
@@ -341,6 +360,7 @@ class ContactCenter:
         base.tasks.keep("day", self._keep_day)
         base.tasks.keep("audit", self.auditor.keep)
         base.tasks.keep("limits", self.overflow.keep)
+        base.tasks.keep("callbacks", self.callbacks.keep)
         base.tasks.keep("voicemails", self.voicemails.keep)
         base.tasks.keep("paces", self._keep_paces)
         base.tasks.keep("reload", self.reloading.keep)
@@ -413,6 +433,8 @@ class ContactCenter:
                 self.base.tasks.spawn("signed-out", self._signed_out(user_id))
 
     def _count(self, event: Event, at: datetime) -> None:
+        if isinstance(event, (InteractionQueued, AgentConnected)) and event.direction is Direction.CALLBACK:
+            return  # he was counted when he called
         if isinstance(event, InteractionQueued):
             self.figures.offered(event.queue_id, event.entered_at)
         elif isinstance(event, AgentConnected):

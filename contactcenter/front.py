@@ -26,6 +26,7 @@ from contactcenter.dry_runs.api import routes as dry_run_routes
 from contactcenter.foundation import Foundation
 from contactcenter.interactions.api import routes as interaction_routes
 from contactcenter.interactions.audit import Audits
+from contactcenter.interactions.callbacks_api import routes as callback_routes
 from contactcenter.interactions.service import InteractionService
 from contactcenter.operation import Operation, operation_routes
 from contactcenter.phone_addresses import connect_sources, phones_of, websocket_of
@@ -153,7 +154,7 @@ def _routes(texts: Texts) -> Routes:
     routes = Routes()
     for part in (
         user_routes, agent_routes, queue_routes, customer_routes, ticket_routes, interaction_routes, dry_run_routes,
-        operation_routes, page_routes, phone_routes, text_routes(texts),
+        callback_routes, operation_routes, page_routes, phone_routes, text_routes(texts),
     ):  # fmt: skip
         routes.include(part)
     return routes

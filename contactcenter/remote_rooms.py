@@ -35,6 +35,7 @@ ACTS: Final = (
     "save_note",
     "finish_wrap_up",
     "choose_person",
+    "withdraw_callback",
     "why",
     "why_agents",
 )
@@ -134,6 +135,9 @@ class RemoteInteractions(InteractionService):
 
     async def choose_person(self, principal: Principal, interaction_id: str, person_id: str) -> None:
         await self._ask("choose_person", principal, interaction_id, person_id)
+
+    async def withdraw_callback(self, principal: Principal, callback_id: str) -> None:
+        await self._ask("withdraw_callback", principal, callback_id)
 
     async def refresh_card(self, interaction_id: str) -> None:
         """See InteractionService. What changed is kept already: a card that is not read again now is no failure."""

@@ -192,6 +192,18 @@ class PbxSettings(_Part):
         raise ValueError("auto, asterisk, simulated or HOST:PORT")
 
 
+class CallbackOptions(_Part):
+    """How customers are called back: ``attempts`` calls at most, ``pause`` seconds between two.
+
+    Each rings ``ring_time`` seconds. After ``give_up_after`` seconds without a turn it becomes a ticket.
+    """
+
+    attempts: Annotated[int, Field(ge=1, le=10)] = 3
+    pause: Annotated[float, Field(ge=1, le=86_400)] = 600.0
+    ring_time: Annotated[float, Field(ge=5, le=120)] = 30.0
+    give_up_after: Annotated[float, Field(ge=60, le=1_209_600)] = 172_800.0
+
+
 class ServerOptions(_Part):
     """A further Asterisk of the site, which somebody else runs. Its agents and the others' serve each other's callers.
 
@@ -245,6 +257,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     pbx: PbxSettings = PbxSettings()
     servers: tuple[ServerOptions, ...] = ()
+    callbacks: CallbackOptions = CallbackOptions()
 
     @model_validator(mode="after")
     def _several_processes_share_a_server(self) -> "Settings":

@@ -1,7 +1,7 @@
 """A flow as a Mermaid flowchart (https://mermaid.js.org/syntax/flowchart.html), drawn from the nodes' own targets."""
 
 from ivr.flow import Flow
-from ivr.nodes import Enqueue, HangUp, Hours, Menu, Node, Set
+from ivr.nodes import Callback, Enqueue, HangUp, Hours, Menu, Node, Set
 
 
 def mermaid(flow: Flow) -> str:
@@ -25,11 +25,11 @@ def _shape(node: Node) -> tuple[str, str]:
 
 def _what(node: Node) -> str:
     kind = type(node).__name__.lower()
-    if isinstance(node, Enqueue):
-        kind = f"{kind} {node.queue}"
-    if isinstance(node, Enqueue | Set) and node.skills:
+    if isinstance(node, Enqueue | Callback):
+        kind = f"{kind} {node.queue or 'the same queue'}"
+    if isinstance(node, Enqueue | Callback | Set) and node.skills:
         kind += " " + ", ".join(f"{name} >= {level}" for name, level in node.skills.items())
-    if isinstance(node, Enqueue | Set) and node.priority is not None:
+    if isinstance(node, Enqueue | Callback | Set) and node.priority is not None:
         kind += f", priority {node.priority}"
     return kind
 

@@ -1,17 +1,19 @@
 """The pure interpreter of flows: ``step(flow, state, input, now) -> (state, effects)``.
 
 A step runs through nodes that need nothing from the caller (hours, set) until it must wait or the flow is over. So the
-last effect is always one that waits (Play, ReadDigit, Record) or ends (Enqueue, HangUp, GiveUp). Which input fits which
-phase is the table ``_HANDLERS``; any other raises and changes nothing, since a state is never altered, only replaced.
+last effect is always one that waits (Play, ReadDigit, Record, AskBack) or ends (Enqueue, HangUp, GiveUp). Which input
+fits which phase is the table ``_HANDLERS``; any other raises and changes nothing, since a state is never altered, only
+replaced.
 
 ::
 
-    phase     Started  PlayFinished      DigitPressed      TimedOut  Recorded  Hungup
-    new       enter    -                 -                 -         -         over
-    playing   -        go on/read/record interrupts        -         -         over
-    reading   -        -                 choice / retry    retry     -         over
-    recording -        -                 -                 -         go on     over
-    over      -        -                 -                 -         -         over
+    phase     Started  PlayFinished      DigitPressed      TimedOut  Recorded  Promised  Hungup
+    new       enter    -                 -                 -         -         -         over
+    playing   -        go on/read/record interrupts        -         -         -         over
+    reading   -        -                 choice / retry    retry     -         -         over
+    recording -        -                 -                 -         go on     -         over
+    asking    -        -                 -                 -         -         go on     over
+    over      -        -                 -                 -         -         -         over
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +22,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from contactcenter.interactions.ports import EnqueueOrder
-from ivr.nodes import DIGITS, Enqueue, HangUp, Hours, Menu, Node, Say, Set, Voicemail
+from ivr.nodes import DIGITS, Callback, Enqueue, HangUp, Hours, Menu, Node, Say, Set, Voicemail
 
 MAX_STEPS = 100
 """Nodes and prompts one call may pass before the flow is taken to run in circles."""
@@ -56,6 +58,7 @@ class Phase(StrEnum):
     PLAYING = "playing"
     READING = "reading"
     RECORDING = "recording"
+    ASKING = "asking"
     OVER = "over"
 
 
@@ -105,11 +108,18 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
+class Promised:
+    """Whether he will be called back."""
+
+    is_promised: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Hungup:
     """The caller is gone."""
 
 
-Input = Started | PlayFinished | DigitPressed | TimedOut | Recorded | Hungup
+Input = Started | PlayFinished | DigitPressed | TimedOut | Recorded | Promised | Hungup
 
 
 # ------------------------------------------------------------------ effects
@@ -144,6 +154,13 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class AskBack:
+    """Promise to call him back in his turn, as ordered; wait for Promised."""
+
+    order: EnqueueOrder
+
+
+@dataclass(frozen=True, slots=True)
 class Queued:
     """Hand the call to a queue; the flow is over."""
 
@@ -162,7 +179,7 @@ class GaveUp:
     reason: str
 
 
-Effect = Answer | Play | ReadDigit | Record | Queued | Ended | GaveUp
+Effect = Answer | Play | ReadDigit | Record | AskBack | Queued | Ended | GaveUp
 
 
 class IllegalInput(ValueError):
@@ -217,10 +234,10 @@ def _run(flow: Flow, state: State, target: str, now: datetime) -> _Outcome:
             return _wait(state, node)
 
 
-def _wait(state: State, node: Say | Menu | Enqueue | Voicemail | HangUp) -> _Outcome:
+def _wait(state: State, node: Say | Menu | Enqueue | Callback | Voicemail | HangUp) -> _Outcome:
     state = replace(state, typed="")
-    if isinstance(node, Enqueue):
-        return _enqueue(_with_settings(state, node.priority, node.skills), node.queue)
+    if isinstance(node, Enqueue | Callback):
+        return _ask_for_place(_with_settings(state, node.priority, node.skills), node)
     if isinstance(node, HangUp) and not node.prompts:
         return replace(state, phase=Phase.OVER), [Ended()]
     return _play(state, node.prompts, isinstance(node, Menu) or (isinstance(node, Say) and node.interrupt))
@@ -232,8 +249,10 @@ def _play(state: State, prompts: Sequence[str], interruptible: bool = True) -> _
     return replace(state, phase=Phase.PLAYING, is_answered=True), [*answer, play]
 
 
-def _enqueue(state: State, queue: str) -> _Outcome:
-    order = EnqueueOrder(queue, state.priority, dict(state.skills), state.choices)
+def _ask_for_place(state: State, node: Enqueue | Callback) -> _Outcome:
+    order = EnqueueOrder(node.queue, state.priority, dict(state.skills), state.choices)
+    if isinstance(node, Callback):
+        return replace(state, phase=Phase.ASKING), [AskBack(order)]
     return replace(state, phase=Phase.OVER), [Queued(order)]
 
 
@@ -252,6 +271,13 @@ def _recorded(flow: Flow, state: State, event: Input, now: datetime) -> _Outcome
     node = flow.nodes[state.node]
     assert isinstance(node, Voicemail)  # only that records
     return _run(flow, state, node.next, now)
+
+
+def _promised(flow: Flow, state: State, event: Input, now: datetime) -> _Outcome:
+    node = flow.nodes[state.node]
+    assert isinstance(node, Callback)  # only that asks
+    assert isinstance(event, Promised)
+    return _run(flow, state, node.next if event.is_promised else node.impossible, now)
 
 
 def _digit(flow: Flow, state: State, event: Input, now: datetime) -> _Outcome:
@@ -297,4 +323,5 @@ _HANDLERS: Mapping[tuple[Phase, type], _Handler] = {
     (Phase.READING, DigitPressed): _digit,
     (Phase.READING, TimedOut): _timed_out,
     (Phase.RECORDING, Recorded): _recorded,
+    (Phase.ASKING, Promised): _promised,
 }

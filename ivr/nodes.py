@@ -78,7 +78,10 @@ class Set:
 
 @dataclass(frozen=True, slots=True)
 class Enqueue:
-    """Hands the call to a queue and ends the flow; priority and skills come on top of what was set before."""
+    """Hands the call to a queue and ends the flow; priority and skills come on top of what was set before.
+
+    ``queue`` '': the one whose rule sent the caller into this flow.
+    """
 
     queue: str
     priority: int | None = None
@@ -86,6 +89,23 @@ class Enqueue:
 
     def targets(self) -> Sequence[tuple[str, str]]:
         return []
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """Promises the caller to call him back when it is his turn in ``queue`` (as Enqueue's), then goes to ``next``.
+
+    To ``impossible`` when that cannot be promised: he hides his number, or customers cannot be called from here.
+    """
+
+    queue: str
+    next: str
+    impossible: str
+    priority: int | None = None
+    skills: Mapping[str, int] = field(default_factory=dict)
+
+    def targets(self) -> Sequence[tuple[str, str]]:
+        return [("promised", self.next), ("impossible", self.impossible)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,4 +134,4 @@ class HangUp:
         return []
 
 
-Node = Say | Menu | Hours | Set | Enqueue | Voicemail | HangUp
+Node = Say | Menu | Hours | Set | Enqueue | Callback | Voicemail | HangUp

@@ -27,6 +27,7 @@ from contactcenter.interactions.ports import (
 )
 from ivr.flow import (
     Answer,
+    AskBack,
     DigitPressed,
     Effect,
     Ended,
@@ -36,6 +37,7 @@ from ivr.flow import (
     Phase,
     Play,
     PlayFinished,
+    Promised,
     Queued,
     ReadDigit,
     Record,
@@ -66,6 +68,14 @@ class Voicemails(Protocol):
         ...
 
 
+class Callbacks(Protocol):
+    """Where callers leave their wish to be called back."""
+
+    async def ask(self, server_id: ServerId, leg_id: LegId, order: EnqueueOrder) -> bool:
+        """Promise it in the queue of ``order``; returns once it is kept, False when it cannot be promised."""
+        ...
+
+
 class FlowRunner:
     """Holds no state of calls; ``find_flow`` answers with the flow in force, so a reload counts for the next call."""
 
@@ -76,12 +86,14 @@ class FlowRunner:
         prompts: PromptFiles,
         clock: Clock,
         voicemails: Voicemails,
+        callbacks: Callbacks,
     ) -> None:
         self._desk = desk
         self._find_flow = find_flow
         self._prompts = prompts
         self._clock = clock
         self._voicemails = voicemails
+        self._callbacks = callbacks
 
     async def run_flow(self, session: CallSession) -> None:
         """Take a call that enters through its flow, to a queue or to its end."""
@@ -150,6 +162,8 @@ class FlowRunner:
         if isinstance(effect, Record):
             await self._record(session, effect)
             return Recorded()
+        if isinstance(effect, AskBack):
+            return Promised(await self._callbacks.ask(session.server_id, session.leg_id, effect.order))
         assert isinstance(effect, ReadDigit)
         digit = await session.read_digit(effect.timeout)
         return DigitPressed(digit) if digit else TimedOut()

@@ -13,7 +13,7 @@ from contactcenter.core.hours import DAYS, OpeningHours, Span, read_holiday, rea
 from contactcenter.queues.model import name_key
 from ivr.documents import Problems, Reader
 from ivr.flow import Flow, Prompt
-from ivr.nodes import DIGITS, Choice, Enqueue, HangUp, Hours, Menu, Node, Say, Set, Voicemail
+from ivr.nodes import DIGITS, Callback, Choice, Enqueue, HangUp, Hours, Menu, Node, Say, Set, Voicemail
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _SOUND = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9][A-Za-z0-9_-]*){0,4}")
@@ -48,6 +48,7 @@ class FlowReader:
             "hours": self._hours,
             "set": self._set,
             "enqueue": self._enqueue,
+            "callback": self._callback,
             "voicemail": self._voicemail,
             "hangup": self._hang_up,
         }
@@ -226,11 +227,22 @@ class FlowReader:
         return Set(self._target(found["next"], "next"), self._priority(found), self._skills(found))
 
     def _enqueue(self, node: YamlNode) -> Node | None:
-        found = self._entries(node, ["queue"], ["priority", "skills"])
+        found = self._entries(node, [], ["queue", "priority", "skills"])
+        return Enqueue(self._queue(found), self._priority(found), self._skills(found))
+
+    def _callback(self, node: YamlNode) -> Node | None:
+        found = self._entries(node, ["next", "impossible"], ["queue", "priority", "skills"])
+        queue, priority, skills = self._queue(found), self._priority(found), self._skills(found)
+        if not found.keys() >= {"next", "impossible"}:
+            return None
+        following, impossible = (self._target(found[name], name) for name in ("next", "impossible"))
+        return Callback(queue, following, impossible, priority, skills)
+
+    def _queue(self, found: Mapping[str, YamlNode]) -> str:
         queue = self._read.word(found["queue"], "queue", NAME) if "queue" in found else ""
         if queue and self._known.queues is not None and name_key(queue) not in map(name_key, self._known.queues):
             self._problems.error(found["queue"], f"the queue {queue!r} does not exist")
-        return Enqueue(queue, self._priority(found), self._skills(found))
+        return queue
 
     def _voicemail(self, node: YamlNode) -> Node | None:
         found = self._entries(node, ["prompts", "next"], ["max_time", "silence"])

@@ -11,7 +11,6 @@ from typing import Any
 
 import structlog
 
-from contactcenter.agents.model import PresenceState
 from contactcenter.core.clock import Clock, from_timestamp
 from contactcenter.core.errors import NotFound
 from contactcenter.core.events import Event
@@ -30,6 +29,8 @@ from contactcenter.core.ids import (
 from contactcenter.core.images import Image
 from contactcenter.core.publisher import Publisher
 from contactcenter.interactions import model, ports, store
+from contactcenter.interactions.agent_states import AgentStates
+from contactcenter.interactions.collaborators import Admit, CallingBack
 from contactcenter.interactions.live import Picture
 from contactcenter.interactions.model import (
     Alert,
@@ -53,10 +54,6 @@ RING_MARGIN = 2.0  # seconds the PBX rings longer than the reservation lasts: th
 _NOT_THE_AGENT = {ports.AlertFailure.CALLER_GONE, ports.AlertFailure.LOST, ports.AlertFailure.SERVER}
 
 
-Admit = Callable[[Interaction, ports.PlaceInLine], ports.PlaceInLine | ports.Diverted]
-"""Tells where a caller who is to wait in one line really goes, by the queues' limits."""
-
-
 class Assignments:
     """Owner of the picture; the router and the telephony are bound after construction (they need it as listener)."""
 
@@ -73,18 +70,20 @@ class Assignments:
         self.telephony: ports.Telephony
         self.lookup: Callable[[Interaction], None] = lambda item: None  # reports to ``customer_found``
         self.admit: Admit = lambda item, place: place
+        self.calling_back: CallingBack
         self.on_resync: Callable[[ports.Resynced], None] = lambda fact: None
         self.on_seen: Callable[[ports.Seen], None] = lambda fact: None
         self.illegal_steps = 0
         self.servers = Servers(picture, publisher, lambda command: self.router.submit(command), self._one_side_gone)
         self._ended: dict[tuple[ServerId, LegId], None] = {}  # legs that ended lately, oldest first
-        self.actor = ""  # the user whose choice the router is carrying out in this very call
+        self.agent_states = AgentStates(picture, publisher, save_presence)
         self._publisher = publisher
         self._clock = clock
         self._ids = ids
-        self._save_presence = save_presence
         self._facts: dict[type, Callable[[Any], None]] = {
             ports.CallArrived: self.call_arrived,
+            ports.CustomerReached: lambda fact: self.calling_back.reached(fact),
+            ports.CustomerMissed: lambda fact: self.calling_back.missed(fact),
             ports.LegRinging: self._leg_ringing,
             ports.LegAnswered: self._leg_answered,
             ports.LegsConnected: self._legs_connected,
@@ -102,8 +101,8 @@ class Assignments:
             routing.Reserve: self._reserve,
             routing.Revoke: self._revoke,
             routing.ReservationEnded: self._reservation_ended,
-            routing.PresenceChanged: self._presence_changed,
-            routing.DeviceChanged: self._router_device_changed,
+            routing.PresenceChanged: lambda decision: self.agent_states.presence_changed(decision, self.telephony),
+            routing.DeviceChanged: lambda decision: self.agent_states.device_changed(decision),
             routing.WorkChanged: self._work_changed,
             routing.WrapUpEnded: self._wrap_up_ended,
         }
@@ -160,8 +159,24 @@ class Assignments:
         self, server_id: ServerId, leg_id: LegId, order: ports.EnqueueOrder
     ) -> ports.PlaceInLine | ports.Diverted:
         """Begin a visit, where the queue takes him. Raises NotFound for an unknown queue or a call that is gone."""
+        item, wanted = self.place_of(server_id, leg_id, order)
+        place = self.admit(item, wanted)
+        if isinstance(place, ports.Diverted):
+            return place
+        item.advance(Step.ENQUEUED)
+        item.in_fallback, item.sent_to = False, ""
+        self._begin_visit(item, place, item.waits_since or item.placed_since or self._clock.now())
+        item.waits_since = None
+        self.submit_visit(item)
+        self.calling_back.enqueued(item)
+        return place
+
+    def place_of(
+        self, server_id: ServerId, leg_id: LegId, order: ports.EnqueueOrder
+    ) -> tuple[Interaction, ports.PlaceInLine]:
+        """Return the place a flow asks for. Raises NotFound for an unknown queue or a call that is gone."""
         item = self.picture.find_by_leg(server_id, leg_id)
-        queue = self.picture.find_queue(order.queue)
+        queue = self.picture.find_queue(order.queue or (item.sent_from if item is not None else ""))
         if item is None or queue is None:
             raise NotFound("queue-unknown" if queue is None else "interaction-unknown", {"queue": order.queue})
         skills = {str(self._skill(name)): level for name, level in order.skills.items()}
@@ -170,15 +185,15 @@ class Assignments:
             skills = {**item.visit.skills, **skills}
             priority, choices = priority or item.visit.priority, (*item.choices, *choices)
         item.choices = choices
-        place = self.admit(item, ports.PlaceInLine(VisitId(self._ids.new()), queue.queue_id, priority, skills))
-        if isinstance(place, ports.Diverted):
-            return place
+        return item, ports.PlaceInLine(VisitId(self._ids.new()), queue.queue_id, priority, skills)
+
+    def begin_turn(self, item: Interaction, place: ports.PlaceInLine, entered_at: datetime) -> None:
+        """Put a customer who is to be called back in line, at the place he left."""
+        self.picture.add(item)
+        self.lookup(item)
         item.advance(Step.ENQUEUED)
-        item.in_fallback, item.sent_to = False, ""
-        self._begin_visit(item, place, item.waits_since or item.placed_since or self._clock.now())
-        item.waits_since = None
+        self._begin_visit(item, place, entered_at)
         self.submit_visit(item)
-        return place
 
     def adopt_visit(self, item: Interaction, place: ports.PlaceInLine, at: datetime) -> None:
         """The caller was put into this line at ``at``, and the row of it was lost with the process that did it."""
@@ -258,6 +273,7 @@ class Assignments:
         item.advance(Step.RESERVED)
         item.alert = Alert(decision.reservation_id, agent.agent_id, decision.visit_id, now, expires_at, why={})
         self.picture.reserve(decision.reservation_id, item)
+        call = self.calling_back.call_of(item) if item.callback is not None else None
         self.telephony.alert(
             ports.AlertOrder(
                 decision.reservation_id,
@@ -267,6 +283,7 @@ class Assignments:
                 item.caller_name,
                 (expires_at - now).total_seconds() + RING_MARGIN,
                 item.server_id,
+                call,
             )
         )
         item.alert.why = render(decision.why)
@@ -290,29 +307,6 @@ class Assignments:
                 rows.append((store.legs, store.alert_leg_row(item, alert, self._clock.now(), decision.failure)))
         self._tell(item, over, rows=rows)
         self.picture.touch(f"agent:{decision.agent_id}")
-
-    def _presence_changed(self, decision: routing.PresenceChanged) -> None:
-        agent = self.picture.agents.get(decision.agent_id)
-        if agent is None:
-            return
-        since = from_timestamp(decision.since)
-        if (agent.presence, agent.reason) == (decision.presence.value, decision.reason):
-            return  # what the store already says, told again when the router learned of the agent
-        agent.presence, agent.reason, agent.presence_since = decision.presence.value, decision.reason, since
-        move = self.telephony.release if decision.presence is routing.Presence.OFFLINE else self.telephony.prepare
-        move(agent.device)
-        agent_id, presence, reason = agent.agent_id, PresenceState(decision.presence.value), decision.reason
-        changed = model.AgentPresenceChanged(agent_id, presence.value, reason)
-        self._publisher.announce(
-            changed, actor=self.actor, work=lambda tx: self._save_presence(tx, agent_id, presence, reason, since)
-        )
-        self.picture.touch(f"agent:{agent.agent_id}")
-
-    def _router_device_changed(self, decision: routing.DeviceChanged) -> None:
-        agent = self.picture.agents.get(decision.agent_id)
-        if agent is not None:
-            agent.device_usable, agent.device_reason = decision.usable, decision.reason
-            self.picture.touch(f"agent:{agent.agent_id}")
 
     def _work_changed(self, decision: routing.WorkChanged) -> None:
         agent = self.picture.agents.get(decision.agent_id)
@@ -425,12 +419,14 @@ class Assignments:
         self.router.submit(routing.Accept(alert.reservation_id))
         item.alert = None
         self._tell_connected(item, segment)
+        self.calling_back.connected(item)
 
     def adopt_talk(self, item: Interaction, segment_id: ReservationId, agent_id: AgentId, at: datetime) -> None:
         """The two talk already, since before we looked: a segment without an alert of ours."""
         item.phase = Phase.TALKING
         self.picture.reserve(segment_id, item)
         self._tell_connected(item, self._begin_segment(item, segment_id, agent_id, at, at))
+        self.calling_back.connected(item)
 
     def _begin_segment(
         self, item: Interaction, segment_id: ReservationId, agent_id: AgentId, alerted_at: datetime, at: datetime
@@ -445,7 +441,7 @@ class Assignments:
         visit = item.visit
         assert visit is not None
         ids = (item.interaction_id, visit.visit_id, segment.segment_id, segment.agent_id, visit.queue_id)
-        connected = model.AgentConnected(*ids, item.waited, segment.answered_at)
+        connected = model.AgentConnected(*ids, item.waited, segment.answered_at, item.direction)
         rows = [
             (store.visits, store.visit_row(item, visit)),
             (store.segments, store.segment_row(item, segment)),
@@ -487,8 +483,9 @@ class Assignments:
             del self._ended[next(iter(self._ended))]
         item = self.picture.find_by_leg(fact.server_id, fact.leg_id)
         if item is not None:
-            self.customer_left(item, fact.at, fact.cause, fact.reason)
-            return
+            if item.callback is None or item.phase not in (Phase.WAITING, Phase.ALERTING):
+                self.customer_left(item, fact.at, fact.cause, fact.reason)
+            return  # else it stood in for somebody who waits elsewhere
         item = self.picture.find_by_reservation(fact.leg_id)
         if item is not None:
             self._agent_leg_ended(item, fact)
@@ -517,9 +514,10 @@ class Assignments:
         rows: list[Image] = [(store.legs, {**store.customer_leg_row(item), "ended_at": at, "cause": cause})]
         events: list[Event] = []
         if was in (Phase.WAITING, Phase.ALERTING) and item.visit is not None:
-            item.visit.ended_at, item.visit.end = at, VisitEnd.ABANDONED
+            is_his = item.callback is None
+            item.visit.ended_at, item.visit.end = at, VisitEnd.ABANDONED if is_his else VisitEnd.WITHDRAWN
             rows.append((store.visits, store.visit_row(item, item.visit)))
-            events.append(model.abandoned(item, item.visit))
+            events += [model.abandoned(item, item.visit)] if is_his else []
             self.router.submit(routing.Withdraw(item.interaction_id))
         if item.segment is not None:
             rows.append((store.segments, store.segment_row(item, item.segment)))
@@ -527,6 +525,7 @@ class Assignments:
         self._tell(item, *events, ended, rows=rows)
         if item.visit is not None:
             self.picture.touch(f"queue:{item.visit.queue_id}")
+        self.calling_back.left(item)
 
     def _alert_ended(self, fact: ports.AlertEnded) -> None:
         item = self.picture.find_by_reservation(fact.reservation_id)

@@ -41,7 +41,7 @@ class Code(StrEnum):
     TALK_UNKNOWN = "talk-unknown"  # he is connected to an agent, and we say he is not
     TALK_OVER = "talk-over"  # we say he is connected to an agent, and he is not
     CALLER_ASTRAY = "caller-astray"  # he waits, but stands neither in the hold loop nor on his way to it
-    LEG_FOR_NOBODY = "leg-for-nobody"  # an agent's device rings for a reservation that is none
+    LEG_FOR_NOBODY = "leg-for-nobody"  # an agent's device rings for a reservation that is none, or a leg stands in so
     FAR_LEG_FOR_NOBODY = "far-leg-for-nobody"  # an agent's phone is held by a call from another server that is over
     NOT_IN_LINE = "not-in-line"  # he waits, and the router does not know it
     IN_LINE_FOR_NOBODY = "in-line-for-nobody"  # the router holds a place for somebody who does not wait
@@ -115,6 +115,8 @@ def of_pbx(picture: Picture, server_id: ServerId, legs: Sequence[ports.LiveLeg])
 
 
 def _call_code(item: Interaction, up: Mapping[LegId, ports.LiveLeg]) -> Code | None:
+    if item.callback is not None and item.phase in _IN_LINE:
+        return None  # nobody is on the line
     leg = up.get(item.leg_id)
     if leg is None:
         return Code.CALL_GONE
@@ -129,8 +131,10 @@ def _call_code(item: Interaction, up: Mapping[LegId, ports.LiveLeg]) -> Code | N
 def _leg_code(picture: Picture, server_id: ServerId, leg: ports.LiveLeg) -> Code | None:
     if leg.serves is not None:
         return None if picture.is_wanted(leg.serves) else Code.FAR_LEG_FOR_NOBODY
+    if leg.is_customer and picture.find_by_leg(server_id, leg.leg_id) is None:
+        return Code.LEG_FOR_NOBODY if is_id(leg.leg_id) else Code.CALL_UNKNOWN
     if leg.is_customer:
-        return None if picture.find_by_leg(server_id, leg.leg_id) else Code.CALL_UNKNOWN
+        return None
     is_alert = is_id(leg.leg_id) and leg.peer is None and not leg.is_up
     return Code.LEG_FOR_NOBODY if is_alert and picture.find_by_reservation(leg.leg_id) is None else None
 

@@ -119,6 +119,12 @@ class Picture:
         self.interactions[item.interaction_id] = item
         self._by_leg[item.server_id, item.leg_id] = item
 
+    def change_leg(self, item: Interaction, leg_id: LegId) -> None:
+        """Another leg is the customer's from now on."""
+        self._by_leg.pop((item.server_id, item.leg_id), None)
+        item.leg_id = leg_id
+        self._by_leg[item.server_id, leg_id] = item
+
     def drop(self, item: Interaction) -> None:
         """Forget an interaction that is over."""
         self.interactions.pop(item.interaction_id, None)

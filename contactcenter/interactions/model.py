@@ -21,6 +21,7 @@ from contactcenter.core.ids import (
     ServerId,
     VisitId,
 )
+from contactcenter.interactions.callbacks import Callback
 from contactcenter.queues.limits import Cause
 
 
@@ -77,10 +78,20 @@ PHASES: Final[Mapping[tuple[Phase, Step], Phase]] = {
 }
 
 
+class Direction(StrEnum):
+    """Who called whom."""
+
+    INBOUND = "inbound"
+    CALLBACK = "callback"  # the customer, who had asked for it, is called
+
+
 class Outcome(StrEnum):
     """How an interaction ended, from the customer's side."""
 
     ANSWERED = "answered"  # an agent and the customer were connected
+    CALLBACK = "callback"  # he hung up to be called back
+    UNREACHED = "unreached"  # he was called back and did not answer
+    WITHDRAWN = "withdrawn"  # he is not to be called back any more
     ABANDONED = "abandoned"  # left a queue before an agent answered
     LEFT_IN_FLOW = "left-in-flow"  # hung up in the menu, or the flow ended without a queue
     NO_SERVICE = "no-service"  # nobody is served at the dialed number
@@ -101,6 +112,7 @@ class VisitEnd(StrEnum):
     ANSWERED = "answered"
     ABANDONED = "abandoned"
     FLOWED_OUT = "flowed-out"
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(slots=True)
@@ -157,7 +169,11 @@ class Segment:
 
 @dataclass(slots=True)
 class Interaction:
-    """One voice contact. Owned by ``assignments``; nobody else changes it."""
+    """One voice contact. Owned by ``assignments``; nobody else changes it.
+
+    With a ``callback`` it is a turn of that: nobody is on the line until an agent is there, and ``leg_id`` names the
+    leg that stands in for the customer, another one for each alert.
+    """
 
     interaction_id: InteractionId
     server_id: ServerId
@@ -184,7 +200,10 @@ class Interaction:
     waits_since: datetime | None = None  # in the PBX's own queue, before a flow put him in line; of this run too
     placed_since: datetime | None = None  # when he entered the line a queue's rule sent him out of; of this run too
     sent_to: str = ""  # the flow into which a queue's rule sent him; of this run too
+    sent_from: str = ""  # and that queue's id
     sent_on: frozenset[tuple[QueueId, Cause]] = frozenset()  # the rules that did; of this run too
+    callback: Callback | None = None
+    asks_back: bool = False  # to be called back after he has hung up; of this run too
 
     def advance(self, step: Step) -> None:
         """Take one step of the table. Raises IllegalStep and changes nothing when the table has no such row."""
@@ -192,6 +211,11 @@ class Interaction:
         if following is None:
             raise IllegalStep(self.phase, step)
         self.phase = following
+
+    @property
+    def direction(self) -> Direction:
+        """Who called."""
+        return Direction.INBOUND if self.callback is None else Direction.CALLBACK
 
     @property
     def is_over(self) -> bool:
@@ -232,6 +256,7 @@ class InteractionQueued(Event):
     priority: int
     skills: Mapping[str, int]
     entered_at: datetime
+    direction: Direction = Direction.INBOUND
 
 
 @event("reservation-made", subject="interaction_id")
@@ -271,6 +296,7 @@ class AgentConnected(Event):
     queue_id: QueueId
     wait_time: float
     answered_at: datetime | None = None
+    direction: Direction = Direction.INBOUND
 
 
 @event("conversation-ended", subject="interaction_id")
@@ -427,8 +453,14 @@ def outcome_of(item: Interaction, reason: str, cause: int) -> Outcome:
 
     ``cause`` tells that nobody is served also where the flow's own word was lost with a process of ours.
     """
+    if item.callback is not None and item.callback.reached_at is None:
+        if item.segment is not None:
+            return Outcome.UNREACHED
+        return Outcome.LOST if reason else Outcome.WITHDRAWN
     if item.segment is not None:
         return Outcome.ANSWERED
+    if item.asks_back:
+        return Outcome.CALLBACK
     if reason:
         return Outcome.LOST
     if item.phase in (Phase.WAITING, Phase.ALERTING):
@@ -442,7 +474,13 @@ def queued(item: Interaction) -> InteractionQueued:
     visit = item.visit
     assert visit is not None
     return InteractionQueued(
-        item.interaction_id, visit.visit_id, visit.queue_id, visit.priority, visit.skills, visit.entered_at
+        item.interaction_id,
+        visit.visit_id,
+        visit.queue_id,
+        visit.priority,
+        visit.skills,
+        visit.entered_at,
+        item.direction,
     )
 
 

@@ -95,13 +95,16 @@ class Overflow:
             item.sent_on |= {(queue.queue_id, cause)}
             events.append(_diverted(item, queue, "", cause, way, since, now))
             if way.queue_id is None:
-                item.sent_to, item.placed_since = way.flow, item.placed_since or item.waits_since
+                item.sent_to, item.sent_from = way.flow, queue.queue_id
+                item.placed_since = item.placed_since or item.waits_since
                 item.waits_since = None
                 return ports.Diverted(way.flow), events
             place = replace(place, queue_id=way.queue_id)
 
     def _waiting(self, queue: Queue) -> int:
-        return 0 if queue.max_waiting is None else sum(1 for _ in self._picture.waiting(queue.queue_id))
+        if queue.max_waiting is None:
+            return 0
+        return sum(one.callback is None for one in self._picture.waiting(queue.queue_id))
 
     def _would_be_served(self, item: Interaction, queue: Queue, place: ports.PlaceInLine) -> bool:
         if queue.when_nobody is None or queue.nobody_after:
@@ -123,6 +126,8 @@ class Overflow:
             queue = self._picture.queues.get(visit.queue_id) if visit is not None else None
             if visit is None or queue is None or (queue.max_wait is None and queue.when_nobody is None):
                 continue
+            if item.callback is not None:
+                continue  # he is not on the line
             if link is not None and not link.up:
                 continue
             if queue.when_nobody is not None:
@@ -150,7 +155,7 @@ class Overflow:
         item.sent_on |= {(queue.queue_id, cause)}
         diverted = _diverted(item, queue, visit.visit_id, cause, way, visit.entered_at, now)
         if way.queue_id is None:
-            item.sent_to = way.flow
+            item.sent_to, item.sent_from = way.flow, queue.queue_id
             self._assignments.move_on(item, diverted, None)
             return True
         item.placed_since = visit.entered_at

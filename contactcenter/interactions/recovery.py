@@ -83,6 +83,7 @@ class Recovery:
 
     def take_up(self, items: Sequence[Interaction]) -> None:
         """Put loaded interactions into the picture; finished calls whose wrap-up runs are given to the router."""
+        self._assignments.calling_back.attach(items)
         for item in items:
             self._picture.add(item)
             self._fresh.add(item.interaction_id)
@@ -134,15 +135,38 @@ class Recovery:
         self._hang_up_strays(fact)
         legs = {leg.leg_id: leg for leg in fact.legs}
         for leg in sorted(fact.legs, key=lambda leg: leg.started_at):  # who called first goes on first
-            if leg.is_customer and self._picture.find_by_leg(fact.server_id, leg.leg_id) is None:
+            is_caller = leg.is_customer and not is_id(leg.leg_id)  # such an id has a leg that stands in for somebody
+            if is_caller and self._picture.find_by_leg(fact.server_id, leg.leg_id) is None:
                 self._assignments.call_arrived(_arrival(fact.server_id, leg))
         for item in list(self._picture.interactions.values()):
-            if item.server_id == fact.server_id and not self._is_newer(item, fact, ended, legs):
+            if item.server_id != fact.server_id or self._waits_for_call(item, fact, legs):
+                continue
+            if not self._is_newer(item, fact, ended, legs):
                 self._parted_already(item, ended)
                 if item.phase is not Phase.ENDED:
                     self._reconcile(item, fact, ended, legs)
         self._take_devices(fact)
         self._look_for_missed(fact.server_id, ended)
+
+    def _waits_for_call(self, item: Interaction, fact: ports.Resynced, legs: Mapping[LegId, ports.LiveLeg]) -> bool:
+        """Who is to be called back waits without a leg; one that stood in for him when we went is of no use.
+
+        Unless the agent has answered by now: then he is to be called.
+        """
+        if item.callback is None or item.phase not in _IN_LINE:
+            return False
+        leg = legs.get(item.leg_id)
+        if leg is not None and leg.peer is not None:
+            self._fresh.discard(item.interaction_id)
+            self._bridged(item, leg.peer, legs[leg.peer], fact.at)
+            return True
+        if item.interaction_id in self._fresh:
+            self._fresh.discard(item.interaction_id)
+            if leg is not None:
+                self._assignments.telephony.hang_up(fact.server_id, leg.leg_id)
+            self.adopted += 1
+            self._assignments.submit_visit(item)
+        return True
 
     def _look_for_missed(self, server_id: ServerId, ended: _Ended) -> None:
         """Calls we do not know: most of them are over and written, some came and went while we were away."""
@@ -196,6 +220,8 @@ class Recovery:
         """End legs of ours that ring for a reservation nobody holds. What others have on this PBX is theirs."""
         for leg in fact.legs:
             unknown = is_id(leg.leg_id) and self._picture.find_by_reservation(leg.leg_id) is None
+            if leg.is_customer and is_id(leg.leg_id) and not self._knows(fact.server_id, leg.leg_id):
+                self._assignments.telephony.hang_up(fact.server_id, leg.leg_id)
             rings_far = leg.serves is not None and not leg.is_up and not self._picture.is_wanted(leg.serves)
             if rings_far or (not leg.is_customer and leg.peer is None and not leg.is_up and unknown):
                 self._assignments.telephony.hang_up(fact.server_id, leg.leg_id)
@@ -222,6 +248,10 @@ class Recovery:
             self._was_in_line(item, told)
         self._met_meanwhile(item, ended)
         self._agent_left_meanwhile(item, ended)
+        if leg is not None:
+            self._assignments.calling_back.still_there(item, leg, fact.at)
+        elif item.callback is not None and told is not None and told.reached_at is not None:
+            self._assignments.calling_back.reached(ports.CustomerReached(item.server_id, item.leg_id, told.reached_at))
         if leg is None:
             self._gone(item, fact, ended)
         elif leg.peer is not None:

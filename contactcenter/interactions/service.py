@@ -20,7 +20,8 @@ from contactcenter.core.ids import AgentId, InteractionId, PersonId
 from contactcenter.core.paging import Page, Paging, cut
 from contactcenter.core.permissions import Principal, Right, Scope, require
 from contactcenter.customers.service import CustomerService
-from contactcenter.interactions import store
+from contactcenter.interactions import callback_store, store
+from contactcenter.interactions.callbacks import Callback
 from contactcenter.interactions.live import Picture
 from contactcenter.interactions.model import Interaction
 
@@ -104,6 +105,14 @@ class InteractionService(ABC):
         """Read the card again because something on it changed."""
 
     @abstractmethod
+    async def withdraw_callback(self, principal: Principal, callback_id: str) -> None:
+        """Have nobody call this customer back any more: for supervisors.
+
+        Raises NotFound for a promise there is none of, or that is over; Conflict ``callback-under-way`` while he is
+        called, or talks.
+        """
+
+    @abstractmethod
     async def why(self, principal: Principal, interaction_id: str) -> dict[str, Any]:
         """Return why an interaction waits or who got it and why: the router's own account, now and kept."""
 
@@ -134,6 +143,18 @@ class InteractionService(ABC):
                 outcome=filters.outcome,
             )
             return cut(_details(connection, rows), paging.limit, lambda one: (one.row.id,))
+
+        return await self._database.read(look)
+
+    async def list_callbacks(self, principal: Principal, paging: Paging, *, is_open: bool | None) -> Page[Callback]:
+        """Return promises to call back, newest first: those that are open, those that are over, or all (None)."""
+        require(principal, Right.LIVE_VIEW)
+        before = paging.key(str)
+
+        def look(connection: Connection) -> Page[Callback]:
+            last, most = before[0] if before else None, paging.limit + 1
+            found = callback_store.search(connection, is_open=is_open, before=last, limit=most)
+            return cut(found, paging.limit, lambda one: (one.callback_id,))
 
         return await self._database.read(look)
 

@@ -39,8 +39,10 @@ from contactcenter.core.ids import AgentId, InteractionId, LegId, PersonId, Serv
 from contactcenter.core.images import FIXED
 from contactcenter.core.permissions import Principal, Scope
 from contactcenter.core.prepared import Prepared, Query
+from contactcenter.interactions import callback_store
 from contactcenter.interactions.model import (
     Alert,
+    Direction,
     Interaction,
     InteractionArrived,
     InteractionEnded,
@@ -62,7 +64,7 @@ interactions = Table(
     Column("medium", String(20), nullable=False),
     Column("direction", String(10), nullable=False),
     Column("server_id", String(40), nullable=False, info=FIXED),
-    Column("leg_id", String(150), nullable=False, info=FIXED),
+    Column("leg_id", String(150), nullable=False),
     Column("linked_id", String(150), nullable=False),
     Column("caller_number", String(80), nullable=False),
     Column("caller_name", String(200), nullable=False),
@@ -146,7 +148,7 @@ def interaction_row(item: Interaction) -> dict[str, Any]:
     return {
         "id": item.interaction_id,
         "medium": "voice",
-        "direction": "inbound",
+        "direction": item.direction.value,
         "server_id": item.server_id,
         "leg_id": item.leg_id,
         "linked_id": item.linked_id,
@@ -339,11 +341,12 @@ def erase_person(tx: Transaction, person_id: PersonId, also: Collection[str]) ->
     parts = [sorted(his)[first : first + PART] for first in range(0, len(his), PART)]
     for part in parts:
         goes_on = select(table.id).where(table.id.in_(part), table.is_over.is_(False))
-        if tx.execute(goes_on.limit(1)).first() is not None:
+        if tx.execute(goes_on.limit(1)).first() is not None or callback_store.is_open(tx, person_id, part):
             return None
     for part in parts:
         tx.execute(update(segments).where(segments.c.interaction_id.in_(part)), {"note": ""})
         tx.execute(update(interactions).where(table.id.in_(part)), {"caller_number": "", "caller_name": ""})
+        callback_store.erase(tx, person_id, part)
     return his
 
 
@@ -440,7 +443,8 @@ def decisions(connection: Connection, interaction_id: InteractionId) -> list[dic
 
 
 def day_figures(connection: Connection, since: Any) -> Sequence[Any]:
-    """Return every visit that began at or after ``since``: queue, begin, end and wait, for today's figures."""
+    """Return every caller's visit that began at or after ``since``: queue, begin, end and wait, for today's figures."""
     table = visits.c
     statement = select(table.queue_id, table.entered_at, table.ended_at, table.end, table.wait_time)
-    return connection.execute(statement.where(table.entered_at >= since)).all()
+    of_caller = (table.interaction_id == interactions.c.id, interactions.c.direction == Direction.INBOUND.value)
+    return connection.execute(statement.where(table.entered_at >= since, *of_caller)).all()

@@ -12,13 +12,14 @@ from contactcenter.agents.model import PresenceState
 from contactcenter.agents.service import AgentService
 from contactcenter.core.clock import Clock
 from contactcenter.core.database import Database, Transaction
-from contactcenter.core.errors import Conflict, Invalid, NotFound
-from contactcenter.core.ids import AgentId, InteractionId, PersonId, QueueId
-from contactcenter.core.permissions import Principal, Right, require
+from contactcenter.core.errors import Conflict, Forbidden, Invalid, NotFound
+from contactcenter.core.ids import AgentId, CallbackId, InteractionId, PersonId, QueueId
+from contactcenter.core.permissions import Principal, Right, Scope, require
 from contactcenter.customers.service import CustomerService
 from contactcenter.interactions import model, store
 from contactcenter.interactions.assignments import Assignments
 from contactcenter.interactions.callers import Callers
+from contactcenter.interactions.calling_back import Callbacks
 from contactcenter.interactions.model import Interaction, Phase, Segment
 from contactcenter.interactions.service import InteractionService, holders
 from routing import commands as routing
@@ -50,6 +51,7 @@ class OwnWork(InteractionService):
         super().__init__(database, clock, assignments.picture, agents, customers)
         self._assignments = assignments
         self._callers = callers
+        self.callbacks: Callbacks  # bound after construction
         self._explain = explain
         self._refused_now = refused_now
         self._decide_again = decide_again
@@ -78,6 +80,16 @@ class OwnWork(InteractionService):
         if segment.extensions >= queue.extensions:
             raise Conflict("no-extension-left")
         self._assignments.extend_wrap_up(item, segment, queue.wrap_up_extension)
+
+    async def withdraw_callback(self, principal: Principal, callback_id: str) -> None:
+        if require(principal, Right.INTERACTIONS_WRITE) < Scope.TEAM:
+            raise Forbidden("forbidden", {"right": Right.INTERACTIONS_WRITE.value})
+        one = self.callbacks.withdraw(CallbackId(callback_id), principal.user_id)
+        if one is None:
+            raise NotFound("not-found", {"callback_id": callback_id})
+        if not one.is_over:
+            raise Conflict("callback-under-way", {"callback_id": callback_id})
+        await self._database.flush()
 
     async def save_note(self, principal: Principal, interaction_id: str, text: str) -> datetime:
         if len(text) > MAX_NOTE:

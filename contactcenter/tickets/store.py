@@ -125,7 +125,8 @@ _LIVE: Final = (TicketState.OPEN.value, TicketState.PENDING.value)
 def within(scope: Scope, principal: Principal, site_id: SiteId) -> ColumnElement[bool]:
     """Return the condition that keeps the tickets in reach.
 
-    Assigned to or opened by oneself; with the scope of a team those of one's teams, and voicemails, which no team has.
+    Assigned to or opened by oneself; with the scope of a team those of one's teams, and what the program opened for a
+    caller (voicemails, callbacks that failed), which no team has.
     """
     if scope is Scope.ALL:
         return true()
@@ -134,8 +135,8 @@ def within(scope: Scope, principal: Principal, site_id: SiteId) -> ColumnElement
     own = or_(_tickets.assignee_id == principal.user_id, _tickets.opened_by == principal.user_id)
     if scope is not Scope.TEAM:
         return own
-    unheard = and_(_tickets.site_id == site_id, _tickets.voicemail != "", _tickets.team_id.is_(None))
-    return or_(own, _tickets.team_id.in_(principal.team_ids), unheard)
+    callers = and_(_tickets.opened_by == "", _tickets.interaction_id.is_not(None), _tickets.team_id.is_(None))
+    return or_(own, _tickets.team_id.in_(principal.team_ids), and_(_tickets.site_id == site_id, callers))
 
 
 def next_number(tx: Transaction, site_id: SiteId) -> int:

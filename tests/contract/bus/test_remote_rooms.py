@@ -305,7 +305,7 @@ async def test_a_chosen_presence_is_kept_when_it_is_answered(
     assert flushed == [state.value], "first it holds, then it is kept, then it is answered"
     actors = [actor for event, actor in await floor.desk.rooms.events("agent-presence-changed")]
     assert actors == (["u-sofia"] if state is not PresenceState.READY else [])
-    assert away.router_presence.assignments.actor == ""
+    assert away.router_presence.assignments.agent_states.actor == ""
 
 
 async def test_a_presence_that_cannot_be_kept_now_holds_all_the_same(away: Elsewhere, floor: Floor) -> None:

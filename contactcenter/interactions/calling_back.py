@@ -1,0 +1,319 @@
+"""Keeps promises to call back: puts whoever hung up in line at his place, has him called when an agent is there, and
+again after a pause if he does not answer.
+
+Owner of all that are open. A promise is written before the caller is told of it, a call before it is asked for; a call
+whose row could not be written is not made. Everything runs in the event loop; ``keep`` runs for ever.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from datetime import datetime
+from typing import Any, Final
+
+import structlog
+
+from contactcenter.core.clock import Clock
+from contactcenter.core.database import Database
+from contactcenter.core.errors import NotFound, Unavailable
+from contactcenter.core.ids import CallbackId, Ids, InteractionId, LegId, ServerId, VisitId
+from contactcenter.core.publisher import Publisher
+from contactcenter.core.tasks import TaskSupervisor
+from contactcenter.customers.numbers import NumberReading
+from contactcenter.interactions import callback_store, ports
+from contactcenter.interactions.assignments import Assignments
+from contactcenter.interactions.callbacks import (
+    NOT_CALLED,
+    UNKNOWN,
+    Callback,
+    CallbackChanged,
+    CallbackRules,
+    CallbackState,
+    CallbackStep,
+    is_too_old,
+    next_try,
+)
+from contactcenter.interactions.model import Interaction, Phase
+
+log = structlog.get_logger(__name__)
+LOOK_EVERY: Final = 1.0  # seconds: how late a pause may end
+WRITTEN_IN: Final = 2.0
+"""Seconds a caller, or an agent, waits for a row to be written."""
+
+GiveUp = Callable[[Callback], Coroutine[Any, Any, None]]
+"""Hands a promise that nobody will keep by itself to people."""
+
+
+class Callbacks:
+    """See ``collaborators.CallingBack``; and what flows, recovery and people ask for."""
+
+    def __init__(
+        self,
+        assignments: Assignments,
+        database: Database,
+        publisher: Publisher,
+        clock: Clock,
+        ids: Ids,
+        tasks: TaskSupervisor,
+        read_number: Callable[[str], NumberReading],
+        rules: CallbackRules,
+        give_up: GiveUp,
+    ) -> None:
+        self.open: dict[CallbackId, Callback] = {}
+        self._assignments = assignments
+        self._picture = assignments.picture
+        self._database = database
+        self._publisher = publisher
+        self._clock = clock
+        self._ids = ids
+        self._tasks = tasks
+        self._read_number = read_number
+        self._rules = rules
+        self._give_up_by = give_up
+        assignments.calling_back = self
+
+    # ------------------------------------------------------------ the flow's side
+
+    async def ask(self, server_id: ServerId, leg_id: LegId, order: ports.EnqueueOrder) -> bool:
+        """Promise a caller to call him back in his turn; returns once that is written, False when it cannot be kept.
+
+        Whoever is to be called back already, in the same queue, keeps the place he has.
+        """
+        try:
+            item, place = self._assignments.place_of(server_id, leg_id, order)
+        except NotFound as error:
+            log.error("callback-impossible", reason=error.code, queue=order.queue)
+            return False
+        number = self._read_number(item.caller_number).e164
+        if number is None or not self._assignments.telephony.calls_out(server_id):
+            return False
+        if not any(one.number == number and one.queue_id == place.queue_id for one in self.open.values()):
+            one = self._promise(item, place, number)
+            if not await self._is_written():
+                item.asks_back = False
+                self._end(one, CallbackStep.WITHDRAW)
+                return False
+        item.asks_back = True
+        return True
+
+    def _promise(self, item: Interaction, place: ports.PlaceInLine, number: str) -> Callback:
+        now = self._clock.now()
+        one = Callback(
+            CallbackId(self._ids.new()),
+            item.interaction_id,
+            item.server_id,
+            place.queue_id,
+            number,
+            item.caller_number,
+            item.caller_name,
+            item.dialed,
+            item.waits_since or item.placed_since or now,
+            now,
+            place.priority,
+            place.skills,
+            item.choices,
+            item.person_id,
+        )
+        self.open[one.callback_id] = one
+        item.asks_back = True
+        self._tell(one)
+        return one
+
+    async def _is_written(self) -> bool:
+        try:
+            async with asyncio.timeout(WRITTEN_IN):
+                await self._database.flush()
+        except (Unavailable, TimeoutError) as error:
+            log.warning("callback-not-written", reason=str(error))
+            return False
+        return True
+
+    # ------------------------------------------------------------ what happens to interactions
+
+    def call_of(self, item: Interaction) -> ports.CustomerCall | None:
+        """Return whom to call; the leg that stands in for him is another one for each alert."""
+        one = item.callback
+        if one is None:
+            return None
+        self._picture.change_leg(item, LegId(self._ids.new()))
+        return ports.CustomerCall(one.number, one.dialed, self._rules.ring_time)
+
+    def enqueued(self, item: Interaction) -> None:
+        """He waits himself: nobody is to call him."""
+        if item.asks_back:
+            item.asks_back = False
+            for one in self._asked_in(item):
+                self._end(one, CallbackStep.CALLER_STAYED)
+
+    def connected(self, item: Interaction) -> None:
+        """An agent is there: the customer is called; one who called by himself needs no call any more."""
+        one = item.callback
+        if one is None:
+            self._spoken_to(item)
+        elif one.state is CallbackState.WAITING:
+            one.advance(CallbackStep.AGENT_JOINED)
+            one.attempts += 1
+            one.dialed_at, one.result = self._clock.now(), ""
+            self._tell(one)
+            self._tasks.spawn("call-back", self._call(item, one))
+
+    async def _call(self, item: Interaction, one: Callback) -> None:
+        if not await self._is_written():
+            one.attempts, one.result = one.attempts - 1, NOT_CALLED
+            self._assignments.telephony.hang_up(item.server_id, item.leg_id)
+        elif item.phase is Phase.TALKING:
+            self._assignments.telephony.dial(item.server_id, item.leg_id)
+
+    def _spoken_to(self, item: Interaction) -> None:
+        visit, number = item.visit, self._read_number(item.caller_number).e164
+        waiting = [one for one in self.open.values() if number is not None and one.number == number]
+        for one in waiting:
+            if visit is not None and one.queue_id == visit.queue_id and one.state is not CallbackState.CALLING:
+                self._end(one, CallbackStep.REACHED)
+
+    def reached(self, fact: ports.CustomerReached) -> None:
+        """He answered."""
+        item = self._picture.find_by_leg(fact.server_id, fact.leg_id)
+        if item is not None and item.callback is not None and item.callback.reached_at is None:
+            item.callback.reached_at = fact.at
+            self._tell(item.callback)
+            self._picture.touch(f"work:{item.interaction_id}")
+
+    def missed(self, fact: ports.CustomerMissed) -> None:
+        """He did not; what comes of it is decided when his leg ends."""
+        item = self._picture.find_by_leg(fact.server_id, fact.leg_id)
+        if item is not None and item.callback is not None:
+            item.callback.result = fact.result.value
+            self._picture.touch(f"work:{item.interaction_id}")
+
+    def left(self, item: Interaction) -> None:
+        """A caller hung up, or a turn is over."""
+        if item.callback is not None:
+            self._turn_over(item.callback)
+        for one in self._asked_in(item):
+            one.advance(CallbackStep.CALLER_LEFT)
+            one.person_id = item.person_id
+            self._begin_turn(one)
+
+    def _turn_over(self, one: Callback) -> None:
+        if one.is_over:
+            return  # withdrawn: that ended the turn
+        if one.reached_at is not None:
+            self._end(one, CallbackStep.REACHED)
+            return
+        if one.state is CallbackState.WAITING:
+            return  # nobody called him: the next look begins another turn
+        one.result = one.result or UNKNOWN
+        one.next_at = next_try(one, self._rules, self._clock.now())
+        if one.next_at is not None:
+            one.advance(CallbackStep.MISSED)
+            self._tell(one)
+        else:
+            self._hand_over(one)
+
+    def _asked_in(self, item: Interaction) -> list[Callback]:
+        asked = (one for one in self.open.values() if one.asked_in == item.interaction_id)
+        return [one for one in asked if one.state is CallbackState.ASKED]
+
+    # ------------------------------------------------------------ turns
+
+    async def keep(self) -> None:
+        """For ever: begin the turns that are due, and give up what is too old."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            self.look()
+
+    def look(self) -> None:
+        """See what is due."""
+        now, items = self._clock.now(), self._picture.interactions
+        for one in list(self.open.values()):
+            has_turn = one.interaction_id in items
+            if one.state is CallbackState.PAUSED and one.next_at is not None and one.next_at <= now:
+                one.advance(CallbackStep.DUE)
+                self._begin_turn(one)
+            elif one.state is CallbackState.WAITING and is_too_old(one, self._rules, now):
+                self._hand_over(one)
+            elif one.state is CallbackState.WAITING and not has_turn:
+                self._begin_turn(one)
+            # What comes next ended in a process before us, which could not write down what came of it.
+            elif one.state is CallbackState.CALLING and not has_turn:
+                self._turn_over(one)
+            elif one.state is CallbackState.ASKED and one.asked_in not in items:
+                one.advance(CallbackStep.CALLER_LEFT)
+                self._begin_turn(one)
+
+    def _begin_turn(self, one: Callback) -> None:
+        """Put him in line, at the place he left."""
+        queue, now = self._picture.queues.get(one.queue_id), self._clock.now()
+        if queue is None or not queue.is_active or one.server_id not in self._picture.links:
+            self._hand_over(one)
+            return
+        leg_id = LegId(self._ids.new())
+        item = Interaction(
+            interaction_id=InteractionId(self._ids.new()),
+            server_id=one.server_id,
+            leg_id=leg_id,
+            linked_id=leg_id,
+            caller_number=one.caller_number,
+            caller_name=one.caller_name,
+            dialed=one.dialed,
+            arrived_at=now,
+            choices=one.choices,
+            person_id=one.person_id,
+            callback=one,
+        )
+        one.interaction_id, one.next_at, one.dialed_at = item.interaction_id, None, None
+        self._tell(one)
+        place = ports.PlaceInLine(VisitId(self._ids.new()), one.queue_id, one.priority, one.skills)
+        self._assignments.begin_turn(item, place, one.entered_at)
+
+    def _hand_over(self, one: Callback) -> None:
+        self._end(one, CallbackStep.GIVE_UP)
+        self._tasks.spawn("callback-given-up", self._give_up_by(one))
+
+    def withdraw(self, callback_id: CallbackId, actor: str) -> Callback | None:
+        """Nobody is to call him any more. None: there is no such promise; one that is being kept stays as it is."""
+        one = self.open.get(callback_id)
+        if one is not None and one.state is not CallbackState.CALLING:
+            self._end(one, CallbackStep.WITHDRAW, actor)
+        return one
+
+    def _end(self, one: Callback, step: CallbackStep, actor: str = "") -> None:
+        one.advance(step)
+        one.ended_at, one.next_at = self._clock.now(), None
+        self.open.pop(one.callback_id, None)
+        self._tell(one, actor)
+        item = self._picture.interactions.get(one.interaction_id) if one.interaction_id else None
+        if item is not None and item.phase in (Phase.WAITING, Phase.ALERTING):
+            self._assignments.customer_left(item, one.ended_at, 0)
+
+    def _tell(self, one: Callback, actor: str = "") -> None:
+        contact = one.interaction_id or one.asked_in
+        changed = CallbackChanged(one.callback_id, one.state, one.queue_id, contact, one.attempts, one.result)
+        rows = [(callback_store.callbacks, callback_store.callback_row(one))]
+        self._publisher.announce(changed, actor=actor, images=rows)
+
+    # ------------------------------------------------------------ after a restart, or a gap
+
+    def load(self, promises: Iterable[Callback]) -> None:
+        """Take up what was promised before we began, ahead of the interactions that go on."""
+        self.open.update((one.callback_id, one) for one in promises)
+
+    def attach(self, items: Iterable[Interaction]) -> None:
+        """These interactions were read from the store: join them with their promises."""
+        turns = {one.interaction_id: one for one in self.open.values()}
+        asked = {one.asked_in for one in self.open.values() if one.state is CallbackState.ASKED}
+        for item in items:
+            item.callback = turns.get(item.interaction_id)
+            item.asks_back = item.interaction_id in asked
+
+    def still_there(self, item: Interaction, leg: ports.LiveLeg, at: datetime) -> None:
+        """A customer's leg of a turn that talks is up, after a gap: he is called, unless he was."""
+        one = item.callback
+        if one is None or item.phase is not Phase.TALKING:
+            return
+        if leg.is_reached:
+            self.reached(ports.CustomerReached(item.server_id, item.leg_id, at))
+        elif one.state is CallbackState.WAITING:
+            self.connected(item)
+        elif one.state is CallbackState.CALLING and one.reached_at is None:
+            self._tasks.spawn("call-back", self._call(item, one))
