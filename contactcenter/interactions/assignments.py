@@ -30,7 +30,7 @@ from contactcenter.core.images import Image
 from contactcenter.core.publisher import Publisher
 from contactcenter.interactions import model, ports, store
 from contactcenter.interactions.agent_states import AgentStates
-from contactcenter.interactions.collaborators import Admit, CallingBack
+from contactcenter.interactions.collaborators import Admit, CallingBack, NobodyCallsBack
 from contactcenter.interactions.live import Picture
 from contactcenter.interactions.model import (
     Alert,
@@ -70,7 +70,7 @@ class Assignments:
         self.telephony: ports.Telephony
         self.lookup: Callable[[Interaction], None] = lambda item: None  # reports to ``customer_found``
         self.admit: Admit = lambda item, place: place
-        self.calling_back: CallingBack
+        self.calling_back: CallingBack = NobodyCallsBack()
         self.on_resync: Callable[[ports.Resynced], None] = lambda fact: None
         self.on_seen: Callable[[ports.Seen], None] = lambda fact: None
         self.illegal_steps = 0

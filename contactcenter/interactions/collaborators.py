@@ -11,6 +11,26 @@ Admit = Callable[[Interaction, ports.PlaceInLine], ports.PlaceInLine | ports.Div
 """Tells where a caller who is to wait in one line really goes, by the queues' limits."""
 
 
+class NobodyCallsBack:
+    """Stands in until the promises are bound."""
+
+    def call_of(self, item: Interaction) -> None:
+        """See CallingBack."""
+
+    enqueued = connected = left = call_of
+
+    def reached(self, fact: ports.CustomerReached | ports.CustomerMissed) -> None:
+        """See CallingBack."""
+
+    missed = reached
+
+    def attach(self, items: Sequence[Interaction]) -> None:
+        """See CallingBack."""
+
+    def still_there(self, item: Interaction, leg: ports.LiveLeg, at: datetime) -> None:
+        """See CallingBack."""
+
+
 class CallingBack(Protocol):
     """What becomes of promises to call back (``calling_back``), told as it happens; most of it of any interaction."""
 

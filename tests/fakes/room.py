@@ -52,6 +52,7 @@ class FakeTelephony:
     def __init__(self) -> None:
         self.acts: list[tuple[Any, ...]] = []
         self.alerts: list[ports.AlertOrder] = []
+        self.has_trunk = True
 
     def alert(self, order: ports.AlertOrder) -> None:
         self.alerts.append(order)
@@ -70,6 +71,12 @@ class FakeTelephony:
 
     def connect(self, reservation_id: Any) -> None:
         self.acts.append(("connect", reservation_id))
+
+    def calls_out(self, server_id: Any) -> bool:
+        return self.has_trunk
+
+    def dial(self, server_id: Any, leg_id: Any) -> None:
+        self.acts.append(("dial", leg_id))
 
     def hang_up(self, server_id: Any, leg_id: Any) -> None:
         self.acts.append(("hang-up", leg_id))
