@@ -178,18 +178,7 @@ class ContactCenter:
             lambda interaction_id: passed_now(self.router.engine, interaction_id),
             self.router.passed_over,
         )
-        self.callbacks = Callbacks(
-            self.assignments,
-            base.database,
-            base.publisher,
-            base.clock,
-            base.ids,
-            base.tasks,
-            self.rooms.customers.read_number,
-            CallbackRules(**base.settings.callbacks.model_dump()),
-            partial(open_ticket, base.database, self.rooms.tickets),
-        )
-        self.interactions.callbacks = self.callbacks
+        self._build_callbacks()
         self.overflow = Overflow(self.assignments, base.publisher, base.clock, base.ids, self._present, self._has_flow)
         self.rooms.tickets.reach = self.interactions.check_reach
         self.rooms.tickets.voicemail_file = partial(recorded_file, base.settings)
@@ -203,20 +192,35 @@ class ContactCenter:
             self.assignments, self.recovery, self.router.engine, base.database, base.publisher, base.clock
         )
         self.hub.checks = self._checks
-        self.operation.show(
-            "illegal_commands", "Commands the router refused as illegal", lambda: self.router.stats.illegal
-        )
-        self.operation.show("audit_findings", "Findings two audits in a row made", lambda: self.auditor.confirmed)
-        self.operation.show("audit_failures", "Findings whose healing failed", lambda: self.auditor.failures)
-        self.operation.show("recovery_cut", "Gaps whose records were not read whole", lambda: self.recovery.cut)
-        for name, text in RECOVERED.items():
-            self.operation.show(
-                f"recovery_{name}", f"Calls since the start: {text}", partial(getattr, self.recovery, name)
-            )
+        self._show_counts()
         self._build_join()
         parts = (self.hub, self.interactions, self.operation, self.auditor.audits)
         self.front = Front(base, self.rooms, *parts, lambda: self._websocket_port)
         self._is_built = True
+
+    def _build_callbacks(self) -> None:
+        base = self.base
+        self.callbacks = Callbacks(
+            self.assignments,
+            base.database,
+            base.publisher,
+            base.clock,
+            base.ids,
+            base.tasks,
+            self.rooms.customers.read_number,
+            CallbackRules(**base.settings.callbacks.model_dump()),
+            partial(open_ticket, base.database, self.rooms.tickets),
+        )
+        self.interactions.callbacks = self.callbacks
+
+    def _show_counts(self) -> None:
+        show = self.operation.show
+        show("illegal_commands", "Commands the router refused as illegal", lambda: self.router.stats.illegal)
+        show("audit_findings", "Findings two audits in a row made", lambda: self.auditor.confirmed)
+        show("audit_failures", "Findings whose healing failed", lambda: self.auditor.failures)
+        show("recovery_cut", "Gaps whose records were not read whole", lambda: self.recovery.cut)
+        for name, text in RECOVERED.items():
+            show(f"recovery_{name}", f"Calls since the start: {text}", partial(getattr, self.recovery, name))
 
     async def _join(self) -> None:
         """Let the other processes of the site hear and ask; not before the site is ours."""

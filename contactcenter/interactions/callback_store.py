@@ -9,7 +9,7 @@ from contactcenter.core.database import Transaction
 from contactcenter.core.events import Instant, metadata
 from contactcenter.core.ids import CallbackId, InteractionId, PersonId, QueueId, ServerId
 from contactcenter.core.images import FIXED
-from contactcenter.interactions.callbacks import OVER, Callback, CallbackState
+from contactcenter.interactions.callbacks import OVER, Callback, CallbackState, CallResult
 
 callbacks = Table(
     "callbacks",
@@ -60,7 +60,7 @@ def callback_row(one: Callback) -> dict[str, Any]:
         "choices": list(one.choices),
         "state": one.state.value,
         "attempts": one.attempts,
-        "result": one.result,
+        "result": one.result.value,
         "entered_at": one.entered_at,
         "asked_at": one.asked_at,
         "next_at": one.next_at,
@@ -91,7 +91,7 @@ def callback_of(row: Row[Any]) -> Callback:
         InteractionId(row.interaction_id) if row.interaction_id else None,
         row.attempts,
         row.next_at,
-        row.result,
+        CallResult(row.result),
         row.dialed_at,
         row.reached_at,
         row.ended_at,

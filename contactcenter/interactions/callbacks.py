@@ -27,6 +27,18 @@ class CallbackState(StrEnum):
     GIVEN_UP = "given-up"  # a ticket says so
 
 
+class CallResult(StrEnum):
+    """How the last call of the customer ended that he did not answer."""
+
+    NONE = ""
+    NO_ANSWER = "no-answer"
+    BUSY = "busy"
+    UNREACHABLE = "unreachable"
+    CANCELLED = "cancelled"  # the agent left before
+    UNKNOWN = "unknown"  # nobody saw its end: he may have answered, so he is not called again by itself
+    NOT_CALLED = "not-called"  # the call could not be written down, so it was not made
+
+
 class CallbackStep(StrEnum):
     """What moves a promise on."""
 
@@ -71,7 +83,7 @@ class Callback:
 
     ``number`` is in E.164; ``caller_number`` and ``caller_name`` as the network told them, ``dialed`` what he had
     dialed, which he sees when he is called. ``entered_at`` is his place in line. ``attempts``: how often he was called;
-    ``result``: how that ended the last time (``ports.DialResult``, or ``unknown``).
+    ``result``: how that ended the last time.
     """
 
     callback_id: CallbackId
@@ -92,7 +104,7 @@ class Callback:
     interaction_id: InteractionId | None = None
     attempts: int = 0
     next_at: datetime | None = None
-    result: str = ""
+    result: CallResult = CallResult.NONE
     dialed_at: datetime | None = None  # of the present turn
     reached_at: datetime | None = None
     ended_at: datetime | None = None
@@ -123,17 +135,9 @@ class CallbackRules:
     give_up_after: float = 172_800.0
 
 
-UNKNOWN: Final = "unknown"
-"""The result of a call whose end nobody saw: he may have answered, so he is not called again by itself."""
-
-
-NOT_CALLED: Final = "not-called"
-"""He was not called at all: the call could not be written down."""
-
-
 def next_try(one: Callback, rules: CallbackRules, now: datetime) -> datetime | None:
     """Return when he is in line again after a call he did not answer; None: he is not."""
-    if one.result == UNKNOWN or one.attempts >= rules.attempts:
+    if one.result is CallResult.UNKNOWN or one.attempts >= rules.attempts:
         return None
     again = now + timedelta(seconds=rules.pause)
     return again if again < one.asked_at + timedelta(seconds=rules.give_up_after) else None
@@ -160,4 +164,4 @@ class CallbackChanged(Event):
     queue_id: QueueId
     interaction_id: str
     attempts: int
-    result: str = ""
+    result: CallResult

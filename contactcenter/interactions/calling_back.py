@@ -22,13 +22,12 @@ from contactcenter.customers.numbers import NumberReading
 from contactcenter.interactions import callback_store, ports
 from contactcenter.interactions.assignments import Assignments
 from contactcenter.interactions.callbacks import (
-    NOT_CALLED,
-    UNKNOWN,
     Callback,
     CallbackChanged,
     CallbackRules,
     CallbackState,
     CallbackStep,
+    CallResult,
     is_too_old,
     next_try,
 )
@@ -152,13 +151,13 @@ class Callbacks:
         elif one.state is CallbackState.WAITING:
             one.advance(CallbackStep.AGENT_JOINED)
             one.attempts += 1
-            one.dialed_at, one.result = self._clock.now(), ""
+            one.dialed_at, one.result = self._clock.now(), CallResult.NONE
             self._tell(one)
             self._tasks.spawn("call-back", self._call(item, one))
 
     async def _call(self, item: Interaction, one: Callback) -> None:
         if not await self._is_written():
-            one.attempts, one.result = one.attempts - 1, NOT_CALLED
+            one.attempts, one.result = one.attempts - 1, CallResult.NOT_CALLED
             self._assignments.telephony.hang_up(item.server_id, item.leg_id)
         elif item.phase is Phase.TALKING:
             self._assignments.telephony.dial(item.server_id, item.leg_id)
@@ -182,7 +181,7 @@ class Callbacks:
         """He did not; what comes of it is decided when his leg ends."""
         item = self._picture.find_by_leg(fact.server_id, fact.leg_id)
         if item is not None and item.callback is not None:
-            item.callback.result = fact.result.value
+            item.callback.result = CallResult(fact.result.value)
             self._picture.touch(f"work:{item.interaction_id}")
 
     def left(self, item: Interaction) -> None:
@@ -202,7 +201,7 @@ class Callbacks:
             return
         if one.state is CallbackState.WAITING:
             return  # nobody called him: the next look begins another turn
-        one.result = one.result or UNKNOWN
+        one.result = one.result or CallResult.UNKNOWN
         one.next_at = next_try(one, self._rules, self._clock.now())
         if one.next_at is not None:
             one.advance(CallbackStep.MISSED)

@@ -66,6 +66,13 @@ class NoVoicemails:
         raise AssertionError
 
 
+class NoCallbacks:
+    """Nobody is called back here."""
+
+    async def ask(self, server_id: ServerId, leg_id: LegId, order: EnqueueOrder) -> bool:
+        raise AssertionError
+
+
 @contextlib.asynccontextmanager
 async def ivr_desk(
     port: int, prompts: PromptFiles | None = None, flows: Mapping[str, Flow] | None = None
@@ -75,7 +82,7 @@ async def ivr_desk(
     flows = flows or load_flows(FLOWS).flows
     files = prompts or PromptFiles(Path("unused"))
     await files.prepare(flows.values())
-    runner = FlowRunner(desk, flows.get, files, SystemClock(), NoVoicemails())
+    runner = FlowRunner(desk, flows.get, files, SystemClock(), NoVoicemails(), NoCallbacks())
     server = AgiServer(ServerId("it-1"), {"/ivr": runner.run_flow, "/next": runner.run_next}, tasks)
     await server.start(port=port)
     try:

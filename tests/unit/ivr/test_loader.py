@@ -84,7 +84,7 @@ def test_every_error_is_collected_with_its_line(tmp_path: Path) -> None:
         (18, "bad opening hours '8-18'; write for example 08:00-17:30, or closed"),
         (18, "mon stands in week twice"),
         (19, "bad holiday '2026-02-30'; write 2026-12-25, or 12-25 for every year"),
-        (22, "unknown kind 'teleport'; known: say, menu, hours, set, enqueue, voicemail, hangup"),
+        (22, "unknown kind 'teleport'; known: say, menu, hours, set, enqueue, callback, voicemail, hangup"),
     ]
 
 

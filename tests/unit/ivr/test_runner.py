@@ -19,7 +19,7 @@ from contactcenter.interactions.ports import (
 )
 from ivr.flow import Flow, Prompt
 from ivr.loader import load_flows
-from ivr.nodes import HangUp, Say, Set, Voicemail
+from ivr.nodes import Callback, Enqueue, HangUp, Say, Set, Voicemail
 from ivr.prompts import PromptFiles
 from ivr.runner import FlowRunner
 
@@ -27,6 +27,12 @@ FLOWS = load_flows(Path(__file__).parents[3] / "config" / "flows")
 PROMPTS = {"ask": Prompt("ask", sound="vm-intro")}
 EXTRA = {
     "bye": Flow("bye", "a", {"a": HangUp()}),
+    "back": Flow(
+        "back",
+        "a",
+        {"a": Callback("support", "bye", "wait", 3, {"de": 2}), "bye": HangUp(["bye"]), "wait": Enqueue("")},
+        {"bye": Prompt("bye", sound="vm-goodbye")},
+    ),
     "circle": Flow("circle", "a", {"a": Set("a", 1)}),
     "message": Flow("message", "a", {"a": Voicemail(["ask"], "b", 60.0, 4.0), "b": HangUp(["ask"])}, PROMPTS),
     "silent": Flow("silent", "a", {"a": Say(["nothing"], "b"), "b": HangUp()}),
@@ -39,6 +45,7 @@ LINES = {
     "500": "gone",
     "600": "silent",
     "700": "message",
+    "800": "back",
 }
 PLACE = PlaceInLine(VisitId("v1"), QueueId("q1"), 1, {"de": 2})
 IN_LINE = "CC_NEXT=hold:visit=v1&queue=q1&priority=1&skill=2+de"
@@ -54,6 +61,7 @@ class Script:
         told = {"dialed": dialed, "caller_number": "+4930", "caller_name": "Ann", "language": "en", "linked_id": ""}
         self.request = MappingProxyType(told)
         self.log: list[object] = []
+        self.wishes = Wishes(self.log)
         self._digits = list(digits)
 
     def _next(self) -> str:
@@ -122,11 +130,24 @@ class Kept:
         self.log.append(("left", str(file), seconds))
 
 
+class Wishes:
+    """Where wishes to be called back go; ``is_kept`` says what is answered."""
+
+    def __init__(self, log: list[object]) -> None:
+        self.log = log
+        self.is_kept = True
+
+    async def ask(self, server_id: ServerId, leg_id: LegId, order: EnqueueOrder) -> bool:
+        self.log.append(("asks", leg_id, order))
+        return self.is_kept
+
+
 def runner(session: Script) -> tuple[FlowRunner, Desk]:
     desk = Desk(session.log)
     proof: tuple[CallSession, FlowDesk] = (session, desk)
     flows = {**FLOWS.flows, **EXTRA}
-    return FlowRunner(proof[1], flows.get, PromptFiles(Path("unused")), ManualClock(), Kept(session.log)), desk
+    beside = (Kept(session.log), session.wishes)
+    return FlowRunner(proof[1], flows.get, PromptFiles(Path("unused")), ManualClock(), *beside), desk
 
 
 async def run(session: Script) -> list[object]:
@@ -140,6 +161,18 @@ def arrived(dialed: str) -> tuple[str, ...]:
 
 async def test_straight_to_the_queue_with_no_round_trip_before_it() -> None:
     assert await run(Script("200")) == [arrived("200"), EnqueueOrder("support"), IN_LINE]
+
+
+async def test_he_is_promised_a_call() -> None:
+    order = EnqueueOrder("support", 3, {"de": 2}, ())
+    log = await run(Script("800"))
+    assert log[1:] == [("asks", "17.1", order), "answer", ["vm-goodbye"], FlowExit.HANG_UP, "CC_NEXT=hangup"]
+
+
+async def test_no_call_can_be_promised() -> None:
+    session = Script("800")
+    session.wishes.is_kept = False
+    assert (await run(session))[-2:] == [EnqueueOrder("", 3, {"de": 2}, ()), IN_LINE]
 
 
 async def test_a_queue_may_send_the_call_into_another_flow_with_all_it_has() -> None:
