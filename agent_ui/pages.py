@@ -65,6 +65,7 @@ def asset(name: str) -> str:
 
 _SHOWN: Final = (
     Right.INTERACTIONS_READ,
+    Right.INTERACTIONS_WRITE,
     Right.CUSTOMERS_ERASE,
     Right.QUEUES_READ,
     Right.QUEUES_WRITE,
@@ -165,6 +166,12 @@ async def tickets(call: Call[None]) -> web.Response:
 async def ticket(call: Call[None]) -> web.Response:
     """Show one ticket."""
     return await _page(call, "ticket.html", "ticket")
+
+
+@page_routes.page("/callbacks", right=Right.LIVE_VIEW)
+async def callbacks(call: Call[None]) -> web.Response:
+    """Show who is to be called back."""
+    return await _page(call, "callbacks.html", "callbacks")
 
 
 @page_routes.page("/people", right=Right.CUSTOMERS_READ)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from contactcenter.core.ids import AgentId, QueueId, SkillId
 from contactcenter.customers.numbers import formatted
 from contactcenter.interactions.live import LiveAgent, Picture
-from contactcenter.interactions.model import Alert, Interaction, Phase, Segment
+from contactcenter.interactions.model import Alert, Interaction, Outcome, Phase, Segment
 from contactcenter.queues.model import Queue
 
 _BY_ROUTER: Final = frozenset({"no-answer", "rejected", "phone", "busy"})
@@ -123,8 +123,9 @@ def work_slot(item: Interaction, picture: Picture) -> dict[str, Any] | None:
         "choices": list(item.choices),
         "target_time": queue.target_time if queue else 0.0,
         "dispositions": _dispositions(queue),
-        "needs_disposition": bool(queue and queue.needs_disposition),
+        "needs_disposition": bool(queue and queue.needs_disposition) and item.outcome is not Outcome.UNREACHED,
         "tickets": _tickets(item),
+        "callback": _callback(item),
         **(_alert_part(item.alert, agent, picture) if item.alert else _NO_ALERT),
         **(_segment_part(item, item.segment, queue) if item.segment else _NO_SEGMENT),
     }
@@ -177,6 +178,23 @@ def _title(item: Interaction) -> dict[str, Any]:
 
 def _dispositions(queue: Queue | None) -> list[dict[str, str]]:
     return [{"code": one.code, "label": one.label} for one in queue.dispositions if one.is_active] if queue else []
+
+
+def _callback(item: Interaction) -> dict[str, Any] | None:
+    """Return how far the call of a customer is who is called back: ``result`` '' while it rings, or when he answered.
+
+    ``next_at``: when he is called again.
+    """
+    one = item.callback
+    if one is None:
+        return None
+    return {
+        "asked_at": one.asked_at,
+        "attempts": one.attempts,
+        "is_reached": one.reached_at is not None,
+        "result": one.result.value,
+        "next_at": one.next_at,
+    }
 
 
 def _tickets(item: Interaction) -> list[dict[str, Any]]:

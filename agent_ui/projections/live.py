@@ -98,6 +98,7 @@ def waiting_slot(item: Interaction, place: int, picture: Picture, wait: Wait | N
         "wait": wait,
         "state": "alerting" if item.alert else "waiting",
         "agent": agent.record.name if agent else "",
+        "is_callback": item.callback is not None,
     }
 
 

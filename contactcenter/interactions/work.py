@@ -139,7 +139,9 @@ class OwnWork(InteractionService):
         known = {one.code for one in queue.dispositions} if queue else set()
         if disposition and disposition not in known:
             raise Invalid("invalid", {"disposition": "unknown-disposition"})
-        if not disposition and known and queue is not None and queue.needs_disposition:
+        item = self.picture.interactions.get(InteractionId(interaction_id))
+        has_talked = item is None or item.outcome is not model.Outcome.UNREACHED
+        if not disposition and known and queue is not None and queue.needs_disposition and has_talked:
             raise Invalid("disposition-needed", {"disposition": "needed"})
         agent_id = _agent_of(principal)
         texts: dict[str, Any] = {"disposition": disposition}

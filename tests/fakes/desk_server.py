@@ -16,6 +16,7 @@ from aiohttp import WSMsgType, web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from contactcenter.core.texts import Texts
+from tests.fakes.desk_slots import callbacks as made_callbacks
 from tests.fakes.desk_slots import iso, now
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +56,8 @@ class DeskServer:
     rest: list[tuple[str, str, Any]] = field(default_factory=list)
     tickets: list[dict[str, Any]] = field(default_factory=list)
     people: list[dict[str, Any]] = field(default_factory=list)
+    callbacks: list[dict[str, Any]] = field(default_factory=made_callbacks)
+    withdraw_refused: str = ""
     may: list[str] = field(default_factory=lambda: ["interactions:read"])
     erase_refused: str = ""
     interactions: list[dict[str, Any]] = field(default_factory=list)
@@ -288,6 +291,18 @@ class DeskServer:
                 )
         return web.json_response(found)
 
+    async def _callbacks(self, request: web.Request) -> web.Response:
+        over, wanted = {"done", "withdrawn", "given-up"}, request.query.get("open")
+        rows = [one for one in self.callbacks if wanted is None or (one["state"] in over) == (wanted == "false")]
+        return web.json_response({"items": rows, "next": None})
+
+    async def _withdraw(self, request: web.Request) -> web.Response:
+        (found,) = (one for one in self.callbacks if one["id"] == request.match_info["id"])
+        if self.withdraw_refused:
+            return web.json_response({"error": {"code": self.withdraw_refused, "fields": {}}}, status=409)
+        found |= {"state": "withdrawn", "ended_at": iso(now())}
+        return web.Response(status=204)
+
     async def _interactions(self, request: web.Request) -> web.Response:
         return web.json_response({"items": self.interactions, "next": None})
 
@@ -310,6 +325,7 @@ class DeskServer:
             ("/tickets/{id}", "ticket.html", "ticket"),
             ("/people", "people.html", "people"),
             ("/people/{id}", "person.html", "person"),
+            ("/callbacks", "callbacks.html", "callbacks"),
             ("/nowhere", "error.html", "error"),
         ):
             app.router.add_get(path, self._page(template, page))
@@ -324,6 +340,8 @@ class DeskServer:
         for kind in ("tickets", "people"):
             app.router.add_get(f"/api/v1/{kind}", self._list)
             app.router.add_route("*", f"/api/v1/{kind}/{{id}}", self._one)
+        app.router.add_get("/api/v1/callbacks", self._callbacks)
+        app.router.add_post("/api/v1/callbacks/{id}/withdraw", self._withdraw)
         app.router.add_get("/api/v1/interactions", self._interactions)
         app.router.add_get("/api/v1/interactions/{id}/why/agents", self._why_agents)
         app.router.add_get("/api/v1/sla-policies", self._policies)

@@ -99,6 +99,7 @@ def work(state: str = "alerting", **more: Any) -> Slot:
         "tickets": [],
         "needs_disposition": True,
         "target_time": 60.0,
+        "callback": None,
     }
     if state != "alerting":
         made |= {"alerted_at": ago(140), "expires_at": None, "ring_time": None, "why": None, "answered_at": ago(134)}
@@ -448,8 +449,45 @@ def live() -> dict[str, Slot]:
             "wait": None if place == 5 else [20 + 15 * place, 60 + 40 * place],
             "state": "alerting" if place == 5 else "waiting",
             "agent": "Yusuf Kaya" if place == 5 else "",
+            "is_callback": place == 1,
         }
     return slots
+
+
+def callback(**more: Any) -> Slot:
+    """How far the call of a customer is who is called back."""
+    return {"asked_at": ago(900), "attempts": 1, "is_reached": False, "result": "", "next_at": None} | more
+
+
+def callbacks() -> list[Slot]:
+    """Promises as the REST API has them."""
+    rows = [
+        ("cb-1", "waiting", "Marta Köhler", "+49 30 901820", "p-1", 0, "", {}),
+        ("cb-2", "paused", "Studio Ahoi", "+49 40 66969 131", "p-2", 1, "busy", {"next_at": ahead(420)}),
+        ("cb-3", "calling", "", "+49 171 5502291", None, 1, "", {}),
+        ("cb-4", "done", "Dieter Falk", "+49 171 5502292", "p-3", 2, "no-answer", {"reached_at": ago(3000)}),
+    ]
+    nothing = {"next_at": None, "reached_at": None, "ended_at": None}
+    return [
+        {
+            "id": name,
+            "state": state,
+            "asked_in": f"i-{name}",
+            "interaction_id": None,
+            "queue_id": "q-1",
+            "queue": "Support DE",
+            "person_id": person,
+            "customer": customer,
+            "number": number,
+            "entered_at": ago(1000),
+            "asked_at": ago(900),
+            "attempts": attempts,
+            "result": result,
+            **nothing,
+            **more,
+        }
+        for name, state, customer, number, person, attempts, result, more in rows
+    ]
 
 
 def why() -> Slot:

@@ -9,7 +9,7 @@ from playwright.async_api import Page
 
 from tests.e2e.front.conftest import Open
 from tests.fakes.desk_server import ROOT, DeskServer
-from tests.fakes.desk_slots import card, me, ticket_lines, unknown_card, work
+from tests.fakes.desk_slots import ahead, callback, card, me, ticket_lines, unknown_card, work
 from tests.rig.browser import NARROW, WIDE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -28,6 +28,13 @@ SCENES: dict[str, tuple[str, str, Callable[[], dict[str, Any]]]] = {
     "talking": ("/desk", "[data-testid=note]", lambda: handling("talking", tickets=ticket_lines()[:1])),
     "wrap-up": ("/desk", "[data-testid=finish]", lambda: handling("wrap-up", disposition="solved")),
     "unknown": ("/desk", "[data-testid=person-form]", lambda: handling("talking") | {"card:i-1": unknown_card()}),
+    "callback alert": ("/desk", "[data-testid=hero-name]", lambda: handling("alerting", callback=callback())),
+    "callback missed": (
+        "/desk",
+        "[data-testid=finish]",
+        lambda: handling("wrap-up", callback=callback(result="busy", next_at=ahead(600)), needs_disposition=False),
+    ),
+    "callbacks": ("/callbacks", "tbody tr", dict),
     "live": ("/live", "[data-testid=agent]", dict),
     "login": ("/login", "[data-testid=login]", dict),
     "tickets": ("/tickets", "tbody tr", dict),

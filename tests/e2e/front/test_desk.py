@@ -8,7 +8,7 @@ from playwright.async_api import Page, expect
 
 from tests.e2e.front.conftest import Open
 from tests.fakes.desk_server import DeskServer
-from tests.fakes.desk_slots import HOSTILE, ahead, card, me, ticket_lines, unknown_card, work
+from tests.fakes.desk_slots import HOSTILE, ahead, callback, card, me, ticket_lines, unknown_card, work
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -397,3 +397,28 @@ async def test_the_language_waits_for_the_call_to_end(open_page: Open, server: D
         await expect(page.get_by_test_id("hang-up")).to_contain_text("Hang up")
         await server.push_slots("desktop", {"work:i-1": None, "card:i-1": None})
         await expect(page.get_by_test_id("idle")).to_contain_text("Вы готовы")
+
+
+async def test_a_customer_is_called_back(open_page: Open, server: DeskServer) -> None:
+    server.slots["desktop"] |= {"me": me(work="reserved"), "work:i-1": work(callback=callback()), "card:i-1": card()}
+    async with open_page("/desk", ready="[data-testid=hero]") as watched:
+        page = watched.page
+        await expect(page.get_by_test_id("hero")).to_contain_text("Call back · Support DE")
+        await expect(page.get_by_test_id("hero-callback")).to_be_visible()
+        bar = page.get_by_test_id("callbar")
+        await server.push(work__i_1=work("talking", callback=callback()))
+        await expect(bar).to_contain_text("Calling")
+        await expect(bar).to_contain_text("the customer’s phone rings")
+        await server.push(work__i_1=work("talking", callback=callback(is_reached=True)))
+        await expect(bar).to_contain_text("Talking")
+        missed = callback(result="no-answer", next_at=ahead(600))
+        await server.push(work__i_1=work("wrap-up", callback=missed))
+        await expect(bar).to_contain_text("No answer; called again at")
+        await expect(bar).not_to_contain_text("caller hung up")
+
+
+async def test_an_ordinary_call_says_nothing_of_calling_back(open_page: Open, server: DeskServer) -> None:
+    server.slots["desktop"] |= {"me": me(work="reserved"), "work:i-1": work(), "card:i-1": card()}
+    async with open_page("/desk", ready="[data-testid=hero]") as watched:
+        await expect(watched.page.get_by_test_id("hero")).to_contain_text("Incoming call · Support DE")
+        await expect(watched.page.get_by_test_id("hero-callback")).to_be_hidden()

@@ -97,3 +97,38 @@ async def test_a_list_without_a_server_offers_to_try_again(open_page: Open) -> N
         await asyncio.sleep(0)
         await page.get_by_role("button", name="Try again").click()
         await expect(page.locator("tbody tr")).to_have_count(1)
+
+
+async def test_a_callback_is_cancelled(open_page: Open, server: DeskServer) -> None:
+    server.may = ["interactions:write"]
+    async with open_page("/callbacks", ready="[data-testid=callback-row]") as watched:
+        page = watched.page
+        rows = page.get_by_test_id("callback-row")
+        await expect(rows).to_have_count(3)
+        await expect(rows.nth(1)).to_contain_text("Busy; called again at")
+        await expect(page.locator("[data-state=calling]").get_by_test_id("withdraw")).to_have_count(0)
+        await rows.first.get_by_test_id("withdraw").click()
+        await expect(page.get_by_test_id("ask")).to_contain_text("Marta Köhler will not be called back.")
+        await page.get_by_test_id("cancel").click()
+        await expect(rows).to_have_count(3)
+        await rows.first.get_by_test_id("withdraw").click()
+        await page.get_by_test_id("confirm").click()
+        await expect(rows).to_have_count(2)
+        await page.get_by_test_id("open-false").click()
+        await expect(rows).to_have_count(2)
+        await expect(page.locator("[data-state=withdrawn]")).to_contain_text("Cancelled")
+
+
+async def test_a_callback_that_is_under_way_is_not_cancelled(open_page: Open, server: DeskServer) -> None:
+    server.may, server.withdraw_refused = ["interactions:write"], "callback-under-way"
+    async with open_page("/callbacks", ready="[data-testid=callback-row]", broken=True) as watched:
+        page = watched.page
+        await page.get_by_test_id("withdraw").first.click()
+        await page.get_by_test_id("confirm").click()
+        await expect(page.get_by_test_id("withdraw-problem")).to_contain_text("The customer is being called right now.")
+
+
+async def test_who_may_not_cancel_callbacks_sees_no_button(open_page: Open, server: DeskServer) -> None:
+    server.may = []
+    async with open_page("/callbacks", ready="[data-testid=callback-row]") as watched:
+        await expect(watched.page.get_by_test_id("withdraw")).to_have_count(0)

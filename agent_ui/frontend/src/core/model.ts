@@ -71,6 +71,8 @@ export interface Work {
   note_saved_at: string | null;
   wrap_up: { until: string; limit: number; extension: number; extensions_left: number } | null;
   tickets: TicketLine[];
+  /** He is called back: ``result`` is how the call ended that he did not answer, ``next_at`` when he is called again. */
+  callback: { asked_at: string; attempts: number; is_reached: boolean; result: string; next_at: string | null } | null;
 }
 
 export interface Person {
@@ -192,6 +194,7 @@ export interface WaitingRow {
   wait: Wait;
   state: "waiting" | "alerting";
   agent: string;
+  is_callback: boolean;
 }
 
 export interface WaitingChange { kind: "agent-frees" | "deadline" | "relaxes" | "delay" | "late" | "window"; at: string; agent: string | null }

@@ -1,10 +1,11 @@
 /** The call in hand: who, since when, mute and hang up; in wrap-up the countdown and one minute more. */
 
-import { since, stop, until } from "../core/clock";
+import { now, since, stop, until } from "../core/clock";
 import { byId, fuse, h, icon, setIcon, setText, show } from "../core/dom";
 import type { Work } from "../core/model";
-import { timer } from "../core/times";
+import { timer, when } from "../core/times";
 import { number, t } from "../core/texts";
+import { callResult } from "../core/words";
 import { phone } from "./calls";
 import { act } from "./state";
 
@@ -47,8 +48,17 @@ function place(one: Work): string {
   return [one.subtitle, one.caller.withheld ? t("number withheld") : one.caller.number].filter((part) => part && part !== one.title).join(" · ");
 }
 
+/** The customer is being called, or did not answer: nobody to talk to yet. */
+const isCalling = (one: Work): boolean => one.state === "talking" && one.callback !== null && !one.callback.is_reached;
+
+function missed(one: Work): string {
+  if (!one.callback || one.callback.is_reached || !one.callback.result) return "";
+  const next = one.callback.next_at;
+  return next ? t("{result}; called again at {time}", { result: callResult(one.callback.result), time: when(next, now()) }) : callResult(one.callback.result);
+}
+
 function paintTalking(one: Work): void {
-  setText(line, t("{queue} · waited {time}", { queue: one.queue.name, time: timer(one.waited) }));
+  setText(line, isCalling(one) ? [one.queue.name, missed(one) || t("the customer’s phone rings")].join(" · ") : t("{queue} · waited {time}", { queue: one.queue.name, time: timer(one.waited) }));
   if (big.dataset["of"] !== `talk:${one.interaction_id}`) {
     stop(big);
     setText(big, "");
@@ -66,7 +76,7 @@ function paintTalking(one: Work): void {
 function ended(one: Work): string {
   const by = { customer: t("caller hung up"), agent: t("you hung up"), "": "" }[one.ended_by];
   const talked = one.talk_time === null ? "" : t("talked {time}", { time: timer(one.talk_time) });
-  return [one.queue.name, talked, by].filter(Boolean).join(" · ");
+  return [one.queue.name, ...(missed(one) ? [missed(one)] : [talked, by])].filter(Boolean).join(" · ");
 }
 
 function paintWrapUp(one: Work): void {
@@ -95,8 +105,8 @@ export function paintCallbar(one: Work | null): void {
   bar.setAttribute("aria-label", wrap ? t("Wrap-up") : t("Current call"));
   bar.dataset["state"] = one.state;
   tag.className = `tag st ${wrap ? "wrap" : "talking"}`;
-  setIcon(tagGlyph, wrap ? "pencil" : "phone", "s");
-  setText(tagWord, wrap ? t("Wrap-up") : t("Talking"));
+  setIcon(tagGlyph, wrap ? "pencil" : isCalling(one) ? "phone-outgoing" : "phone", "s");
+  setText(tagWord, wrap ? t("Wrap-up") : isCalling(one) ? t("Calling") : t("Talking"));
   setText(name, one.title || t("Unknown caller"));
   setText(about, place(one));
   show(controls, !wrap);

@@ -120,7 +120,7 @@ function detail(one: Contact): string {
 export function contactRow(one: Contact): HTMLElement {
   return h("li", null,
     h("time", { datetime: one.at }, when(one.at, now())),
-    h("span", { class: "m" }, icon(one.direction === "outbound" ? "phone-outgoing" : (MEDIA[one.medium] ?? "phone"))),
+    h("span", { class: "m" }, icon(one.direction === "callback" ? "phone-outgoing" : (MEDIA[one.medium] ?? "phone"))),
     h("div", null, h("p", { class: "ell" }, contactText(one)), h("small", null, detail(one))));
 }
 

@@ -23,7 +23,7 @@ async function read(): Promise<void> {
 
 function line(one: Interaction): HTMLElement {
   return h("li", null, h("time", { datetime: one.arrived_at }, when(one.arrived_at, now())),
-    h("span", { class: "m" }, icon(one.direction === "outbound" ? "phone-outgoing" : "phone")),
+    h("span", { class: "m" }, icon(one.direction === "callback" ? "phone-outgoing" : "phone")),
     h("div", null, h("p", { class: "ell" }, h("b", null, one.person || one.caller_name || one.caller || t("Unknown caller")), ` · ${interactionText(one)}`), h("small", { class: "num" }, talkTime(one))));
 }
 

@@ -1,7 +1,7 @@
 /** Who waits, longest first; each opens its why. */
 
 import { since } from "../core/clock";
-import { byId, h, keyed, setAttr, setIcon, setText, show, type Row } from "../core/dom";
+import { byId, h, icon, keyed, setAttr, setIcon, setText, show, type Row } from "../core/dom";
 import type { WaitingRow } from "../core/model";
 import { number, t } from "../core/texts";
 import { waitText } from "../core/waits";
@@ -12,10 +12,11 @@ function row(first: WaitingRow): Row<WaitingRow> {
   const glyph = h("span", { class: "m" });
   const name = h("b", { class: "ell" });
   const vip = h("span", { class: "tag vip" }, t("VIP"));
+  const back = h("span", { class: "tag", title: t("Is called back when it is his turn") }, icon("phone-outgoing", "s"), t("Callback"));
   const detail = h("small", { class: "ell" });
   const clock = since(h("span", { class: "clock" }), first.since);
   const why = h("button", { type: "button", class: "btn sm", "data-testid": "why-open", "aria-label": `${t("Why?")} ${first.name || first.caller}`, onclick: () => ask(first.interaction_id) }, t("Why?"));
-  const element = h("li", { "data-testid": "waiting-row", "data-interaction": first.interaction_id }, glyph, h("div", { class: "d" }, h("span", { class: "fx" }, name, vip), detail), clock, why);
+  const element = h("li", { "data-testid": "waiting-row", "data-interaction": first.interaction_id }, glyph, h("div", { class: "d" }, h("span", { class: "fx" }, name, vip, back), detail), clock, why);
   return {
     element,
     set(one) {
@@ -24,6 +25,7 @@ function row(first: WaitingRow): Row<WaitingRow> {
       glyph.className = rings ? "m st alert-s" : "m";
       setText(name, one.name || one.caller || t("Number withheld"));
       show(vip, one.vip);
+      show(back, one.is_callback);
       setText(detail, rings ? t("{queue} · rings at {agent}", { queue: one.queue.name, agent: one.agent }) : [`${one.queue.name} · #${one.place}`, waitText(one.wait)].filter(Boolean).join(" · "));
       setAttr(element, "data-state", one.state);
     },
