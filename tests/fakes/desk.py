@@ -4,14 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from contactcenter.callback_tickets import open_ticket
 from contactcenter.core.ids import InteractionId, LegId, PersonId, ServerId, TeamId
 from contactcenter.core.permissions import Principal
 from contactcenter.core.tasks import TaskSupervisor
-from contactcenter.interactions import ports, store
+from contactcenter.interactions import callback_store, ports, store
 from contactcenter.interactions.auditor import Auditor
+from contactcenter.interactions.callbacks import CallbackRules
 from contactcenter.interactions.callers import Callers
+from contactcenter.interactions.calling_back import Callbacks
 from contactcenter.interactions.live import LiveAgent
 from contactcenter.interactions.model import Interaction
 from contactcenter.interactions.recovery import Recovery
@@ -58,6 +62,17 @@ class Desk:
             lambda one: passed_now(room.engine, one),
             room.router.passed_over,
         )
+        self.callbacks = self.service.callbacks = Callbacks(
+            room.assignments,
+            self.rooms.database,
+            self.rooms.publisher,
+            room.time,
+            room.ids,
+            self.tasks,
+            self.rooms.customers.read_number,
+            CallbackRules(),
+            partial(open_ticket, self.rooms.database, self.rooms.tickets),
+        )
         self.rooms.tickets.reach = self.service.check_reach
 
     def _ticket_queries(self, person_id: PersonId | None, interaction_id: InteractionId) -> Any:
@@ -90,6 +105,7 @@ class Desk:
             fresh = LiveAgent.of(live.record)
             fresh.presence, fresh.reason = live.presence, live.reason
             self.room.take_live(fresh, usable=False)
+        self.callbacks.load(await self.rooms.database.read(callback_store.open_callbacks))
         items = await self.rooms.database.read(lambda c: self.recovery.load(c))
         self.recovery.take_up(items)
         return items
