@@ -83,6 +83,18 @@ async def test_what_is_written(desk: Any) -> None:
     await desk.check_rows(item)
 
 
+async def test_he_counts_once(desk: Any) -> None:
+    began = desk.time.now()
+    caller = desk.room.call("1780000000.9")
+    desk.room.leg_ends(caller.leg_id)
+    desk.take(record("ann", 1))
+    one = await promise(desk)
+    desk.room.connect(turn(desk, one))
+    await desk.rooms.database.flush()
+    rows = await desk.rooms.database.read(lambda c: store.day_figures(c, began))
+    assert [row.end for row in rows] == ["abandoned"]
+
+
 async def test_in_line_he_keeps_his_place_over_a_restart(desk: Any) -> None:
     one = await promise(desk)
     entered = turn(desk, one).visit.entered_at
