@@ -18,7 +18,7 @@ from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.core.web.routes import Call, Routes
 from contactcenter.core.web.schemas import Instant, Out, Query
 from contactcenter.interactions.live import Picture
-from contactcenter.interactions.model import AgentConnected, InteractionEnded
+from contactcenter.interactions.model import AgentConnected, Direction, InteractionEnded
 
 operation_routes = Routes()
 
@@ -130,7 +130,7 @@ class Operation:
         counter.inc()
         if isinstance(event, InteractionEnded):
             self._outcomes.labels(event.outcome.value).inc()
-        elif isinstance(event, AgentConnected):
+        elif isinstance(event, AgentConnected) and event.direction is Direction.INBOUND:
             self._waits.observe(event.wait_time)
 
 

@@ -19,6 +19,7 @@ routes = Routes()
 LIMITS: Final = (
     "answered-at-once",
     "hours-and-limits-not-played",
+    "callbacks-not-played",
     "present-settings",
     "devices-not-known",
     "servers-not-played",

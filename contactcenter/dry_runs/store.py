@@ -15,7 +15,7 @@ from contactcenter.core.events import events_table
 from contactcenter.core.ids import AgentId, SiteId, SkillId
 from contactcenter.customers.store import people_table
 from contactcenter.dry_runs.model import PresenceRow, VisitRow
-from contactcenter.interactions.model import AgentPresenceChanged
+from contactcenter.interactions.model import AgentPresenceChanged, Direction
 from contactcenter.interactions.store import interactions, segments, visits
 from contactcenter.queues.store import known
 
@@ -45,7 +45,8 @@ def visits_of(
     query = select(
         *(_contacts[name] for name in ("id", "arrived_at", "medium", "vip")), people_table.c.value_per_year
     ).select_from(interactions.outerjoin(people_table, people_table.c.id == _contacts.person_id))
-    query = query.where(_contacts.arrived_at >= began - LONGEST_CALL, _contacts.arrived_at < ended)
+    callers = _contacts.direction == Direction.INBOUND.value
+    query = query.where(callers, _contacts.arrived_at >= began - LONGEST_CALL, _contacts.arrived_at < ended)
     if after is not None:
         at, last = after
         later = and_(_contacts.arrived_at == at, _contacts.id > last)

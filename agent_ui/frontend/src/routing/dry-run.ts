@@ -47,6 +47,7 @@ const ROWS: { name: Rate; label(): string; isTime?: true; good: number }[] = [
 ];
 const LIMITS: Record<string, () => string> = {
   "answered-at-once": () => t("Agents answer at once: what ringing takes is left out."),
+  "callbacks-not-played": () => t("Nobody is called back: agents have the time of such calls for callers."),
   "hours-and-limits-not-played": () => t("Opening hours and limits turn nobody away: everybody stays in his first queue."),
   "present-settings": () => t("Agents and the other queues are as they are set now, not as they were then."),
   "devices-not-known": () => t("Whoever was ready could be rung."),
