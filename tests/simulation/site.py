@@ -9,12 +9,12 @@ import asyncio
 import contextlib
 import random
 import shutil
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from tempfile import mkdtemp
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 from unittest import mock
 
 from contactcenter import bootstrap, databases, pbx_servers, rooms
@@ -46,6 +46,14 @@ FLOWS = """start: queue
 nodes:
   queue: {kind: enqueue, queue: support}
 """
+CALLBACK = """start: back
+prompts:
+  bye: {sound: beep}
+nodes:
+  back: {kind: callback, queue: support, next: bye, impossible: queue}
+  bye: {kind: hangup, prompts: bye}
+  queue: {kind: enqueue, queue: support}
+"""
 MENU = """start: say
 prompts:
   hello: {sound: beep}
@@ -63,18 +71,24 @@ def _template() -> tuple[Path, dict[str, str]]:
     """A data folder with agents, a queue and two numbers, made once."""
     data = Path(mkdtemp(prefix="cc-site-"))
     agents = [AgentSeed(f"a{n}", str(1000 + n), {}, f"sip:p{n}@127.0.0.1:5070") for n in range(AGENTS)]
-    plan = Plan(agents, (QueueSeed(wrap_up_time=2.0, ring_time=8.0),), {"2000": "direct", "1000": "menu"})
+    plan = Plan(
+        agents, (QueueSeed(wrap_up_time=2.0, ring_time=8.0),), {"2000": "direct", "1000": "menu", "3000": "back"}
+    )
     with mock.patch.object(bootstrap, "TimeOrderedIds", side_effect=lambda clock: seeded_ids(ManualClock(), 1)):
         ids = seed(data, plan)
     flows = data / "flows"
     flows.mkdir()
     (flows / "direct.yaml").write_text(FLOWS)
     (flows / "menu.yaml").write_text(MENU)
+    (flows / "back.yaml").write_text(CALLBACK)
     return data, ids
 
 
 class Site:
     """One PBX, one server process at a time, and customers. ``happened`` is the run's own account."""
+
+    dialed = ("2000", "2000", "1000", NOBODY)
+    settings: Mapping[str, Any] = {}
 
     def __init__(self, loop: VirtualLoop, folder: Path, dice: random.Random) -> None:
         self.loop, self.folder, self.dice = loop, folder, dice
@@ -155,12 +169,14 @@ class Site:
     async def start_server(self) -> None:
         pbx: dict[str, Any] = {"mode": f"127.0.0.1:{AMI}", "ami_secret": SECRET, "agi_port": AGI}
         settings = Settings(
-            data=self.folder, flows=self.folder / "flows", timezone="UTC", pbx={**pbx, "cel_file": self.cel_file}
-        )  # type: ignore[arg-type]
+            data=self.folder, flows=self.folder / "flows", timezone="UTC", pbx={**pbx, "cel_file": self.cel_file},
+            **self.settings,
+        )  # fmt: skip
         center = self.center = ContactCenter(settings, self.clock)
         center._serve = _nothing  # type: ignore[method-assign]
         await center.start()
         center.base.tasks.keep("audit", center.auditor.keep)
+        center.base.tasks.keep("callbacks", center.callbacks.keep)
         center.base.publisher.subscribe(self._hear)
         self.note("server is there")
 
@@ -206,7 +222,7 @@ class Site:
         for number in range(count):
             await asyncio.sleep(self.dice.expovariate(1.2))
             customer = Customer(
-                f"+4930{1_000_000 + number}", self.dice.choice(["2000", "2000", "1000", NOBODY]), f"C{number}",
+                f"+4930{1_000_000 + number}", self.dice.choice(self.dialed), f"C{number}",
                 patience=self.dice.choice([2.0, 15.0, 60.0, 120.0]), talk_time=1 + 15 * self.dice.random(),
             )  # fmt: skip
             if self.pbx.is_running:
@@ -279,6 +295,10 @@ class Site:
             assert self.loop.virtual < end, "the link does not come back"
             await asyncio.sleep(1)
 
+    def is_quiet(self) -> bool:
+        """Whether nobody is on the line, nor will be."""
+        return not self.pbx.exchange.channels
+
     def check_agrees(self) -> None:
         """Once all is quiet: nothing that an audit would find."""
         assert self.center is not None
@@ -314,6 +334,9 @@ def _rows(connection: Any) -> list[dict[str, Any]]:
     return found
 
 
+Kind = TypeVar("Kind", bound=Site)
+
+
 @contextlib.contextmanager
 def in_here(number: int) -> Iterator[None]:
     """The program with what cannot be simulated replaced, and all its chance drawn from the seed."""
@@ -330,11 +353,11 @@ def in_here(number: int) -> Iterator[None]:
         yield
 
 
-def run(number: int, folder: Path, calls: int = 25, faults: int = 4) -> Site:
+def run(number: int, folder: Path, calls: int = 25, faults: int = 4, kind: type[Kind] = Site) -> Kind:  # type: ignore[assignment]
     """Run one seed to its end; returns the site with nothing going on. Raises AssertionError for what must not be."""
     loop, dice = VirtualLoop(), random.Random(number)
     asyncio.set_event_loop(loop)
-    site = Site(loop, folder, dice)
+    site = kind(loop, folder, dice)
     try:
         with in_here(number):
             loop.run_until_complete(_day(site, calls, faults))
@@ -369,7 +392,7 @@ async def _day(site: Site, calls: int, faults: int) -> None:
     await asyncio.sleep(QUIET)
     site.check_agrees()
     end = site.loop.virtual + 400
-    while site.pbx.exchange.channels and site.loop.virtual < end:
+    while not site.is_quiet() and site.loop.virtual < end:
         await asyncio.sleep(1)
     await asyncio.sleep(QUIET)
     for one in watching:
