@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from itertools import pairwise
+from typing import Any, ClassVar
 
 from contactcenter.interactions.callback_store import callbacks
 from contactcenter.interactions.callbacks import OVER
@@ -16,7 +17,7 @@ class CallbackSite(Site):
     """``rung``: when each customer's phone was rung; ``promises``: the rows at the end."""
 
     dialed = ("3000", "3000", "2000")
-    settings = {"callbacks": {"attempts": ATTEMPTS, "pause": PAUSE, "ring_time": RING_TIME}}
+    settings: ClassVar = {"callbacks": {"attempts": ATTEMPTS, "pause": PAUSE, "ring_time": RING_TIME}}
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -51,7 +52,7 @@ def broken(site: CallbackSite) -> list[str]:
     wrong = []
     for one in site.promises:
         rung = site.rung.pop(one.number, [])
-        apart = [later - earlier for earlier, later in zip(rung, rung[1:], strict=False)]
+        apart = [later - earlier for earlier, later in pairwise(rung)]
         if one.state not in {state.value for state in OVER}:
             wrong.append(f"{one.number} is {one.state} at the end")
         if len(rung) > one.attempts or one.attempts > ATTEMPTS:
