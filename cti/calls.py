@@ -2,6 +2,8 @@
 
 Keys are (server, Uniqueid), calls are joined by Linkedid; never by channel name, which a masquerade can change. A
 channel is a customer's when it first appeared in the inbound context, an agent's when its endpoint carries our prefix.
+A customer who is called back is the half of a Local channel that stands in for him; the other half and the leg on
+which he is called are nobody's.
 The instant of a fact is the event's own Timestamp, so it agrees with the PBX's records.
 
 What does not belong here: alerts and their answers (``cti.alerts``), sending anything (``cti.telephony``).
@@ -29,6 +31,21 @@ PLACES: Final = {
     names.HOLD: ports.CallerPlace.HOLD,
     names.FALLBACK: ports.CallerPlace.FALLBACK,
 }
+_STAND_IN: Final = f"Local/{names.CALLBACK_DIAL}@{names.CALLBACK}-"
+_RESULTS: Final = {
+    "": ports.DialResult.CANCELLED,
+    "CANCEL": ports.DialResult.CANCELLED,
+    "BUSY": ports.DialResult.BUSY,
+    "NOANSWER": ports.DialResult.NO_ANSWER,
+}
+"""DIALSTATUS (https://docs.asterisk.org, "Dial"); any other: the call could not be put through."""
+_RESULTS_BY_CAUSE: Final = {
+    17: ports.DialResult.BUSY,
+    21: ports.DialResult.BUSY,  # declined
+    18: ports.DialResult.NO_ANSWER,
+    19: ports.DialResult.NO_ANSWER,
+}
+"""Q.850 causes; DIALSTATUS does not tell a call that was declined, or not always the same way."""
 
 
 @dataclass(slots=True)
@@ -54,6 +71,11 @@ class Channel:
         return self.endpoint.startswith(AGENT_PREFIX) or self.is_over_trunk
 
     @property
+    def is_stand_in(self) -> bool:
+        """True for a leg that stands in for a customer who is to be called."""
+        return is_stand_in(self.name)
+
+    @property
     def is_over_trunk(self) -> bool:
         """True for a leg that we sent to another server; one that comes from there has the PBX's own id."""
         return self.endpoint.startswith(names.TRUNK_PREFIX) and is_id(self.leg_id)
@@ -69,7 +91,8 @@ class LegRecord:
     """What the PBX's records tell of a leg that is still up; None for what they do not.
 
     When it began, when it entered the bridge it entered last, the line it was put into last, and when that was; the
-    call that a customer's leg began; where an agent's that entered a bridge rang, and for whose call.
+    call that a customer's leg began; where an agent's that entered a bridge rang, and for whose call; when the customer
+    answered for whom a leg stands in.
     """
 
     started_at: datetime | None = None
@@ -79,6 +102,27 @@ class LegRecord:
     arrival: ports.CallArrived | None = None
     endpoint: str = ""
     caller_leg: LegId | None = None
+    reached_at: datetime | None = None
+
+
+def is_stand_in(channel_name: str) -> bool:
+    """Tell whether this is the half of a Local channel that stands in for a customer who is to be called."""
+    return channel_name.startswith(_STAND_IN) and channel_name.endswith(";1")
+
+
+def calls_in(channel_name: str, context: str, leg_id: str, linked_id: str) -> bool:
+    """Tell whether a channel that appears is a customer's who calls.
+
+    A leg that Dial() made has its endpoint's context, too, but belongs to another channel's call from the start.
+    """
+    is_dialled = channel_name.startswith("PJSIP/") and leg_id != linked_id
+    return context == names.INBOUND and not is_dialled and not endpoint_of(channel_name).startswith(AGENT_PREFIX)
+
+
+def dial_result(status: str, cause: int) -> ports.DialResult:
+    """Say how a call that nobody answered ended, out of DIALSTATUS and the Q.850 cause."""
+    result = _RESULTS.get(status, ports.DialResult.UNREACHABLE)
+    return result if result is ports.DialResult.CANCELLED else _RESULTS_BY_CAUSE.get(cause, result)
 
 
 def device_of(channel_name: str, leg_id: str, exten: str) -> str:
@@ -110,6 +154,7 @@ class Calls:
             "BridgeLeave": self._bridge_leave,
             "Hangup": self._hangup,
             "DeviceStateChange": self._device_state,
+            "UserEvent": self._user_event,
         }
 
     def feed(self, message: Message, now: datetime) -> list[ports.Fact]:
@@ -134,8 +179,9 @@ class Calls:
     def _new_channel(self, message: Message, at: datetime) -> Iterator[ports.Fact]:
         leg_id = LegId(message.get("Uniqueid"))
         name = message.get("Channel")
-        inbound = message.get("Context") == names.INBOUND and not endpoint_of(name).startswith(AGENT_PREFIX)
-        channel = Channel(leg_id, message.get("Linkedid"), name, inbound, is_up=message.get("ChannelState") == _UP)
+        inbound = calls_in(name, message.get("Context"), leg_id, message.get("Linkedid"))
+        is_customer = inbound or is_stand_in(name)
+        channel = Channel(leg_id, message.get("Linkedid"), name, is_customer, is_up=message.get("ChannelState") == _UP)
         self.channels[leg_id] = channel
         if inbound:
             yield ports.CallArrived(
@@ -219,6 +265,14 @@ class Calls:
         if technology == "PJSIP" and endpoint.startswith(AGENT_PREFIX):
             yield self.device(endpoint, message.get("State"), at)
 
+    def _user_event(self, message: Message, at: datetime) -> Iterator[ports.Fact]:
+        name, leg_id = message.get("UserEvent"), LegId(message.get("Leg"))
+        if name == names.EVENT_REACHED:
+            yield ports.CustomerReached(self.server_id, leg_id, at)
+        elif name == names.EVENT_MISSED:
+            result = dial_result(message.get("Status"), number(message.get("Cause")))
+            yield ports.CustomerMissed(self.server_id, leg_id, result, at)
+
     def device(self, endpoint: str, state: str, at: datetime) -> ports.DeviceChanged:
         """Return the fact for a device in ``state``; a call of ours on it does not make it unusable."""
         return ports.DeviceChanged(self.server_id, endpoint, state not in UNUSABLE, state, at)
@@ -254,8 +308,8 @@ class Calls:
     def _take_up(self, row: Message) -> Channel:
         """Take up a channel that is there already, from any message that shows it."""
         leg_id, name = LegId(row.get("Uniqueid")), row.get("Channel")
-        is_agent = endpoint_of(name).startswith(AGENT_PREFIX)
-        is_customer = not is_agent and row.get("Context") in {*PLACES, names.CONFERENCE}
+        is_callers = row.get("Context") in {*PLACES, names.CONFERENCE} and not _is_dialled(row)
+        is_customer = is_stand_in(name) or (is_callers and not endpoint_of(name).startswith(AGENT_PREFIX))
         is_up = row.get("ChannelState") == _UP
         channel = Channel(leg_id, row.get("Linkedid"), name, is_customer, is_up=is_up, exten=row.get("Exten"))
         self.channels[leg_id] = channel
@@ -265,12 +319,11 @@ class Calls:
         channel = self.channels[LegId(row.get("Uniqueid"))]
         inside = [self.channels[leg] for leg in self._bridges.get(channel.bridge_id, []) if leg != channel.leg_id]
         peer = next((self.leg_alias(other.leg_id) for other in inside if other.is_agent != channel.is_agent), None)
-        bridged = ports.CallerPlace.BRIDGED
         return ports.LiveLeg(
             leg_id=self.leg_alias(channel.leg_id),
             linked_id=channel.linked_id,
             endpoint=channel.device,
-            place=bridged if peer else PLACES.get(row.get("Context"), ports.CallerPlace.OTHER),
+            place=ports.CallerPlace.BRIDGED if peer else place_of(channel.name, row.get("Context")),
             is_customer=channel.is_customer,
             is_up=channel.is_up,
             caller_number=known(row.get("CallerIDNum")),
@@ -282,7 +335,26 @@ class Calls:
             in_line=record.in_line,
             in_line_at=record.in_line_at,
             serves=_served(channel, row),
+            is_reached=channel.is_stand_in and (record.reached_at is not None or self._talks(channel.leg_id)),
         )
+
+    def _talks(self, stand_in: LegId) -> bool:
+        """Whether the other half of a stand-in is in a bridge: with nobody but the customer."""
+        other = self.channels.get(LegId(names.dialling_half(stand_in)))
+        return other is not None and bool(other.bridge_id)
+
+
+def place_of(channel_name: str, context: str) -> ports.CallerPlace:
+    """Return where a leg that shares no bridge with an agent stands."""
+    if is_stand_in(channel_name):
+        return ports.CallerPlace.STAND_IN
+    return PLACES.get(context, ports.CallerPlace.OTHER)
+
+
+def _is_dialled(row: Message) -> bool:
+    """Whether Dial() made this channel; a caller is in no bridge while he stands in the context he came into."""
+    is_bridged_at_once = row.kind == "BridgeEnter" and row.get("Context") == names.INBOUND
+    return is_bridged_at_once or row.get("Application") == names.DIALLED_APPLICATION
 
 
 def _pairs(channel: Channel, peers: Iterable[Channel]) -> Iterator[tuple[Channel, Channel]]:

@@ -17,8 +17,8 @@ import structlog
 from contactcenter.core.clock import from_timestamp
 from contactcenter.core.ids import LegId, ServerId
 from contactcenter.interactions import ports
-from cti.calls import AGENT_PREFIX, PLACES, LegRecord, device_of, endpoint_of, known
-from cti.dialplan_names import CEL_FIELDS, CEL_HOLD, INBOUND
+from cti.calls import LegRecord, calls_in, device_of, known, place_of
+from cti.dialplan_names import CEL_FIELDS, CEL_HOLD, CEL_REACHED
 
 log = structlog.get_logger(__name__)
 
@@ -51,8 +51,8 @@ class CelNews:
         return [self._end(one.leg_id, one.cause, one.at) for one in told if one.leg_id not in recorded]
 
     def cut_off(self, told: Collection[LegId], died_at: datetime, until: datetime) -> list[ports.EndedLeg]:
-        """Return what ended with the former run of the PBX, so that no end is written or told: customers' legs, and
-        those of agents who had met one.
+        """Return what ended with the former run of the PBX, so that no end is written or told: customers' legs, those
+        of agents who had met one, and those that stood in for a customer who had answered.
 
         What began after ``until`` may be of its present run, and not yet shown.
         """
@@ -66,6 +66,8 @@ class CelNews:
         """Return an end that is not recorded, with what is recorded of the leg."""
         known = self.up.get(leg_id, LegRecord())
         place = ports.CallerPlace.HOLD if known.in_line is not None else ports.CallerPlace.OTHER
+        if known.reached_at is not None:
+            place = ports.CallerPlace.STAND_IN
         return ports.EndedLeg(
             leg_id,
             cause,
@@ -77,13 +79,16 @@ class CelNews:
             place=place,
             in_line=known.in_line,
             in_line_at=known.in_line_at,
+            reached_at=known.reached_at,
         )
 
 
 def _in_call_since(record: LegRecord) -> datetime | None:
-    """Return when a customer called, or an agent met one; None of any other leg."""
+    """Return when a customer called, or was reached, or an agent met one; None of any other leg."""
     if record.arrival is not None:
         return record.arrival.at
+    if record.reached_at is not None:
+        return record.reached_at
     return record.bridged_at if record.caller_leg is not None else None
 
 
@@ -227,6 +232,7 @@ class _Leg:
     caller_leg: LegId | None = None
     in_line: ports.PlaceInLine | None = None
     in_line_at: str | None = None
+    reached_at: str | None = None
     end: ports.EndedLeg | None = None
 
     def take(self, line: Line, server_id: ServerId) -> None:
@@ -242,7 +248,7 @@ class _Leg:
             self.last_bridged = line["time"]
             self.endpoint, self.caller_leg = _agents(line)
         elif line["user_event"] == CEL_HOLD:
-            place = ports.PlaceInLine.decode(str((_extra(line) or {}).get("extra", "")))
+            place = ports.PlaceInLine.decode(_told_extra(line))
             # One who comes back to the music of the same visit keeps his instant.
             if place is not None and (self.in_line is None or self.in_line.visit_id != place.visit_id):
                 self.is_told, self.in_line, self.in_line_at = True, place, line["time"]
@@ -250,7 +256,14 @@ class _Leg:
     def record(self) -> LegRecord:
         bridged_at, in_line_at = _instant(self.last_bridged), _instant(self.in_line_at)
         return LegRecord(
-            self.started_at, bridged_at, self.in_line, in_line_at, self.arrival, self.endpoint, self.caller_leg
+            self.started_at,
+            bridged_at,
+            self.in_line,
+            in_line_at,
+            self.arrival,
+            self.endpoint,
+            self.caller_leg,
+            _instant(self.reached_at),
         )
 
     def ended(self) -> ports.EndedLeg | None:
@@ -262,6 +275,7 @@ class _Leg:
             arrival=self.arrival,
             in_line=self.in_line,
             in_line_at=_instant(self.in_line_at),
+            reached_at=_instant(self.reached_at),
         )
 
 
@@ -279,6 +293,13 @@ class CelReading:
             if len(row) == len(CEL_FIELDS):
                 line = dict(zip(CEL_FIELDS, row, strict=True))
                 self._legs.setdefault(line["uniqueid"], _Leg()).take(line, self._server_id)
+                if line["user_event"] == CEL_REACHED:
+                    self._reached(line)
+
+    def _reached(self, line: Line) -> None:
+        """A customer answered: his own leg says for whom it was made."""
+        stand_in = self._legs.setdefault(_told_extra(line), _Leg())
+        stand_in.reached_at = stand_in.reached_at or line["time"]
 
     def news(self, *, is_cut: bool = False) -> CelNews:
         """Return what was read so far."""
@@ -305,7 +326,7 @@ def _end(hangup: Line) -> ports.EndedLeg | None:
         cause,
         at,
         *_agents(hangup),
-        place=PLACES.get(hangup["context"], ports.CallerPlace.OTHER),
+        place=place_of(hangup["channel"], hangup["context"]),
     )
 
 
@@ -318,7 +339,7 @@ def _agents(line: Line) -> tuple[str, LegId | None]:
 def _arrival(start: Line, server_id: ServerId) -> ports.CallArrived | None:
     """Return the call a customer's leg began; None for any other leg. The records have no caller's name."""
     at = _instant(start["time"])
-    if start["context"] != INBOUND or endpoint_of(start["channel"]).startswith(AGENT_PREFIX) or at is None:
+    if not calls_in(start["channel"], start["context"], start["uniqueid"], start["linkedid"]) or at is None:
         return None
     number, leg_id = known(start["caller_number"]), LegId(start["uniqueid"])
     return ports.CallArrived(server_id, leg_id, start["linkedid"], number, "", start["exten"], at)
@@ -330,6 +351,11 @@ def _extra(line: Line) -> dict[str, object] | None:
     except ValueError:
         return None
     return told if isinstance(told, dict) else None
+
+
+def _told_extra(line: Line) -> str:
+    """Return what CELGenUserEvent was given beside its name."""
+    return str((_extra(line) or {}).get("extra", ""))
 
 
 def _instant(seconds: str | None) -> datetime | None:

@@ -8,6 +8,7 @@ Contract of a caller's way through the dialplan (config/asterisk/extensions.conf
                  PLACE (``ports.PlaceInLine``) goes into CEL with CCHold, from where a restarted server reads it.
     cc-hold      answer, music for MUSIC_SECONDS, AGI agi://HOST:PORT/next sets CC_NEXT to hold, ivr or hangup; repeat.
     cc-fallback  native queue while nobody steers; asks /next after every round; voicemail after the last.
+    cc-callback  no caller: ``place`` stands in for a customer who is to be called, ``dial`` calls him when it is told.
 
 FastAGI sessions: Asterisk gives up connecting after 2 s (res_agi.c, MAX_AGI_CONNECT). A server that accepts and says
 nothing (frozen) is caught by ``TIMEOUT(absolute)``: a ``next`` session starts with AGI_SECONDS on the clock, an ``ivr``
@@ -22,6 +23,11 @@ Names for Asterisk: AMI actions, IMPORT and SHARED take a Uniqueid exactly in pl
 
 An agent's leg: Originate with Context cc-bridge, Exten s, Priority 1, ChannelId = reservation id, Variable
 CC_RES=<reservation id>, CALLER_CHAN=<caller's Uniqueid>; CC_NAILED=1 on a nailed leg makes it return to cc-park.
+
+A customer who is to be called: Originate with Channel Local/dial@cc-callback/n, Context cc-callback, Exten place,
+ChannelId = the stand-in's leg id, OtherChannelId = ``dialling_half(leg id)``; variables CC_RES=<reservation id>,
+CC_STAND_IN=<leg id>, CC_CALLED, CC_SHOWN, CC_RING. The first half is what an agent's leg is bridged with; the second
+waits until SHARED(CC_DIAL) of the first is 1, then dials, once. CCReached and CCMissed tell what came of it.
 
 Several servers: the leg of an agent whose phone is on another server is originated on the caller's server over the
 trunk, ``PJSIP/agent-1002@to-OTHER``, with Exten = the agent's extension: it tells whose leg it is, where an ``s`` could
@@ -42,7 +48,15 @@ INTERNAL = "cc-internal"
 CHECK = "cc-check"
 SERVER = "cc-server"
 SERVER_LEG = "cc-server-leg"
-CONTEXTS = (INBOUND, IVR, HOLD, PARK, ALERT_TONE, BRIDGE, CONFERENCE, FALLBACK, INTERNAL, CHECK)
+CALLBACK = "cc-callback"
+REACHED = "cc-reached"  # runs on the customer's leg when he answers
+CONTEXTS = (INBOUND, IVR, HOLD, PARK, ALERT_TONE, BRIDGE, CONFERENCE, FALLBACK, INTERNAL, CALLBACK, REACHED, CHECK)
+
+CALLBACK_PLACE = "place"  # where the half that stands in for the customer waits for his agent
+CALLBACK_OVER = "over"  # its end
+CALLBACK_DIAL = "dial"  # where the other half waits until it is to call him
+CALLBACK_SECONDS = 3600  # a stand-in that nobody wants any more ends by itself
+DIALLED_APPLICATION = "AppDial"  # what Asterisk says a leg runs that Dial() made
 
 REFUSED = "cc-refused"
 """The endpoint of requests with escaped control characters, and its context, which does not exist."""
@@ -68,9 +82,16 @@ VAR_LEG = "CC_LEG"
 HEADER_RESERVATION = "X-CC-Reservation"
 HEADER_AUTO = "X-CC-Auto"
 HEADER_LEG = "X-CC-Leg"
+VAR_STAND_IN = "CC_STAND_IN"
+VAR_CALLED = "CC_CALLED"  # + and digits
+VAR_SHOWN = "CC_SHOWN"  # '': the trunk's own number
+VAR_RING = "CC_RING"  # seconds
+VAR_DIALLING = "CC_DIALLING"  # 1 from the call on until what came of it was told
 VAR_SERVED = "CC_SERVED"  # the claim (SHARED_CLAIM) the caller was last asked about after it
 SHARED_CLAIM = "CC_BRIDGED"
 """SHARED(CC_BRIDGED) on the caller: the reservation whose leg passed the guard and bridges, or bridged, him."""
+SHARED_DIAL = "CC_DIAL"
+"""SHARED(CC_DIAL) on a stand-in: 1 as soon as its customer is to be called."""
 
 NEXT_HOLD = "hold"  # from a flow "hold:PLACE"
 NEXT_HANGUP = "hangup"
@@ -83,7 +104,10 @@ EVENT_BRIDGING = "CCBridging"
 EVENT_BRIDGE_ENDED = "CCBridgeEnded"
 EVENT_LOST = "CCLost"
 EVENT_FALLBACK = "CCFallback"
+EVENT_REACHED = "CCReached"
+EVENT_MISSED = "CCMissed"
 CEL_HOLD = "CCHold"
+CEL_REACHED = "CCReached"
 
 AGI_IVR = "ivr"
 AGI_NEXT = "next"
@@ -144,6 +168,7 @@ MODULES = (
     "app_celgenuserevent",
     "app_chanspy",
     "app_confbridge",
+    "app_dial",
     "app_mixmonitor",
     "app_playback",
     "app_queue",
@@ -157,6 +182,7 @@ MODULES = (
     "codec_alaw",
     "codec_opus_open_source",
     "codec_ulaw",
+    "func_callerid",
     "func_channel",
     "func_global",
     "func_strings",
@@ -174,3 +200,8 @@ MODULES = (
     "res_rtp_asterisk",
     "res_srtp",
 )
+
+
+def dialling_half(stand_in: str) -> str:
+    """Return the id of the half that calls the customer; neither id is the beginning of the other."""
+    return f"dial-{stand_in}"

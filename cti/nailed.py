@@ -259,9 +259,14 @@ class NailedLegs:
         fields = {"Channel": leg.leg_id, "Context": names.PARK, "Exten": "s", "Priority": "1"}
         customer = self._calls.customer_beside(leg.leg_id)
         if customer is not None:
-            extra = {"ExtraContext": names.HOLD, "ExtraExten": "s", "ExtraPriority": names.LABEL_NEXT}
-            fields |= {"ExtraChannel": customer, **extra}
+            fields |= {"ExtraChannel": customer, **self._place_after(customer)}
         self._acts.send("Redirect", fields, _ignore)
+
+    def _place_after(self, customer: LegId) -> Mapping[str, str]:
+        """Return where a customer goes whose conversation is over: whoever was called by us is hung up."""
+        if self._calls.channels[customer].is_stand_in:
+            return {"ExtraContext": names.CALLBACK, "ExtraExten": names.CALLBACK_OVER, "ExtraPriority": "1"}
+        return {"ExtraContext": names.HOLD, "ExtraExten": "s", "ExtraPriority": names.LABEL_NEXT}
 
     def connected(self, reservation_id: str) -> None:
         """The bridge formed: nothing is alerted any more."""

@@ -35,6 +35,7 @@ QUALIFY_SECONDS = 10
 SOUND_FORMATS = ("gsm", "wav", "ulaw", "alaw", "g722", "sln16")
 
 _NAME = re.compile(r"[a-z0-9_-]{1,40}")
+_ENDPOINT = re.compile(r"(?!agent-|to-)[A-Za-z0-9_.-]{1,40}")  # of the trunk outwards, which may be somebody else's
 _SECRET = re.compile(r"[A-Za-z0-9]{16,64}")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _ADDRESS = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}")
@@ -119,6 +120,7 @@ class PbxSettings:
     ``fallback_round`` seconds is one stay in the native queue before our server is asked again, ``fallback_rounds`` how
     many until a message is taken (0: never). ``ivr_guard`` seconds a flow may leave its time unrenewed before its
     caller goes to the fallback (0: off, see ``dialplan_names``). ``music_dir`` None takes Asterisk's own.
+    ``outbound``: the endpoint of the trunk customers are called over; '' is the first of ``trunks``.
     ``is_websocket_local``: only our server speaks to the HTTP port, for the browsers' phones.
     """
 
@@ -138,12 +140,18 @@ class PbxSettings:
     trunks: Sequence[TrunkSettings] = ()
     endpoints: Sequence[EndpointSettings] = ()
     servers: Sequence[ServerSettings] = ()
+    outbound: str = ""
     music_dir: Path | None = None
     external_address: str | None = None
     media: MediaSettings = MediaSettings()
     fallback_round: int = 30
     fallback_rounds: int = 20
     ivr_guard: int = dialplan_names.AGI_SECONDS
+
+    @property
+    def outbound_trunk(self) -> str:
+        """The endpoint customers are called over; '' when nobody can be called."""
+        return self.outbound or next((trunk.name for trunk in self.trunks), "")
 
     @property
     def http_address(self) -> str:
@@ -352,6 +360,8 @@ def _check_server(settings: PbxSettings, wrong: dict[str, str]) -> None:
     _match(_NAME, settings.ami_user, "ami_user", wrong)
     _match(_SECRET, settings.ami_secret, "ami_secret", wrong)
     _match(_HOST, settings.agi_host, "agi_host", wrong)
+    if settings.outbound:
+        _match(_ENDPOINT, settings.outbound, "outbound", wrong)
     _match(_ADDRESS, settings.bind_address, "bind_address", wrong)
     if settings.external_address is not None:
         _match(_ADDRESS, settings.external_address, "external_address", wrong)

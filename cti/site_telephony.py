@@ -17,9 +17,18 @@ class AsteriskTelephony:
         self.servers[server.server_id] = server
         server.nailed.over_trunk = self._over_trunk
         server.on_far_end = self._far_ended
+        server.on_alert_ended = self._alert_ended
+        server.stand_ins.on_ready = self._ring
 
     def alert(self, order: ports.AlertOrder) -> None:
-        """See ports.Telephony. The caller's server rings; a tone on a nailed leg is its own server's affair."""
+        """See ports.Telephony. Who stands in for a customer is there before anybody could be bridged with him."""
+        if order.call is not None:
+            self.servers[order.server_id].stand_in(order, order.call)
+        else:
+            self._ring(order)
+
+    def _ring(self, order: ports.AlertOrder) -> None:
+        """The caller's server rings; a tone on a nailed leg is its own server's affair."""
         is_nailed = order.device.mode is ports.LegMode.NAILED
         server_id = order.device.server_id if is_nailed else order.server_id
         self.servers[server_id].alert(order)
@@ -31,6 +40,10 @@ class AsteriskTelephony:
     def _far_ended(self, reservation_id: ReservationId) -> None:
         for server in self.servers.values():
             server.far_ended(reservation_id)
+
+    def _alert_ended(self, reservation_id: ReservationId) -> None:
+        for server in self.servers.values():
+            server.stand_ins.alert_ended(reservation_id)
 
     def revoke(self, reservation_id: ReservationId) -> None:
         """See ports.Telephony. One that no PBX knows is over: its owner must not wait for it for ever."""
@@ -63,6 +76,14 @@ class AsteriskTelephony:
     def serve(self, server_id: ServerId, leg_id: LegId, reservation_id: ReservationId) -> None:
         """See ports.Telephony."""
         self.servers[server_id].calls.aliases[leg_id] = LegId(reservation_id)
+
+    def calls_out(self, server_id: ServerId) -> bool:
+        """See ports.Telephony."""
+        return self.servers[server_id].calls_out
+
+    def dial(self, server_id: ServerId, leg_id: LegId) -> None:
+        """See ports.Telephony."""
+        self.servers[server_id].stand_ins.dial(leg_id)
 
     def hang_up(self, server_id: ServerId, leg_id: LegId) -> None:
         """See ports.Telephony."""

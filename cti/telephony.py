@@ -27,9 +27,11 @@ from cti import dialplan_names as names
 from cti.acts import Acts, Later, call_later
 from cti.alerts import REVOKING, Act, AlertLeg, Signal, State
 from cti.ami import AmiClient, LinkState, Message
-from cti.calls import AGENT_PREFIX, Calls, number, stamp
+from cti.calls import AGENT_PREFIX, Calls, number
 from cti.cel import CelNews
 from cti.nailed import NailedLegs
+from cti.originates import originate_of
+from cti.stand_ins import StandIns
 from cti.trunks import Trunks
 
 log = structlog.get_logger(__name__)
@@ -38,11 +40,6 @@ REVOKES_UNTIL_GONE: Final = 3  # a leg the PBX does not know, asked for this oft
 PICTURES: Final = 4  # taken at the most until nobody hangs up while one is taken
 PICTURES_TIME: Final = timedelta(seconds=1)  # nobody is alerted meanwhile
 RESYNC_PAUSE: Final = 2.0  # seconds until a PBX that did not give its picture is asked again
-_UNSAFE_NAME = re.compile(
-    r'[\x00-\x1f\x7f-\x9f"\\<>;,|$\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]'
-)
-_UNSAFE_NUMBER = re.compile(r"[^0-9+*#A-Za-z]")
-
 T = TypeVar("T")
 CelReader = Callable[[datetime | None], Awaitable[CelNews]]
 
@@ -61,13 +58,17 @@ class PbxTelephony:
     ) -> None:
         self.server_id = server_id
         self.calls = Calls(server_id)
-        self.nailed = NailedLegs(server_id, self.calls, clock, on_fact, new_id)
+        self.nailed = NailedLegs(server_id, self.calls, clock, self._tell, new_id)
+        self.stand_ins = StandIns(server_id, self.calls, self._no_stand_in)
         self.trunks = Trunks(server_id, clock, tasks, self._trunk_changed)
         self.alerts: dict[LegId, AlertLeg] = {}
         self.version = ""
         self.pick_up: Callable[[LegId], None] | None = None
         """How a ringing phone is picked up for its agent, where the PBX can do that (a simulated one)."""
         self.on_far_end: Callable[[ReservationId], None] = lambda reservation_id: None
+        self.on_alert_ended: Callable[[ReservationId], None] = self.stand_ins.alert_ended
+        self.calls_out = False
+        """Whether it has a trunk customers can be called over."""
         self._client: AmiClient
         self._acts: Acts
         self._clock = clock
@@ -89,6 +90,7 @@ class PbxTelephony:
         self._client = self.trunks.client = client
         self._acts = Acts(self.server_id, client, self.calls, later)
         self.nailed.bind(client, self._acts)
+        self.stand_ins.bind(client, self._acts, later)
 
     def resume(self, heard_until: datetime, started: str) -> None:
         """Before the first link: when the last process of ours heard this PBX last, and which run of it that was."""
@@ -103,11 +105,13 @@ class PbxTelephony:
         for fact in facts:
             self._report(fact)
         self.nailed.watch(message)
+        self.stand_ins.watch(message)
         self.trunks.watch(message)
 
     def _report(self, fact: ports.Fact) -> None:
         if isinstance(fact, ports.LegsConnected):
             self._connected(fact.agent_leg)
+            self.stand_ins.connected(fact.caller_leg)
         elif isinstance(fact, ports.FarLegEnded):
             self.on_far_end(fact.reservation_id)
         elif isinstance(fact, ports.DeviceChanged):
@@ -121,6 +125,12 @@ class PbxTelephony:
         self._on_fact(fact)
         if isinstance(fact, ports.LegsParted):
             self.nailed.parted(fact.agent_leg)
+
+    def _tell(self, fact: ports.Fact) -> None:
+        """Report a fact; an alert's end takes with it what was made for the alert."""
+        if isinstance(fact, ports.AlertEnded):
+            self.on_alert_ended(fact.reservation_id)
+        self._on_fact(fact)
 
     def _watch(self, message: Message) -> None:
         """See what an event means to a running alert."""
@@ -270,6 +280,7 @@ class PbxTelephony:
         self.nailed.adopt(legs, registered)
         devices = {endpoint: self.nailed.usable(endpoint, usable) for endpoint, usable in registered.items()}
         self._reconcile_alerts({leg.leg_id: leg for leg in legs})
+        self.stand_ins.adopt({leg.leg_id: leg for leg in legs})
         told = self._without_parking(legs)
         gap = self._gap_began
         known = {leg.leg_id for leg in legs} | {fact.leg_id for fact in self._ended_meanwhile}
@@ -353,7 +364,7 @@ class PbxTelephony:
     # ------------------------------------------------------------ alerts
 
     def alert(self, order: ports.AlertOrder, nailed_leg: LegId | None = None) -> None:
-        """Set the guard on the caller, then ring the device; both leave in one write.
+        """Set the guard on the caller, then ring the device; both leave in one write. A stand-in has its guard already.
 
         A device of another server is rung over the trunk, or its ``nailed_leg`` there bridged.
         """
@@ -365,27 +376,44 @@ class PbxTelephony:
         alert = AlertLeg(order.reservation_id, order.device, order.caller_leg, is_over_trunk=is_over_trunk)
         self.alerts[leg_id] = alert
         guard = ("Setvar", _variable(order.caller_leg, names.VAR_RESERVATION, order.reservation_id))
+        guards = [guard] if order.call is None else []
         try:
-            set_guard, originate = self._client.send_many(
-                [guard, ("Originate", originate_of(order, nailed_leg))], action_ids=[None, order.reservation_id]
+            *set_guards, originate = self._client.send_many(
+                [*guards, ("Originate", originate_of(order, nailed_leg))],
+                action_ids=[*(None for _ in guards), order.reservation_id],
             )
         except ContactCenterError as error:
-            log.warning("alert-not-sent", server=self.server_id, error=error.code)
             alert.is_unsent = True
-            if isinstance(error, Unavailable):
-                self._link_fails(error.code)
+            self._not_sent(error)
             self._signal(alert, Signal.GONE)
             return
-        self._acts.follow(
-            *guard,
-            set_guard,
-            lambda future: self._guard_set(alert, future),
-            lambda: alert.state is State.RINGING,
-        )
+        for set_guard in set_guards:
+            self._acts.follow(
+                *guard,
+                set_guard,
+                lambda future: self._guard_set(alert, future),
+                lambda: alert.state is State.RINGING,
+            )
         originate.add_done_callback(lambda future: self._originate_queued(alert, future))
 
-    def _link_fails(self, reason: str) -> None:
+    def stand_in(self, order: ports.AlertOrder, call: ports.CustomerCall) -> None:
+        """Have the leg made that stands in for the customer; the agent is alerted as soon as it is there."""
+        try:
+            self.stand_ins.make(order, call)
+        except ContactCenterError as error:
+            self._not_sent(error)
+            self._no_stand_in(order.reservation_id)
+
+    def _no_stand_in(self, reservation_id: ReservationId) -> None:
+        self._tell(ports.AlertEnded(reservation_id, ports.AlertFailure.SERVER, self._clock.now()))
+
+    def _not_sent(self, error: ContactCenterError) -> None:
         """Nothing can be sent: no agent is to blame and none is tried until a new picture was taken."""
+        log.warning("alert-not-sent", server=self.server_id, error=error.code)
+        if isinstance(error, Unavailable):
+            self._link_fails(error.code)
+
+    def _link_fails(self, reason: str) -> None:
         self._tell_link(up=False, reason=reason)
         if self._client.state is LinkState.LIVE:
             self._start_resync()
@@ -423,7 +451,7 @@ class PbxTelephony:
 
     def report_over(self, reservation_id: ReservationId) -> None:
         """Answer for an alert nobody knows."""
-        self._on_fact(ports.AlertEnded(reservation_id, ports.AlertFailure.REVOKED, self._clock.now()))
+        self._tell(ports.AlertEnded(reservation_id, ports.AlertFailure.REVOKED, self._clock.now()))
 
     def revoke(self, reservation_id: ReservationId) -> None:
         """Take an alert back; repeated calls go on from where it stands."""
@@ -462,7 +490,7 @@ class PbxTelephony:
             failure = alert.failure()
             if failure is ports.AlertFailure.SERVER and not alert.is_unsent:
                 self.trunks.fails(alert.device.server_id)
-            self._on_fact(ports.AlertEnded(alert.reservation_id, failure, self._clock.now()))
+            self._tell(ports.AlertEnded(alert.reservation_id, failure, self._clock.now()))
 
     def _disarmed(self, alert: AlertLeg, future: "asyncio.Future[Message]") -> None:
         error = _error(future)
@@ -503,42 +531,6 @@ def _variable(leg_id: str, name: str, value: str) -> dict[str, str]:
     return {"Channel": leg_id, "Variable": name, "Value": value}
 
 
-def originate_of(order: ports.AlertOrder, nailed_leg: LegId | None = None) -> dict[str, str | Sequence[str]]:
-    """Return the fields of the Originate that rings the agent's device (see ``dialplan_names``)."""
-    device = order.device
-    is_over_trunk = device.server_id != order.server_id
-    variables = [
-        f"{names.VAR_RESERVATION}={order.reservation_id}",
-        f"{names.VAR_CALLER}={order.caller_leg}",
-        f"PJSIP_HEADER(add,{names.HEADER_RESERVATION})={order.reservation_id}",
-    ]
-    if nailed_leg is not None:
-        variables.append(f"PJSIP_HEADER(add,{names.HEADER_LEG})={nailed_leg}")
-    elif device.mode is ports.LegMode.AUTO:
-        header = f"{names.HEADER_AUTO})=1" if is_over_trunk else "Call-Info)=answer-after=0"
-        variables.append(f"PJSIP_HEADER(add,{header}")
-    trunk = f"@{names.TRUNK_PREFIX}{device.server_id}" if is_over_trunk else ""
-    return {
-        "Channel": f"PJSIP/{device.endpoint}{trunk}",
-        "Context": names.BRIDGE,
-        "Exten": device.endpoint.removeprefix(AGENT_PREFIX) if is_over_trunk else "s",
-        "Priority": "1",
-        "Timeout": str(int(order.ring_time * 1000)),
-        "CallerID": caller_id(order.caller_name, order.caller_number),
-        "Variable": variables,
-        "ChannelId": order.reservation_id,
-        "Account": order.caller_leg,  # ties an unanswered leg to its call in the PBX's own records
-        "Async": "true",
-    }
-
-
-def caller_id(name: str, number: str) -> str:
-    """Return ``"name" <number>`` of text from outside: no control, quoting or direction characters, bounded."""
-    clean_number = _UNSAFE_NUMBER.sub("", number)[:40]
-    clean_name = _UNSAFE_NAME.sub("", name).strip()[:60]
-    return f'"{clean_name or clean_number}" <{clean_number}>'
-
-
 def _error(future: "asyncio.Future[T]") -> BaseException | None:
     return OutcomeUnknown("cancelled") if future.cancelled() else future.exception()
 
@@ -556,6 +548,3 @@ def _seen(future: "asyncio.Future[Message]") -> None:
     error = _error(future)
     if error is not None:
         log.info("act-refused", error=str(error))
-
-
-__all__ = ["PbxTelephony", "caller_id", "stamp"]

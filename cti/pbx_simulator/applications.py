@@ -4,6 +4,7 @@ Each takes the exchange, the channel and its arguments; one that keeps the chann
 Source: https://docs.asterisk.org, "Dialplan Applications".
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,8 @@ from cti.pbx_simulator.variables import write
 if TYPE_CHECKING:
     from cti.pbx_simulator.exchange import Exchange
 
+RING_SECONDS: Final = 3600.0
+"""How long Dial() rings unless it is told."""
 Application = Callable[["Exchange", Channel, str], None]
 
 
@@ -54,7 +57,7 @@ def _goto_if(exchange: "Exchange", channel: Channel, data: str) -> None:
 
 
 def _hang_up(exchange: "Exchange", channel: Channel, data: str) -> None:
-    exchange.hang_up(channel, int(data or 16), "dialplan/builtin")
+    exchange.hang_up(channel, int(data or channel.variables.get("HANGUPCAUSE") or 16), "dialplan/builtin")
 
 
 def _agi(exchange: "Exchange", channel: Channel, data: str) -> None:
@@ -109,9 +112,20 @@ def _conference(exchange: "Exchange", channel: Channel, data: str) -> None:
 
 
 def _dial(exchange: "Exchange", channel: Channel, data: str) -> None:
-    target, _, seconds = data.partition(",")
+    """``target,seconds,options``: of the options U, the context that the picked up leg runs before it is bridged."""
+    target, seconds, options, *_ = [*data.split(","), "", ""]
+    subroutine = re.search(r"U\(([^)]*)\)", options)
     exchange.wait(channel, "dial")
-    exchange.legs.dial(channel, target, float(seconds))
+    exchange.legs.dial(channel, target, float(seconds or RING_SECONDS), subroutine[1] if subroutine else "")
+
+
+def _return(exchange: "Exchange", channel: Channel, data: str) -> None:
+    """Go on where the subroutine was called; there is none on a channel that was sent here otherwise."""
+    goes_on, channel.returns_to = channel.returns_to, None
+    if goes_on is None:
+        exchange.hang_up(channel, source="dialplan/builtin")
+    else:
+        goes_on()
 
 
 def _forever(exchange: "Exchange", channel: Channel, data: str) -> None:
@@ -138,6 +152,7 @@ APPLICATIONS: Final[Mapping[str, Application]] = {
     "Progress": _nothing,
     "Queue": _queue,
     "Record": _record,
+    "Return": _return,
     "Set": _set,
     "UserEvent": _user_event,
     "Wait": _wait,

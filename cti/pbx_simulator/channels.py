@@ -4,7 +4,7 @@ Headers, their order and the shape of the records are those of Asterisk 22 (test
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,6 +21,7 @@ CAUSES: Final = {
     19: "User alerting, no answer",
     20: "Subscriber absent",
     21: "Call Rejected",
+    34: "Circuit/channel congestion",
 }
 
 
@@ -78,6 +79,7 @@ class Channel:
     application: str = ""
     data: str = ""
     variables: dict[str, str] = field(default_factory=dict)
+    heirlooms: set[str] = field(default_factory=set)  # names of variables that go on to whoever is dialled from here
     shared: dict[str, str] = field(default_factory=dict)
     digits: str = ""  # pressed, not yet taken
     bridge: Bridge | None = None
@@ -85,6 +87,7 @@ class Channel:
     agi: int = 0  # number of its FastAGI session, 0: none
     clock: Wait | None = None  # TIMEOUT(absolute)
     other_half: "Channel | None" = None  # of a Local channel
+    returns_to: Callable[[], None] | None = None  # what goes on when its subroutine returns
     is_gone: bool = False
 
     @property

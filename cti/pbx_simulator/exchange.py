@@ -10,12 +10,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
+from cti.dialplan_names import DIALLED_APPLICATION
 from cti.pbx_simulator import channels
 from cti.pbx_simulator.agi import AgiSessions
 from cti.pbx_simulator.applications import APPLICATIONS
 from cti.pbx_simulator.channels import Bridge, Channel, Headers, Wait
 from cti.pbx_simulator.devices import Devices
-from cti.pbx_simulator.dialplan import Dialplan
+from cti.pbx_simulator.dialplan import Dialplan, Step
 from cti.pbx_simulator.language import substitute
 from cti.pbx_simulator.legs import Legs
 from cti.pbx_simulator.outputs import Output, Record, Tell
@@ -153,19 +154,29 @@ class Exchange:
         """End a channel; whoever shares a bridge with it goes on in his dialplan. ``source``: who hung up."""
         if channel.is_gone:
             return
+        self.legs.abandon(channel)
         channel.is_gone, channel.wait, channel.clock = True, None, None
         self.agi.stop(channel)
-        self.legs.abandon(channel)
         self.leave(channel)
+        self._run_hangup_extension(channel, cause)
         del self.channels[channel.uniqueid]
         self.record(channel, "HANGUP", {"hangupcause": cause, "hangupsource": source, "dialstatus": ""})
         self._linkedid_over(channel, channel.linkedid)
         text = channels.CAUSES.get(cause, channels.CAUSES[0])
         self.tell("Hangup", channel.headers(), (("Cause", str(cause)), ("Cause-txt", text)))
         self.devices.changed(channel)
-        self.legs.ended(channel)
+        self.legs.ended(channel, cause)
         if channel.other_half is not None:
             self.hang_up(channel.other_half, cause)
+
+    def _run_hangup_extension(self, channel: Channel, cause: int) -> None:
+        """Run ``h`` of the context a channel ended in: nothing there waits."""
+        if self.legs.is_pending(channel) or self.dialplan.find(channel.context, "h") is None:
+            return
+        channel.variables["HANGUPCAUSE"] = str(cause)
+        channel.exten, channel.priority = "h", 1
+        while (step := self.dialplan.step(channel.context, "h", channel.priority)) is not None:
+            self._carry_out(channel, step)
 
     def _linkedid_over(self, channel: Channel, linkedid: str) -> None:
         if not any(one.linkedid == linkedid for one in self.channels.values()):
@@ -183,14 +194,17 @@ class Exchange:
             if step is None:
                 self.hang_up(channel, NORMAL, BY_DIALPLAN)
                 return
-            place = channel.context, channel.exten, channel.priority
-            channel.application = step.application
-            channel.data = substitute(step.data, lambda name: read(self, channel, name))
-            APPLICATIONS[step.application](self, channel, channel.data)
-            if channel.wait is None:
-                channel.application = channel.data = ""
-                if place == (channel.context, channel.exten, channel.priority):
-                    channel.priority += 1
+            self._carry_out(channel, step)
+
+    def _carry_out(self, channel: Channel, step: Step) -> None:
+        place = channel.context, channel.exten, channel.priority
+        channel.application = step.application
+        channel.data = substitute(step.data, lambda name: read(self, channel, name))
+        APPLICATIONS[step.application](self, channel, channel.data)
+        if channel.wait is None:
+            channel.application = channel.data = ""
+            if place == (channel.context, channel.exten, channel.priority):
+                channel.priority += 1
 
     def wait(self, channel: Channel, reason: str, seconds: float | None = None) -> Wait:
         """Hold a channel's dialplan, for ``seconds`` or until ``release``."""
@@ -220,6 +234,7 @@ class Exchange:
             channel.priority += bool(channel.application)
             channel.wait = None
         channel.application = channel.data = ""
+        channel.returns_to = None
         self.agi.stop(channel)
         self.legs.abandon(channel)
         self.leave(channel)
@@ -291,7 +306,10 @@ class Exchange:
             for other in list(bridge.inside):
                 self.leave(other)
                 other.variables["BRIDGERESULT"] = "SUCCESS"
-                self.release(other, other.wait)
+                if other.application == DIALLED_APPLICATION:
+                    self.hang_up(other)  # it has no dialplan of its own to go on with
+                else:
+                    self.release(other, other.wait)
 
     def place_of(self, context: str, exten: str, priority: str) -> tuple[str, str, int]:
         """Return a place as numbers; a label that is not there is priority 1."""

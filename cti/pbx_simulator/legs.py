@@ -8,7 +8,7 @@ from cti import dialplan_names as names
 from cti.pbx_simulator import channels, people
 from cti.pbx_simulator.channels import Bridge, Channel
 from cti.pbx_simulator.people import Customer, Phones
-from cti.pbx_simulator.variables import write
+from cti.pbx_simulator.variables import inherit, write
 
 if TYPE_CHECKING:
     from cti.pbx_simulator.exchange import Exchange
@@ -20,6 +20,8 @@ AUTO_ANSWER_DELAY: Final = 0.05
 TRUNK: Final = "demo"
 FAILED, NO_ANSWER, ANSWERED = "0", "3", "4"
 """Reasons of OriginateResponse."""
+_DIALSTATUS: Final = {people.BUSY: "BUSY", people.NO_ANSWER: "NOANSWER", people.CONGESTED: "CONGESTION"}
+"""By the Q.850 cause with which a leg ended unanswered."""
 
 
 @dataclass(slots=True)
@@ -39,6 +41,7 @@ class Order:
     other_uniqueid: str = ""
     variables: Sequence[tuple[str, str]] = ()
     dialled_by: Channel | None = None  # Dial() has no OriginateResponse: this channel is bridged
+    subroutine: str = ""  # the context Dial() has the answered leg run before
     reason: str = FAILED
     is_auto: bool = field(init=False)
 
@@ -71,24 +74,37 @@ class Legs:
         else:
             self._respond(order, order.uniqueid, None, FAILED)
 
-    def dial(self, channel: Channel, target: str, seconds: float) -> None:
-        """Ring a device for a channel whose dialplan waits; bridge the two, or let it go on."""
-        endpoint = target.partition("/")[2]
+    def dial(self, channel: Channel, target: str, seconds: float, subroutine: str) -> None:
+        """Ring a device, or a number over a trunk, for a channel whose dialplan waits; bridge the two, or let it go on.
+
+        A picked up leg runs ``subroutine`` first. DIALSTATUS tells what came of it.
+        """
+        number, _, trunk = target.partition("/")[2].partition("@")
         order = Order(
             "", target, channel.context, channel.exten, 1, seconds, channel.caller_name, channel.caller_number
         )
-        order.dialled_by = channel
-        if self._exchange.devices.is_reachable(endpoint):
-            self._ring(order, endpoint)
+        order.dialled_by, order.subroutine = channel, subroutine
+        channel.variables["DIALSTATUS"] = ""
+        if self._exchange.devices.is_reachable(trunk or number):
+            self._ring(order, trunk or number, number)
         else:
+            channel.variables["DIALSTATUS"] = "CHANUNAVAIL"
             self._exchange.release(channel, channel.wait)
 
-    def _ring(self, order: Order, endpoint: str) -> None:
-        channel = self._exchange.new_channel(self._pjsip_name(endpoint), names.INTERNAL, "s", uniqueid=order.uniqueid)
+    def _ring(self, order: Order, endpoint: str, number: str = "") -> None:
+        """``number``: who is called; over a trunk it is a customer's, whose phone is another one for each."""
+        context = names.INBOUND if number not in ("", endpoint) else names.INTERNAL
+        by = order.dialled_by
+        channel = self._exchange.new_channel(
+            self._pjsip_name(endpoint), context, "s", uniqueid=order.uniqueid, linkedid=by.linkedid if by else ""
+        )
         self._exchange.announce(channel)
         self._prepare(channel, order)
+        if by is not None:
+            channel.application, channel.data = names.DIALLED_APPLICATION, "(Outgoing Line)"
+            inherit(channel, by)
         self._orders[channel.uniqueid] = order
-        self._exchange.schedule(RING_DELAY, lambda: self._reaches(channel, order, self._phones(endpoint)))
+        self._exchange.schedule(RING_DELAY, lambda: self._reaches(channel, order, self._phones(number or endpoint)))
         self._exchange.schedule(order.seconds, lambda: self._not_answered(channel, order))
 
     def _pjsip_name(self, endpoint: str) -> str:
@@ -153,6 +169,7 @@ class Legs:
         self._exchange.announce(near)
         self._exchange.announce(far)
         self._prepare(near, order)
+        far.variables, far.heirlooms = dict(near.variables), set(near.heirlooms)
         for one, other in ((near, far), (far, near)):
             one.caller_name, one.caller_number = order.caller_name, order.caller_number
             one.connected_name, one.connected_number = other.caller_name, other.caller_number
@@ -168,7 +185,7 @@ class Legs:
         """A channel was answered: one that was originated goes where its order says; a customer acts."""
         order = self._orders.pop(channel.uniqueid, None)
         if order is not None and order.dialled_by is not None:
-            self._connect(order.dialled_by, channel)
+            self._picked_up(order, order.dialled_by, channel)
         elif order is not None:
             self._respond(order, channel.uniqueid, channel, ANSWERED)
             channel.context, channel.exten, channel.priority = order.context, order.exten, order.priority
@@ -181,22 +198,46 @@ class Legs:
         """Whoever dialled is gone or elsewhere: what rings for him rings no more."""
         for uniqueid, order in list(self._orders.items()):
             if order.dialled_by is caller:
+                order.dialled_by = None
+                del self._orders[uniqueid]
+                caller.variables["DIALSTATUS"] = "CANCEL"
                 self._exchange.hang_up(self._exchange.channels[uniqueid])
 
+    def _picked_up(self, order: Order, caller: Channel, channel: Channel) -> None:
+        caller.variables["DIALSTATUS"] = "ANSWER"
+        if not order.subroutine:
+            self._connect(caller, channel)
+            return
+        place = channel.context, channel.exten, channel.priority
+
+        def goes_on() -> None:
+            channel.context, channel.exten, channel.priority = place
+            self._connect(caller, channel)
+
+        channel.returns_to = goes_on
+        channel.context, channel.exten, channel.priority = order.subroutine, "s", 1
+        self._exchange.start(channel)
+
     def _connect(self, caller: Channel, channel: Channel) -> None:
+        if caller.is_gone or caller.wait is None or caller.wait.reason != "dial":
+            self._exchange.hang_up(channel)  # whoever dialled went while the subroutine ran
+            return
         self._exchange.answer(caller)
         bridge = self._exchange.new_bridge()
         self._exchange.wait(channel, "dial")
+        channel.application, channel.data = names.DIALLED_APPLICATION, "(Outgoing Line)"
         self._exchange.join(caller, bridge)
         self._exchange.join(channel, bridge)
 
-    def ended(self, channel: Channel) -> None:
+    def ended(self, channel: Channel, cause: int) -> None:
         """A channel is gone: an order that was still open has failed."""
         self._customers.pop(channel.uniqueid, None)
         order = self._orders.pop(channel.uniqueid, None)
         if order is None:
             return
         if order.dialled_by is not None:
+            order.dialled_by.variables["DIALSTATUS"] = _DIALSTATUS.get(cause, "CHANUNAVAIL")
+            order.dialled_by.variables["HANGUPCAUSE"] = str(cause)
             self._exchange.release(order.dialled_by, order.dialled_by.wait)
         else:
             self._respond(order, channel.uniqueid, None, order.reason)

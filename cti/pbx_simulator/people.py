@@ -1,4 +1,4 @@
-"""The people of the simulation: how an agent's phone takes a call, and what a customer does on the line. Pure."""
+"""The people of the simulation: how a phone takes a call, and what a customer does on the line. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Final
 
 SPEECH_SECONDS: Final = 3.0
 """How long a simulated person speaks into a recording."""
-BUSY, NO_ANSWER, REJECTED, UNALLOCATED = 17, 19, 21, 1
+BUSY, NO_ANSWER, REJECTED, UNALLOCATED, CONGESTED = 17, 19, 21, 1, 34
 """Causes a phone may refuse with (ITU-T Q.850)."""
 
 
@@ -37,7 +37,7 @@ class Dead:
 
 Reaction = PicksUp | Refuses | RingsOn | Dead
 Phones = Callable[[str], Reaction]
-"""Endpoint -> how its phone takes the call that comes now; asked once a call."""
+"""Endpoint, or number of a customer who is called -> how the phone takes the call that comes now; asked once a call."""
 
 
 @dataclass(frozen=True, slots=True)

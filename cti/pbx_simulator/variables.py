@@ -1,6 +1,7 @@
 """Variables and functions of the dialplan as far as ours uses them. Pure.
 
-Source: https://docs.asterisk.org, "Dialplan Functions": CHANNEL, FILTER, GLOBAL, IF, IMPORT, SHARED, STAT, TIMEOUT.
+Source: https://docs.asterisk.org, "Dialplan Functions": CALLERID, CHANNEL, FILTER, GLOBAL, IF, IMPORT, SHARED, STAT,
+TIMEOUT.
 """
 
 import re
@@ -50,6 +51,14 @@ def write(exchange: "Exchange", channel: Channel | None, name: str, value: str) 
         exchange.globals[name] = value
     else:
         channel.variables[name.lstrip("_")] = value
+        if name.startswith("__"):
+            channel.heirlooms.add(name.lstrip("_"))
+
+
+def inherit(heir: Channel, channel: Channel) -> None:
+    """Give a channel that is dialled the variables that were set to be inherited."""
+    heir.heirlooms |= channel.heirlooms
+    heir.variables |= {name: channel.variables[name] for name in channel.heirlooms}
 
 
 def _write_function(exchange: "Exchange", channel: Channel | None, function: str, arguments: str, value: str) -> None:
@@ -62,6 +71,8 @@ def _write_function(exchange: "Exchange", channel: Channel | None, function: str
             owner.shared[variable] = value
     elif function == "TIMEOUT" and channel is not None:
         exchange.set_clock(channel, float(value) if _NUMBER.fullmatch(value) else 0.0)
+    elif function == "CALLERID" and channel is not None and arguments == "all":
+        channel.caller_number, channel.caller_name = value, ""
     elif function == "PJSIP_HEADER" and channel is not None:
         channel.variables[f"PJSIP_HEADER({arguments})"] = value
 

@@ -295,7 +295,7 @@ def _recv_invite(users: Mapping[str, int]) -> str:
         ),
         *(
             f'<ereg regexp="INVITE sip:{user}@" search_in="msg" check_it="false" assign_to="{number}"/>'
-            for user, number in users.items()
+            for user, number in ((user.replace("+", "[+]"), number) for user, number in users.items())
         ),
         request="INVITE",
         rrs="true",

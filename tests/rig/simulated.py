@@ -13,7 +13,7 @@ from cti.provision import PbxSettings, RunFolder
 from tests.rig import scenarios
 from tests.rig.scenarios import Behaviour
 
-CAUSES = {404: 1, 480: 19, 486: 17, 603: 21}
+CAUSES = {404: 1, 480: 19, 486: 17, 503: 34, 603: 21}
 """What chan_pjsip makes of a phone's refusal (Q.850)."""
 
 

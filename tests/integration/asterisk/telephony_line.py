@@ -11,6 +11,7 @@ from contactcenter.core.clock import SystemClock
 from contactcenter.core.ids import AgentId, LegId, ReservationId, ServerId, TimeOrderedIds
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.interactions import ports
+from contactcenter.interactions.ports import LegMode
 from cti.ami import AmiClient, AmiSettings
 from cti.cel import CelFile, CelNews
 from cti.dialplan_names import AMI_EVENTS
@@ -89,6 +90,16 @@ class TelephonyLine:
         order = ports.AlertOrder(reservation, device, LegId(caller), "+4930901820", name, ring_time, self.server_id)
         self.site.alert(order)
         return reservation
+
+    def call_back(
+        self, number: str, endpoint: str, *, ring_time: float = 5.0, mode: LegMode = LegMode.RING, limit: float = 5.0
+    ) -> tuple[LegId, ReservationId]:
+        """Alert an agent for a customer who is to be called; who stands in for him, and the reservation."""
+        leg, reservation = LegId(self.ids.new()), ReservationId(self.ids.new())
+        device = ports.Device(AgentId(f"a-{endpoint}"), self.server_id, endpoint, mode)
+        call = ports.CustomerCall(number, "+49305550", limit)
+        self.site.alert(ports.AlertOrder(reservation, device, leg, number, "Ada", ring_time, self.server_id, call))
+        return leg, reservation
 
     async def failure(self, reservation: ReservationId, seconds: float = 8) -> ports.AlertFailure:
         ended = await self.find(ports.AlertEnded, seconds, reservation_id=reservation)

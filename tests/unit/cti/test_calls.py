@@ -8,7 +8,7 @@ import pytest
 from contactcenter.core.clock import from_timestamp
 from contactcenter.core.ids import LegId, ServerId
 from contactcenter.interactions import ports
-from contactcenter.interactions.ports import CallerPlace
+from contactcenter.interactions.ports import CallerPlace, DialResult
 from cti.ami import Decoder, Message
 from cti.calls import Calls, LegRecord, endpoint_of, number
 from tests.fakes import ami_events as e
@@ -311,3 +311,125 @@ def test_a_conversation_is_told_also_when_a_channels_first_event_was_lost(lost: 
     (_, ended) = fold(calls, e.hangup(CALLER))
     assert isinstance(ended, ports.LegEnded)
     assert list(calls.channels) == [AGENT["Uniqueid"]]
+
+
+# ------------------------------------------------------------------ customers who are called back
+
+STAND_IN = "r000000000000000000000002"
+PLACE = e.channel(STAND_IN, Channel="Local/dial@cc-callback-00000007;1", ChannelState="0", Context="cc-callback")
+DIALLING = e.channel(
+    f"dial-{STAND_IN}", Channel="Local/dial@cc-callback-00000007;2", Context="cc-callback", Linkedid=STAND_IN
+)
+DIALLED = e.channel("1780000000.7", ChannelState="0", Linkedid=STAND_IN, CallerIDNum="dial", Exten="s")
+
+
+def user_event(name: str, headers: dict[str, str], **more: str) -> Message:
+    return e.event("UserEvent", UserEvent=name, Leg=STAND_IN, **headers, **more)
+
+
+def called_back() -> tuple[Calls, list[ports.Fact]]:
+    """His agent is there, he is being called."""
+    calls = Calls(SERVER)
+    fold(calls, e.new_channel(PLACE), e.new_channel(DIALLING), e.new_state(DIALLING, "6"), e.new_state(PLACE, "6"))
+    return calls, fold(
+        calls, e.new_channel(AGENT), e.enters(AGENT, "b-1"), e.enters(PLACE, "b-1"), e.new_channel(DIALLED)
+    )
+
+
+def test_who_stands_in_for_a_customer_meets_his_agent_and_nobody_has_called() -> None:
+    calls, facts = called_back()
+    (connected,) = facts
+    assert connected == ports.LegsConnected(SERVER, LegId(STAND_IN), LegId(AGENT["Uniqueid"]), connected.at)
+    assert [leg for leg, one in calls.channels.items() if one.is_customer] == [STAND_IN]
+    assert calls.customer_beside(LegId(AGENT["Uniqueid"])) == STAND_IN
+    assert fold(calls, e.enters(DIALLED, "b-2"), e.enters(DIALLING, "b-2")) == [], "that bridge is his own affair"
+    (parted,) = fold(calls, e.leaves(PLACE, "b-1"))
+    assert isinstance(parted, ports.LegsParted)
+
+
+def test_a_caller_is_one_whose_call_begins_with_his_channel() -> None:
+    """A leg that Dial() makes has its trunk's context as well."""
+    assert fold(Calls(SERVER), e.new_channel(DIALLED)) == []
+    (fact,) = fold(Calls(SERVER), e.new_channel({**DIALLED, "Linkedid": DIALLED["Uniqueid"]}))
+    assert isinstance(fact, ports.CallArrived)
+
+
+def test_he_answers() -> None:
+    calls, _ = called_back()
+    at = from_timestamp(e.AT)
+    reached = user_event("CCReached", DIALLED)
+    assert fold(calls, reached) == [ports.CustomerReached(SERVER, LegId(STAND_IN), at)]
+
+
+@pytest.mark.parametrize(
+    "status, cause, result",
+    [
+        ("BUSY", "17", DialResult.BUSY),
+        ("NOANSWER", "21", DialResult.BUSY),  # declined; told either way
+        ("CHANUNAVAIL", "21", DialResult.BUSY),
+        ("NOANSWER", "19", DialResult.NO_ANSWER),
+        ("NOANSWER", "16", DialResult.NO_ANSWER),  # Dial's own time limit
+        ("CHANUNAVAIL", "18", DialResult.NO_ANSWER),
+        ("CHANUNAVAIL", "1", DialResult.UNREACHABLE),
+        ("CHANUNAVAIL", "", DialResult.UNREACHABLE),
+        ("CONGESTION", "34", DialResult.UNREACHABLE),
+        ("INVALIDARGS", "0", DialResult.UNREACHABLE),
+        ("CANCEL", "17", DialResult.CANCELLED),
+        ("", "16", DialResult.CANCELLED),
+    ],
+)
+def test_he_does_not_answer(status: str, cause: str, result: DialResult) -> None:
+    calls, _ = called_back()
+    missed = user_event("CCMissed", DIALLING, Status=status, Cause=cause)
+    assert fold(calls, missed) == [ports.CustomerMissed(SERVER, LegId(STAND_IN), result, from_timestamp(e.AT))]
+
+
+def test_other_user_events_are_nothing_here() -> None:
+    assert fold(called_back()[0], user_event("CCArrived", DIALLED), user_event("CCBridging", AGENT)) == []
+
+
+def shown_callback(*, agents_bridge: str = "", customers_bridge: str | None = None) -> dict[str, Any]:
+    """``customers_bridge``: None while nobody is called, '' while it rings."""
+    up = {"ChannelState": "6"}
+    rows = [
+        shown({**PLACE, **up, "Exten": "place"}, BridgeId=agents_bridge, Application="Wait"),
+        shown({**DIALLING, **up, "Exten": "dial"}, BridgeId=customers_bridge or "", Application="Dial"),
+    ]
+    if agents_bridge:
+        rows.append(shown({**AGENT, **up}, BridgeId=agents_bridge, Application="Bridge"))
+    if customers_bridge is not None:
+        rows.append(shown({**DIALLED, **up}, BridgeId=customers_bridge, Application="AppDial"))
+    return adopt(*rows)[1]
+
+
+@pytest.mark.parametrize(
+    "agents, customers, place, is_reached",
+    [
+        ("", None, CallerPlace.STAND_IN, False),
+        ("b-1", None, CallerPlace.BRIDGED, False),
+        ("b-1", "", CallerPlace.BRIDGED, False),
+        ("b-1", "b-2", CallerPlace.BRIDGED, True),
+        ("", "b-2", CallerPlace.STAND_IN, True),
+    ],
+)
+def test_the_picture_of_one_who_is_called_back(
+    agents: str, customers: str | None, place: CallerPlace, is_reached: bool
+) -> None:
+    legs = shown_callback(agents_bridge=agents, customers_bridge=customers)
+    mine = legs[STAND_IN]
+    assert (mine.place, mine.is_customer, mine.is_reached) == (place, True, is_reached)
+    assert mine.peer == (AGENT["Uniqueid"] if agents else None)
+    others = [leg for name, leg in legs.items() if name != STAND_IN]
+    assert not [leg for leg in others if leg.is_customer or leg.is_reached or leg.place is CallerPlace.STAND_IN]
+
+
+def test_the_records_tell_that_he_answered_before_his_bridge_forms() -> None:
+    rows = [shown({**PLACE, "ChannelState": "6"}), shown({**DIALLING, "ChannelState": "6"})]
+    records = {LegId(STAND_IN): LegRecord(reached_at=NOW)}
+    assert [leg.is_reached for leg in Calls(SERVER).adopt(rows, NOW, records)] == [True, False]
+
+
+def test_the_dialled_leg_whose_first_event_was_lost_is_no_customer() -> None:
+    calls = Calls(SERVER)
+    fold(calls, e.enters({**DIALLED, "ChannelState": "6"}, "b-2"))
+    assert not calls.channels[LegId(DIALLED["Uniqueid"])].is_customer

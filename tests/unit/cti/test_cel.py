@@ -302,7 +302,7 @@ def test_a_customers_call_that_is_over_is_told_whole() -> None:
     agent = {**told, "channel": "PJSIP/agent-1001-00000002"}
     extra = json.dumps({"extra": place.encode()})
     mine, his, other = ended_legs(
-        line("c.1", "CHAN_START", time="1780000001.5", linkedid="link", **told)
+        line("c.1", "CHAN_START", time="1780000001.5", **told)
         + line("c.1", "USER_DEFINED", time="1780000002.5", user_event="CCHold", extra=extra)
         + line("c.1", time="1780000009.0", context="cc-fallback", channel="PJSIP/carrier-00000001")
         + line("a.1", "CHAN_START", time="1780000003.5", **agent)
@@ -311,7 +311,7 @@ def test_a_customers_call_that_is_over_is_told_whole() -> None:
         + line("x.1", time="1780000011.0")
     )
     arrived_at, queued_at = from_timestamp(1780000001.5), from_timestamp(1780000002.5)
-    assert mine.arrival == CallArrived(SERVER, LegId("c.1"), "link", "+49301", "", "1000", arrived_at)
+    assert mine.arrival == CallArrived(SERVER, LegId("c.1"), "c.1", "+49301", "", "1000", arrived_at)
     assert (mine.place, mine.in_line, mine.in_line_at) == (CallerPlace.FALLBACK, place, queued_at)
     assert (his.arrival, other.arrival, other.place) == (None, None, CallerPlace.OTHER)
 
@@ -322,3 +322,49 @@ def test_a_withheld_number_is_none(number: str) -> None:
     (leg,) = ended_legs(line("c.1", "CHAN_START", **told) + line("c.1"))
     assert leg.arrival is not None
     assert leg.arrival.caller_number == ""
+
+
+# ------------------------------------------------------------------ customers who are called back
+
+TRUNK = {"context": "cc-inbound", "channel": "PJSIP/carrier-00000001", "exten": "s"}
+PLACE = {"context": "cc-callback", "channel": "Local/dial@cc-callback-00000007;1"}
+
+
+def called_back() -> str:
+    """He was called for the leg s.1 and answered."""
+    return (
+        line("s.1", "CHAN_START", time="1780000001.5", **PLACE)
+        + line("c.1", "CHAN_START", time="1780000003.5", linkedid="s.1", **TRUNK)
+        + line("c.1", "CCReached", time="1780000005.5", user_event="CCReached", extra='{"extra": "s.1"}')
+    )
+
+
+def test_the_record_of_a_stand_in_says_when_its_customer_answered() -> None:
+    mine, his = ended_legs(
+        called_back() + line("s.1", time="1780000009.0", **PLACE) + line("c.1", time="1780000009.1", **TRUNK)
+    )
+    assert (mine.leg_id, mine.place, mine.reached_at) == ("s.1", CallerPlace.STAND_IN, from_timestamp(1780000005.5))
+    assert (his.arrival, his.reached_at) == (None, None), "nobody has called"
+
+
+def test_a_stand_in_whose_customer_did_not_answer() -> None:
+    (leg,) = ended_legs(line("s.1", "CHAN_START", **PLACE) + line("s.1", **PLACE))
+    assert (leg.place, leg.reached_at) == (CallerPlace.STAND_IN, None)
+
+
+def test_one_that_is_up_says_it_too() -> None:
+    up = read_news(called_back(), SERVER).up
+    assert up[LegId("s.1")].reached_at == from_timestamp(1780000005.5)
+
+
+def test_one_that_ended_with_the_former_run_of_the_pbx() -> None:
+    died_at = from_timestamp(1780000020.0)
+    (cut,) = read_news(called_back(), SERVER).cut_off((), died_at, died_at)
+    assert (cut.leg_id, cut.at, cut.place) == ("s.1", died_at, CallerPlace.STAND_IN)
+    assert cut.reached_at == from_timestamp(1780000005.5)
+
+
+@pytest.mark.parametrize("extra", ["", "{}", '{"extra": ""}', '{"extra": 7}', "[]", "{"])
+def test_a_record_of_an_answer_for_nobody(extra: str) -> None:
+    text = line("c.1", "CCReached", user_event="CCReached", extra=extra) + line("c.1", **TRUNK)
+    assert [leg.reached_at for leg in ended_legs(text)] == [None]

@@ -104,7 +104,8 @@ def test_every_context_and_name_of_ours_is_in_the_dialplan() -> None:
     text = files()["contactcenter_extensions.conf"]
     assert re.findall(r"^\[(.+)\]$", text, re.M) == [
         *(names.INBOUND, names.IVR, names.HOLD, names.FALLBACK, names.BRIDGE),
-        *(names.PARK, names.ALERT_TONE, names.CONFERENCE, names.INTERNAL, names.CHECK),
+        *(names.PARK, names.ALERT_TONE, names.CONFERENCE, names.INTERNAL),
+        *(names.CALLBACK, names.REACHED, names.CHECK),
     ]
     assert set(re.findall(r"^\[(.+)\]$", text, re.M)) == set(names.CONTEXTS)
     assert f"[{names.MUSIC_CLASS}]" in files()["contactcenter_musiconhold.conf"]
@@ -124,7 +125,9 @@ def test_caller_is_told_before_anything_else() -> None:
 
 def test_no_text_from_outside_in_expressions_or_applications() -> None:
     text = "\n".join(line for line in files()["contactcenter_extensions.conf"].splitlines() if not line.startswith(";"))
-    assert "CALLERID" not in text
+    assert "${CALLERID" not in text
+    for name in (names.VAR_CALLED, names.VAR_SHOWN, names.VAR_RING):
+        assert set(re.findall(rf"([^{{]*)\$\{{{name}\}}", text)) <= {"FILTER(+0-9,", "FILTER(0-9,"}
     raw_exten = [line for line in sections(text, names.INBOUND)[0].splitlines() if "${EXTEN}" in line]
     assert all("Set(CC_DIALED=${FILTER(+*#0-9a-zA-Z,${EXTEN})})" in line for line in raw_exten)
 

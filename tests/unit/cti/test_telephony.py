@@ -21,8 +21,9 @@ from cti.alerts import State
 from cti.ami import AmiClient, LinkState
 from cti.calls import LegRecord
 from cti.cel import CelNews
+from cti.originates import caller_id
 from cti.site_telephony import AsteriskTelephony
-from cti.telephony import PbxTelephony, caller_id
+from cti.telephony import PbxTelephony
 from tests.fakes import ami_events as e
 from tests.fakes.ami_client import FakeAmiClient, Sent
 

@@ -11,8 +11,8 @@ from contactcenter.interactions import ports
 from contactcenter.interactions.ports import AlertFailure, LegMode
 from cti import trunks
 from cti.calls import Calls
+from cti.originates import originate_of
 from cti.site_telephony import AsteriskTelephony
-from cti.telephony import originate_of
 from tests.fakes import ami_events as e
 from tests.unit.cti.test_telephony import CALLER, RES, SERVER, Line, settle
 from tests.unit.cti.test_telephony import line as line

@@ -11,13 +11,14 @@ from cti.pbx_simulator.dialplan import Dialplan
 from cti.pbx_simulator.exchange import Exchange
 from cti.pbx_simulator.outputs import AgiClose, AgiOpen, AgiSend, Output, Record, Reply, Tell
 from cti.pbx_simulator.people import Customer, Dead, Reaction
-from cti.provision import PACKAGED, EndpointKind, EndpointSettings, PbxSettings, include_files
+from cti.provision import PACKAGED, EndpointKind, EndpointSettings, PbxSettings, TrunkSettings, include_files
 
 BEGIN = 1_780_000_000.0
 AGENTS = ("agent-1", "agent-2", "agent-3")
 SETTINGS = PbxSettings(
     "sim", 1, "Simulated1Secret", 2, 3, 4, Path("/var/recordings"), fallback_round=10, fallback_rounds=2, ivr_guard=3,
     endpoints=[EndpointSettings(one, EndpointKind.DESK, "Desk2Secret8888xx") for one in AGENTS],
+    trunks=[TrunkSettings("demo", "127.0.0.1")],
 )  # fmt: skip
 DIALPLAN = Dialplan(include_files(SETTINGS, PACKAGED)["contactcenter_extensions.conf"])
 HOLD = "SET VARIABLE CC_NEXT hold"
@@ -36,7 +37,7 @@ class Stage:
         self._replies: list[Message] = []
         self._sessions: dict[int, list[str]] = {}
         self.exchange = Exchange(
-            "sim", BEGIN, DIALPLAN, AGENTS, lambda one: self.phones.get(one, Dead()), lambda _: 2.0
+            "sim", BEGIN, DIALPLAN, [*AGENTS, "demo"], lambda one: self.phones.get(one, Dead()), lambda _: 2.0
         )
 
     @property
@@ -88,6 +89,15 @@ class Stage:
             "Originate", Channel=f"PJSIP/{endpoint}", Context=names.BRIDGE, Exten="s", Priority="1", Async="true",
             ChannelId=reservation, Timeout=str(int(limit * 1000)), Account=caller, CallerID='"Ada" <+4930901820>',
             Variable=[f"{name}={value}" for name, value in variables.items()],
+        )  # fmt: skip
+
+    def stands_in(self, leg: str, reservation: str, *, ring: int = 20, number: str = "+4930901820") -> None:
+        """A leg for a customer who is to be called, as ``cti.stand_ins`` has it made."""
+        variables = {"CC_RES": reservation, "__CC_STAND_IN": leg, "CC_CALLED": number, "CC_SHOWN": "+49305550"}
+        self.act(
+            "Originate", Channel="Local/dial@cc-callback/n", Context=names.CALLBACK, Exten="place", Priority="1",
+            ChannelId=leg, OtherChannelId=names.dialling_half(leg), CallerID=f'"Ada" <{number}>', Async="true",
+            Variable=[f"{name}={value}" for name, value in {**variables, "CC_RING": str(ring)}.items()],
         )  # fmt: skip
 
     def place(self, leg: str) -> tuple[str, str]:

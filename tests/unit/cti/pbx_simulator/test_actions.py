@@ -45,8 +45,8 @@ def test_a_redirect_without_a_place_moves_nobody() -> None:
     "name, fields, event, complete, count",
     [
         ("CoreShowChannels", {}, "CoreShowChannel", "CoreShowChannelsComplete", 1),
-        ("PJSIPShowEndpoints", {}, "EndpointList", "EndpointListComplete", len(AGENTS)),
-        ("DeviceStateList", {}, "DeviceStateChange", "DeviceStateListComplete", len(AGENTS)),
+        ("PJSIPShowEndpoints", {}, "EndpointList", "EndpointListComplete", len(AGENTS) + 1),
+        ("DeviceStateList", {}, "DeviceStateChange", "DeviceStateListComplete", len(AGENTS) + 1),
         ("ShowDialPlan", {"Context": names.ALERT_TONE}, "ListDialplan", "ShowDialPlanComplete", 3),
         ("Status", {}, "Status", "StatusComplete", 1),
     ],

@@ -14,14 +14,19 @@ LEGS = (
 TEXTS = ["", "s", "1", "2000", "01conf", "next", "-1", "²", "9" * 5000, "${SHELL(id)}", 'a" <b>', "TIMEOUT(absolute)"]
 leg, text = st.sampled_from(LEGS), st.sampled_from(TEXTS)
 context = st.sampled_from([*names.CONTEXTS, "nowhere"])
-exten, priority = st.sampled_from(["s", "2000", "01conf", "600", ""]), st.sampled_from(["1", "next", "99", ""])
+exten, priority = (
+    st.sampled_from(["s", "2000", "01conf", "600", "place", "dial", ""]),
+    st.sampled_from(["1", "next", "99", ""]),
+)
 place = {"Context": context, "Exten": exten, "Priority": priority}
 reservation, agent = st.sampled_from(["res-1", "res-2", "res-3"]), st.sampled_from([*AGENTS, "agent-9"])
 ACTIONS = st.one_of(
     st.tuples(st.just("call"), st.integers(0, 30)),
     st.tuples(st.just("pass"), st.floats(0.0, 40.0)),
     st.tuples(st.just("alert"), leg, agent, reservation),
-    st.tuples(st.just("register"), st.sampled_from(AGENTS), st.booleans()),
+    st.tuples(st.just("stand-in"), leg, reservation),
+    st.tuples(st.just("dial"), leg),
+    st.tuples(st.just("register"), st.sampled_from([*AGENTS, "demo"]), st.booleans()),
     st.tuples(st.just("Hangup"), st.fixed_dictionaries({"Channel": leg, "Cause": text})),
     st.tuples(st.just("Redirect"), st.fixed_dictionaries({"Channel": leg, **place}, optional={"ExtraChannel": leg})),
     st.tuples(st.just("Bridge"), st.fixed_dictionaries({"Channel1": leg, "Channel2": leg})),
@@ -59,7 +64,7 @@ def is_consistent(stage: Stage) -> None:
 @given(st.lists(ACTIONS, max_size=25))
 @settings(max_examples=150, deadline=None)
 def test_any_order(steps: list[tuple]) -> None:
-    stage = Stage({"agent-1": PicksUp(1.0, 5.0), "agent-2": RingsOn(), "agent-3": Refuses()})
+    stage = Stage({"agent-1": PicksUp(1.0, 5.0), "agent-2": RingsOn(), "agent-3": Refuses(), "+49": PicksUp(1.0, 4.0)})
     for name, *given_ in steps:
         if name == "call":
             stage.calls(Customer("+49", "2000", delay=1.0, patience=given_[0], talk_time=3.0))
@@ -67,6 +72,10 @@ def test_any_order(steps: list[tuple]) -> None:
             stage.advance(given_[0])
         elif name == "alert":
             stage.alert(*given_, limit=10.0)
+        elif name == "stand-in":
+            stage.stands_in(*given_, number="+49", ring=3)
+        elif name == "dial":
+            stage.act("Setvar", Channel=given_[0], Variable="SHARED(CC_DIAL)", Value="1")
         elif name == "register":
             stage.exchange.devices.register(given_[0], registered=given_[1])
         else:

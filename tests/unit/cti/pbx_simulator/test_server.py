@@ -46,7 +46,7 @@ async def test_at_its_end_everybody_is_hung_up_and_the_records_say_so(tmp_path: 
 
 async def test_agents_who_come_later(tmp_path: Path) -> None:
     phone = EndpointSettings("agent-7", EndpointKind.DESK, "Desk2Secret8888xx")
-    async with simulated_pbx(settings(endpoints=[phone]), tmp_path) as made:
+    async with simulated_pbx(settings(endpoints=[phone], trunks=[]), tmp_path) as made:
         made.pbx.provide(["agent-7", "agent-8"])
         made.pbx.register("agent-7", registered=False)
         states = dict(tuple(value for _, value in row) for row in made.pbx.exchange.devices.states())
