@@ -31,7 +31,7 @@ from contactcenter.interactions.callbacks import (
     is_too_old,
     next_try,
 )
-from contactcenter.interactions.model import Interaction, Phase
+from contactcenter.interactions.model import EndedBy, Interaction, Phase
 
 log = structlog.get_logger(__name__)
 LOOK_EVERY: Final = 1.0  # seconds: how late a pause may end
@@ -171,29 +171,39 @@ class Callbacks:
 
     def reached(self, fact: ports.CustomerReached) -> None:
         """He answered."""
-        item = self._picture.find_by_leg(fact.server_id, fact.leg_id)
-        if item is not None and item.callback is not None and item.callback.reached_at is None:
-            item.callback.reached_at = fact.at
-            self._tell(item.callback)
+        item, one = self._calling(fact)
+        if item is not None and one is not None and one.reached_at is None:
+            one.reached_at = fact.at
+            self._tell(one)
             self._picture.touch(f"work:{item.interaction_id}")
 
     def missed(self, fact: ports.CustomerMissed) -> None:
         """He did not; what comes of it is decided when his leg ends."""
-        item = self._picture.find_by_leg(fact.server_id, fact.leg_id)
-        if item is not None and item.callback is not None:
-            item.callback.result = CallResult(fact.result.value)
+        item, one = self._calling(fact)
+        if item is not None and one is not None:
+            one.result = CallResult(fact.result.value)
             self._picture.touch(f"work:{item.interaction_id}")
 
+    def _calling(
+        self, fact: ports.CustomerReached | ports.CustomerMissed
+    ) -> tuple[Interaction | None, Callback | None]:
+        """Return whose call it is, while it lasts: news of a call that is over by now changes nothing."""
+        item = self._picture.find_by_leg(fact.server_id, fact.leg_id)
+        one = item.callback if item is not None else None
+        return item, one if one is not None and one.state is CallbackState.CALLING else None
+
     def left(self, item: Interaction) -> None:
-        """A caller hung up, or a turn is over."""
+        """A caller hung up, or a turn is over: with the agent's leg before he answered, when that left first."""
         if item.callback is not None:
-            self._turn_over(item.callback)
+            by_agent = item.segment is not None and item.segment.ended_by is EndedBy.AGENT
+            self._turn_over(item.callback, CallResult.CANCELLED if by_agent else CallResult.UNKNOWN)
         for one in self._asked_in(item):
             one.advance(CallbackStep.CALLER_LEFT)
             one.person_id = item.person_id
             self._begin_turn(one)
 
-    def _turn_over(self, one: Callback) -> None:
+    def _turn_over(self, one: Callback, untold: CallResult = CallResult.UNKNOWN) -> None:
+        """``untold``: how the call ended when nobody told of it."""
         if one.is_over:
             return  # withdrawn: that ended the turn
         if one.reached_at is not None:
@@ -201,7 +211,7 @@ class Callbacks:
             return
         if one.state is CallbackState.WAITING:
             return  # nobody called him: the next look begins another turn
-        one.result = one.result or CallResult.UNKNOWN
+        one.result = one.result or untold
         one.next_at = next_try(one, self._rules, self._clock.now())
         if one.next_at is not None:
             one.advance(CallbackStep.MISSED)
@@ -304,6 +314,16 @@ class Callbacks:
         for item in items:
             item.callback = turns.get(item.interaction_id)
             item.asks_back = item.interaction_id in asked
+
+    def ended_unheard(self, item: Interaction, told: ports.EndedLeg) -> None:
+        """The records of a gap tell of the leg that stood in for him: also whether he answered, if nothing else."""
+        one = item.callback
+        if one is None:
+            return
+        if told.reached_at is not None:
+            self.reached(ports.CustomerReached(item.server_id, item.leg_id, told.reached_at))
+        elif one.reached_at is None:
+            one.result = one.result or CallResult.NO_ANSWER
 
     def still_there(self, item: Interaction, leg: ports.LiveLeg, at: datetime) -> None:
         """A customer's leg of a turn that talks is up, after a gap: he is called, unless he was."""

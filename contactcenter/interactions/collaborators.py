@@ -30,6 +30,9 @@ class NobodyCallsBack:
     def still_there(self, item: Interaction, leg: ports.LiveLeg, at: datetime) -> None:
         """See CallingBack."""
 
+    def ended_unheard(self, item: Interaction, told: ports.EndedLeg) -> None:
+        """See CallingBack."""
+
 
 class CallingBack(Protocol):
     """What becomes of promises to call back (``calling_back``), told as it happens; most of it of any interaction."""
@@ -60,6 +63,10 @@ class CallingBack(Protocol):
 
     def still_there(self, item: Interaction, leg: ports.LiveLeg, at: datetime) -> None:
         """A customer's leg of a turn that talks is up, after a gap."""
+        ...
+
+    def ended_unheard(self, item: Interaction, told: ports.EndedLeg) -> None:
+        """A customer's leg of a turn that talked is gone, as the records of a gap tell."""
         ...
 
     def left(self, item: Interaction) -> None:

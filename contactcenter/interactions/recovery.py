@@ -250,8 +250,8 @@ class Recovery:
         self._agent_left_meanwhile(item, ended)
         if leg is not None:
             self._assignments.calling_back.still_there(item, leg, fact.at)
-        elif item.callback is not None and told is not None and told.reached_at is not None:
-            self._assignments.calling_back.reached(ports.CustomerReached(item.server_id, item.leg_id, told.reached_at))
+        elif item.leg_id in ended.legs:
+            self._assignments.calling_back.ended_unheard(item, ended.legs[item.leg_id])
         if leg is None:
             self._gone(item, fact, ended)
         elif leg.peer is not None:

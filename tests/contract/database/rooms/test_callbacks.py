@@ -164,6 +164,15 @@ async def test_he_answered_and_left_while_nobody_of_us_was_there(desk: Any) -> N
     assert (one.state, one.reached_at, item.outcome) == (CallbackState.DONE, reached, Outcome.ANSWERED)
 
 
+async def test_he_did_not_answer_while_nobody_of_us_was_there(desk: Any) -> None:
+    one, item, leg = await talking(desk)
+    one, item = await again(desk)
+    desk.time.advance(60)
+    at = desk.time.now() - timedelta(seconds=10)
+    desk.resync(ended=[ports.EndedLeg(item.leg_id, 16, at), ports.EndedLeg(LegId(leg), 16, at)])
+    assert (one.state, one.result.value, item.outcome) == (CallbackState.PAUSED, "no-answer", Outcome.UNREACHED)
+
+
 async def test_whether_he_answered_nobody_knows(desk: Any) -> None:
     one, item, _ = await talking(desk)
     one, item = await again(desk)

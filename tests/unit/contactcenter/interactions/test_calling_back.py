@@ -294,10 +294,11 @@ async def test_the_agent_leaves_before_he_answers(desk: Desk) -> None:
     _, one = await desk.promise()
     item, leg = await desk.agent_takes(one)
     room.part(item, leg, first=leg)
-    room.fact(ports.CustomerMissed(SERVER, item.leg_id, ports.DialResult.CANCELLED, room.time.now()))
     room.leg_ends(leg)
     room.leg_ends(item.leg_id)
     assert (item.outcome, one.state, one.result) == (Outcome.UNREACHED, CallbackState.PAUSED, "cancelled")
+    desk.reached(item)  # late news of a call that is over
+    assert one.reached_at is None
     room.check_clean()
 
 
