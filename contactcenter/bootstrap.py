@@ -209,6 +209,7 @@ class ContactCenter:
             base.tasks,
             self.rooms.customers.read_number,
             CallbackRules(**base.settings.callbacks.model_dump()),
+            server_ids(base.settings),
             partial(open_ticket, base.database, self.rooms.tickets),
         )
         self.interactions.callbacks = self.callbacks

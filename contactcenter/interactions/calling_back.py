@@ -6,7 +6,7 @@ whose row could not be written is not made. Everything runs in the event loop; `
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from datetime import datetime
 from typing import Any, Final
 
@@ -55,8 +55,10 @@ class Callbacks:
         tasks: TaskSupervisor,
         read_number: Callable[[str], NumberReading],
         rules: CallbackRules,
+        servers: Collection[ServerId],
         give_up: GiveUp,
     ) -> None:
+        """``servers``: those that are configured, linked or not."""
         self.open: dict[CallbackId, Callback] = {}
         self._assignments = assignments
         self._picture = assignments.picture
@@ -67,6 +69,7 @@ class Callbacks:
         self._tasks = tasks
         self._read_number = read_number
         self._rules = rules
+        self._servers = servers
         self._give_up_by = give_up
         assignments.calling_back = self
 
@@ -253,7 +256,7 @@ class Callbacks:
     def _begin_turn(self, one: Callback) -> None:
         """Put him in line, at the place he left."""
         queue, now = self._picture.queues.get(one.queue_id), self._clock.now()
-        if queue is None or not queue.is_active or one.server_id not in self._picture.links:
+        if queue is None or not queue.is_active or one.server_id not in self._servers:
             self._hand_over(one)
             return
         leg_id = LegId(self._ids.new())

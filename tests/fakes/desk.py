@@ -71,6 +71,7 @@ class Desk:
             self.tasks,
             self.rooms.customers.read_number,
             CallbackRules(),
+            {SERVER},
             partial(open_ticket, self.rooms.database, self.rooms.tickets),
         )
         self.rooms.tickets.reach = self.service.check_reach

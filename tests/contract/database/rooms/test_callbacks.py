@@ -24,7 +24,6 @@ ORDER = ports.EnqueueOrder("Support")
 
 async def promise(desk: Any, number: str = "+4930901820", leg: str = CALLER) -> Callback:
     """Somebody calls, asks to be called back, and hangs up."""
-    desk.room.fact(ports.LinkChanged(SERVER, True, "", desk.time.now()))
     desk.room.arrive(leg, number)
     assert await desk.callbacks.ask(SERVER, LegId(leg), ORDER)
     desk.room.leg_ends(leg)

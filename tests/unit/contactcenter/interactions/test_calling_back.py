@@ -60,13 +60,12 @@ class Desk:
 
     def __init__(self) -> None:
         self.room = Room(queues=[queue(wrap_up_time=0.0)])
-        self.room.picture.links[SERVER] = object()  # type: ignore[assignment]
         self.store, self.tasks = Store(), Tasks()
         self.tickets: list[Callback] = []
         room = self.room
         self.callbacks = Callbacks(
             room.assignments, self.store, room.publisher, room.time, room.ids, self.tasks,  # type: ignore[arg-type]
-            lambda text: read_number(text, "DE"), RULES, self._give_up,
+            lambda text: read_number(text, "DE"), RULES, {SERVER}, self._give_up,
         )  # fmt: skip
 
     async def _give_up(self, one: Callback) -> None:
@@ -341,6 +340,18 @@ async def test_too_old_or_without_a_queue_it_becomes_a_ticket(desk: Desk) -> Non
     assert other.state is CallbackState.GIVEN_UP
     await desk.tasks.run()
     assert desk.tickets == [one, other]
+
+
+async def test_a_server_that_is_configured_no_more_calls_nobody(desk: Desk) -> None:
+    _, asked = await desk.promise()
+    gone = replace(asked, interaction_id=None, server_id="pbx-9")
+    here = replace(asked, callback_id="c2", interaction_id=None)
+    later = Desk()
+    later.callbacks.load([gone, here])
+    later.wait(1)  # no PBX is linked yet
+    assert (gone.state, here.state) == (CallbackState.GIVEN_UP, CallbackState.WAITING)
+    await later.tasks.run()
+    assert later.tickets == [gone]
 
 
 async def test_figures_count_him_once(desk: Desk) -> None:
