@@ -114,6 +114,14 @@ async def put_back(center: ContactCenter) -> None:
 
 
 async def _traffic(center: ContactCenter, level: Level) -> Traffic:
+    """Start the customers; from now on they can be called as well."""
+    traffic = await _customers(center, level)
+    if center.pbxs.own is not None:
+        center.pbxs.own.telephony.calls_out = True
+    return traffic
+
+
+async def _customers(center: ContactCenter, level: Level) -> Traffic:
     if center.simulated is not None:
         return await _simulated_traffic(center, center.simulated, level)
     if center.pbx is None or center.pbx.installation is None:

@@ -29,7 +29,7 @@ from cti.ami import AmiClient
 from cti.ami.client import AmiSettings
 from cti.cel import CelFile
 from cti.dialplan_names import AMI_EVENTS
-from cti.managed_pbx import ManagedPbx, keep_numbers
+from cti.managed_pbx import DEMO_TRUNK, ManagedPbx, keep_numbers
 from cti.pbx_simulator.server import SimulatedPbx
 from cti.provision import EndpointSettings
 from cti.site_telephony import AsteriskTelephony
@@ -128,7 +128,8 @@ class PbxServers:
             await self._start_own()
         for one in foreign_servers(settings):
             agi = await self._listen(one.server_id, one.agi_host, one.agi_port)
-            await self._add(one.server_id, one.ami, agi, one.cel_file)
+            server = await self._add(one.server_id, one.ami, agi, one.cel_file)
+            server.telephony.calls_out = one.calls_out
         for agent in self._picture.agents.values():
             move = self._telephony.release if agent.presence == "offline" else self._telephony.prepare
             move(agent.device)
@@ -185,6 +186,7 @@ class PbxServers:
         cel_file = await self._start_own_pbx(settings.pbx.mode, pbx)
         ami = AmiSettings(OWN_HOST, numbers.ami_port, pbx.settings.ami_user, pbx.settings.ami_secret)
         server = await self._add(self._own_id, ami, agi, cel_file)
+        server.telephony.calls_out = pbx.settings.outbound_trunk != DEMO_TRUNK  # else once its customers are there
         server.telephony.pick_up = self.simulated.pick_up if self.simulated is not None else None
 
     async def _start_own_pbx(self, mode: str, pbx: ManagedPbx) -> Path:

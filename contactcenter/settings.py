@@ -64,6 +64,13 @@ def _trunk_secret(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _outbound(name: str) -> str:
+    """Take the name of a trunk's endpoint; what begins as our agents' or as those between servers is none."""
+    if name and not re.fullmatch(r"(?!agent-|to-)[A-Za-z0-9_.-]{1,40}", name):
+        raise ValueError("the name of a PJSIP endpoint: letters, digits, _ . and -, not agent-... or to-...")
+    return name
+
+
 def _database_url(url: SecretStr) -> SecretStr:
     """Take what the driver can; the error does not repeat it, for it may hold a password."""
     text = url.get_secret_value()
@@ -81,6 +88,7 @@ def _redis_url(url: SecretStr) -> SecretStr:
     return url
 
 
+Outbound = Annotated[str, AfterValidator(_outbound)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 
@@ -159,6 +167,7 @@ class PbxSettings(_Part):
     ``sip_port`` and ``http_port`` (its WebSocket's) of ours: 0 chooses once for each data folder, and so does ``rtp``
     None; ``http_port`` of somebody else's: 0 is 8088. ``local_networks`` are not told the external address.
     ``stun`` and ``turn`` are told to ours and to browsers' phones.
+    ``outbound``: the trunk customers are called over, of ours one of ``trunks``, else any endpoint; '' is the first.
     """
 
     mode: str = "auto"
@@ -180,6 +189,7 @@ class PbxSettings(_Part):
     bind_address: Address = "127.0.0.1"
     sip_host: str = "127.0.0.1"
     trunks: tuple[TrunkOptions, ...] = ()
+    outbound: Outbound = ""
     sip: Place | Literal[""] = ""
     trunk_secret: Annotated[SecretStr, AfterValidator(_trunk_secret)] = SecretStr("")
 
@@ -190,6 +200,13 @@ class PbxSettings(_Part):
         if mode in ("auto", "asterisk", "simulated") or (host and port.isdigit() and int(port) < 65536):
             return mode
         raise ValueError("auto, asterisk, simulated or HOST:PORT")
+
+    @model_validator(mode="after")
+    def _outbound_is_there(self) -> "PbxSettings":
+        is_ours = self.mode in ("auto", "asterisk", "simulated")
+        if is_ours and self.outbound and self.outbound not in {trunk.name for trunk in self.trunks}:
+            raise ValueError(f"outbound: none of trunks is called {self.outbound!r}")
+        return self
 
 
 class CallbackOptions(_Part):
@@ -209,7 +226,8 @@ class ServerOptions(_Part):
 
     ``ami`` and ``sip`` are its addresses as this machine and the other servers reach them; ``agi_host``:``agi_port``
     (of its own) is where it reaches us. ``websocket`` for browsers' phones: '' is its own, which a page served by HTTPS
-    reaches through us (``/phone``). ``cel_file`` when it is on this machine.
+    reaches through us (``/phone``). ``cel_file`` when it is on this machine. ``outbound`` is the endpoint customers are
+    called over; '' is the first of ``trunks``.
     """
 
     server_id: ServerName
@@ -223,6 +241,7 @@ class ServerOptions(_Part):
     cel_file: Path | None = None
     external_address: Address | None = None
     trunks: tuple[TrunkOptions, ...] = ()
+    outbound: Outbound = ""
 
 
 def _twice(values: Iterable[object]) -> str:

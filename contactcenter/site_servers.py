@@ -38,6 +38,12 @@ class ForeignServer:
     cel_file: Path | None
     trunks: Sequence[TrunkOptions]
     external_address: str | None
+    outbound: str
+
+    @property
+    def calls_out(self) -> bool:
+        """Whether customers can be called from it."""
+        return bool(self.outbound or self.trunks)
 
 
 def is_own(settings: Settings) -> bool:
@@ -58,14 +64,14 @@ def foreign_servers(settings: Settings) -> list[ForeignServer]:
 
 def _further(one: ServerOptions) -> ForeignServer:
     ami = AmiSettings(*_place(one.ami), one.ami_user, one.ami_secret.get_secret_value())
-    where = (one.agi_host, one.agi_port, one.cel_file, one.trunks, one.external_address)
+    where = (one.agi_host, one.agi_port, one.cel_file, one.trunks, one.external_address, one.outbound)
     return ForeignServer(ServerId(one.server_id), ami, *where)
 
 
 def _first(settings: Settings) -> ForeignServer:
     pbx = settings.pbx
     ami = AmiSettings(*_place(pbx.mode), pbx.ami_user, pbx.ami_secret.get_secret_value())
-    where = (pbx.agi_host, pbx.agi_port, pbx.cel_file, pbx.trunks, pbx.external_address)
+    where = (pbx.agi_host, pbx.agi_port, pbx.cel_file, pbx.trunks, pbx.external_address, pbx.outbound)
     return ForeignServer(ServerId(pbx.server_id), ami, *where)
 
 
@@ -93,6 +99,7 @@ def foreign_pbx(settings: Settings, server: ForeignServer, devices: Iterable[Dev
         agi_port=server.agi_port,
         recordings_dir=FOREIGN_RECORDINGS,
         trunks=_trunks(server.trunks),
+        outbound=server.outbound,
         endpoints=tuple(endpoint_settings(one for one in devices if one.server_id == server.server_id)),
         servers=others(settings, server.server_id, sip_port),
         external_address=server.external_address,
@@ -118,7 +125,8 @@ def managed_pbx(settings: Settings, numbers: Numbers) -> ManagedPbx:
     rtp = (pbx.rtp.first, pbx.rtp.last) if pbx.rtp else None
     addresses = (pbx.bind_address, pbx.external_address, media_settings(pbx), rtp, uses_line(settings))
     made = ManagedPbx(settings.data, pbx.server_id, pbx.prefix, numbers, _trunks(pbx.trunks), *addresses)
-    made.settings = replace(made.settings, servers=others(settings, pbx.server_id, numbers.sip_port))
+    further = others(settings, pbx.server_id, numbers.sip_port)
+    made.settings = replace(made.settings, servers=further, outbound=pbx.outbound)
     return made
 
 

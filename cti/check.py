@@ -58,7 +58,7 @@ async def check(ami: Ami, settings: PbxSettings) -> list[CheckLine]:
     contexts = (*names.CONTEXTS, names.SERVER, names.SERVER_LEG) if settings.servers else names.CONTEXTS
     lines += [await _context(ami, name) for name in contexts]
     lines += await _trunks(ami, settings)
-    lines += [await _endpoints(ami, settings)]
+    lines += [await _endpoints(ami, settings), _outbound(settings)]
     lines += [await _right(ami, action, fields) for action, fields in _RIGHTS]
     return lines + await _inside(ami)
 
@@ -116,6 +116,7 @@ _EXTENSIONS = _INCLUDE.format(file="extensions.conf")
 
 async def _endpoints(ami: Ami, settings: PbxSettings) -> CheckLine:
     wanted = {one.name for one in settings.endpoints} | {one.name for one in settings.trunks}
+    wanted |= {settings.outbound} - {""}
     try:
         listed = await ami.collect("PJSIPShowEndpoints", {}, "EndpointListComplete")
     except ActionFailed:  # also when there is none at all
@@ -123,6 +124,12 @@ async def _endpoints(ami: Ami, settings: PbxSettings) -> CheckLine:
     missing = ", ".join(sorted(wanted - {one.get("ObjectName") for one in listed}))
     refusal = f"missing: {missing}" if missing else ""
     return _line("endpoints", refusal, f"{len(wanted)} there", _INCLUDE.format(file="pjsip.conf"))
+
+
+def _outbound(settings: PbxSettings) -> CheckLine:
+    """Whether customers can be called back is a choice; the endpoint itself is among those looked for."""
+    name = settings.outbound_trunk
+    return CheckLine("calls to customers", True, f"over {name}" if name else "none: there is no trunk for them")
 
 
 async def _trunks(ami: Ami, settings: PbxSettings) -> list[CheckLine]:

@@ -1,7 +1,8 @@
 """Customers and desk phones for the demo, on a second Asterisk joined to ours by a SIP trunk.
 
 They live apart so that their halves of the calls do not show in our events, counts and CEL. Customers ring, press a
-digit, wait, talk, or give up, as a seeded random draws it; the phones at ``agent_contact_uri`` pick up and talk.
+digit, wait, talk, or give up, as a seeded random draws it; the phones at ``agent_contact_uri`` pick up and talk, and so
+do customers who are called, by any number.
 """
 
 import asyncio
@@ -71,7 +72,7 @@ class DemoCaller:
 class TrafficSettings:
     """``dialed``: our number; ``menu``: what a customer may press ('' = nothing); times are seconds.
 
-    A phone is not answered in ``no_answer_percent`` of 100 calls.
+    A phone is not answered in ``no_answer_percent`` of 100 calls; a customer's is busy half as often as that.
     """
 
     callers: Sequence[DemoCaller]

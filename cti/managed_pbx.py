@@ -96,7 +96,7 @@ def pbx_settings(
     rtp: tuple[int, int] | None = None,
     is_websocket_local: bool = False,
 ) -> PbxSettings:
-    """Return the settings of our Asterisk without phones, with a trunk for the demo's customers beside ``trunks``.
+    """Return the settings of our Asterisk without phones, with a trunk for the demo's customers behind ``trunks``.
 
     ``rtp``: first and last port of sound; None takes the range chosen for this data folder.
     """
@@ -116,7 +116,7 @@ def pbx_settings(
         is_websocket_local=is_websocket_local,
         external_address=external_address,
         media=media,
-        trunks=(TrunkSettings(DEMO_TRUNK, "127.0.0.1", numbers.demo_sip_port), *trunks),
+        trunks=(*trunks, TrunkSettings(DEMO_TRUNK, "127.0.0.1", numbers.demo_sip_port)),
     )
 
 

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 
 from contactcenter.core.errors import Unavailable
 from contactcenter.core.tasks import TaskSupervisor
+from cti.calls import AGENT_PREFIX
 from cti.demo_traffic import DemoCall, DemoCaller, Traffic, TrafficSettings
-from cti.pbx_simulator.people import Customer, PicksUp, Reaction, RingsOn
+from cti.pbx_simulator.people import BUSY, Customer, PicksUp, Reaction, Refuses, RingsOn
 from cti.pbx_simulator.server import SimulatedPbx
 
 RING_LOW, RING_HIGH = 1, 4
@@ -60,7 +61,10 @@ class SimulatedTraffic(Traffic):
         return self._up
 
     def _reaction(self, endpoint: str) -> Reaction:
+        """``endpoint``: an agent's, or the number of a customer who is called."""
         settings, rng = self.settings, self._phones
+        if not endpoint.startswith(AGENT_PREFIX) and rng.randrange(100) < settings.no_answer_percent // 2:
+            return Refuses(BUSY)
         if self._is_played(endpoint) or rng.randrange(100) < settings.no_answer_percent:
             return RingsOn()
         return PicksUp(rng.randint(RING_LOW, RING_HIGH), rng.randint(settings.talk_low, settings.talk_high))

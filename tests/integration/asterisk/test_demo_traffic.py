@@ -104,6 +104,27 @@ async def test_customer_gives_up(stage: Stage) -> None:
     assert stage.agi.steps() == ["ivr"]
 
 
+async def test_a_customer_who_is_called_back_answers_and_talks(stage: Stage) -> None:
+    variables = {"CC_RES": "r", "__CC_STAND_IN": "stand-in", "CC_CALLED": CALLERS[0].number, "CC_SHOWN": "+49305550"}
+    await stage.ami.send(
+        "Originate",
+        Channel=f"Local/{names.CALLBACK_DIAL}@{names.CALLBACK}/n",
+        Context=names.CALLBACK,
+        Exten=names.CALLBACK_PLACE,
+        Priority="1",
+        ChannelId="stand-in",
+        OtherChannelId=names.dialling_half("stand-in"),
+        Variable=[f"{name}={value}" for name, value in {**variables, "CC_RING": "10"}.items()],
+        Async="true",
+    )
+    await stage.ami.wait_place("stand-in", names.CALLBACK, "Wait")
+    await stage.ami.send("Setvar", Channel="stand-in", Variable="SHARED(CC_DIAL)", Value="1")
+    reached = await stage.ami.event("UserEvent", UserEvent=names.EVENT_REACHED, seconds=10)
+    assert reached["Leg"] == "stand-in"
+    await stage.ami.event("Hangup", Uniqueid="stand-in", seconds=10)
+    assert stage.agi.steps() == []
+
+
 @pytest.fixture
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(demo_traffic.PACES, Level.BUSY, demo_traffic.Pace(mean_gap=0.02, at_once=2))

@@ -61,6 +61,17 @@ async def test_check_finds_everything(pbx: Pbx, client: AmiClient) -> None:
     assert {f"context {name}" for name in names.CONTEXTS} <= found
     assert {f"sound {name}" for name in names.SOUNDS} <= found
     assert {"endpoints", f"music {names.MUSIC_CLASS}", f"cel {names.CEL_FILE}", "right Redirect"} <= found
+    assert [line.detail for line in lines if line.name == "calls to customers"] == ["over carrier"]
+
+
+async def test_check_says_whether_customers_can_be_called(pbx: Pbx, client: AmiClient) -> None:
+    settings = dataclasses.replace(pbx.settings, trunks=[], endpoints=[])
+    told = {line.name: line for line in await check(client, settings)}
+    assert (told["calls to customers"].ok, told["endpoints"].ok) == (True, True)
+    assert told["calls to customers"].detail.startswith("none")
+    told = {line.name: line for line in await check(client, dataclasses.replace(settings, outbound="provider"))}
+    assert told["calls to customers"].detail == "over provider"
+    assert told["endpoints"].detail == "missing: provider"
 
 
 async def test_check_names_what_is_missing(pbx: Pbx, client: AmiClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,10 @@ from tests.integration.asterisk.telephony_line import TelephonyLine, telephony_l
 from tests.integration.asterisk.test_dialplan import waiting_caller
 from tests.integration.asterisk.test_telephony_calls import PHONES
 from tests.rig.ports import free_ports
+from tests.rig.scenarios import Answers
 from tests.rig.sipp import Sipp, desk_phones
+
+CUSTOMER = "+4930901820"
 
 
 @dataclass
@@ -179,6 +182,51 @@ async def test_the_picture_after_a_gap_names_the_agent_at_the_far_end(two: Two) 
             news = await two.a.cel_file.news(None)
             ended = next((one for one in news.ended if one.leg_id == reservation), None)
     assert (ended.endpoint, ended.caller_leg) == ("agent-2001", caller)
+
+
+@pytest.mark.parametrize("mode", [LegMode.RING, LegMode.NAILED])
+async def test_a_customer_is_called_back_by_an_agent_of_the_other_server(
+    two: Two, two_servers: tuple[Pbx, Pbx], tmp_path: Path, mode: LegMode
+) -> None:
+    """He is called from the server that stands in for him."""
+    device = ports.Device(AgentId("a-agent-2001"), two.b.server_id, "agent-2001", mode)
+    if mode is LegMode.NAILED:
+        two.a.site.prepare(device)
+        await two.b.find(ports.DeviceChanged, endpoint="agent-2001", state="NAILED", usable=True)
+    customers = {CUSTOMER: Answers(after=0.1)}
+    async with desk_phones(tmp_path / "c", customers, port=two_servers[0].peer_port, media_port=free_ports(8)):
+        leg, reservation = LegId(two.a.ids.new()), ReservationId(two.a.ids.new())
+        call = ports.CustomerCall(CUSTOMER, "", 5.0)
+        two.a.site.alert(ports.AlertOrder(reservation, device, leg, CUSTOMER, "Ada", 5.0, two.a.server_id, call))
+        if mode is LegMode.NAILED:
+            (parked,) = [one["Uniqueid"] for one in await two.far.channels()]
+            await two.far.wait_place(parked, names.ALERT_TONE, "Playback")
+            two.a.site.connect(reservation)
+        await two.a.find(ports.LegsConnected, caller_leg=leg, agent_leg=reservation)
+        two.a.site.dial(two.a.server_id, leg)
+        await two.a.find(ports.CustomerReached, leg_id=leg)
+        two.a.site.hang_up(two.a.server_id, LegId(reservation))
+        await two.a.find(ports.LegEnded, leg_id=leg)
+        async with asyncio.timeout(5):
+            while await two.ami.channels():
+                await asyncio.sleep(0.02)
+    two.a.site.release(device)
+    assert not [one for one in (*two.a.facts, *two.b.facts) if isinstance(one, ports.CallArrived)]
+
+
+@pytest.mark.parametrize("endpoint, failure", [("agent-2002", AlertFailure.BUSY), ("agent-2003", AlertFailure.REVOKED)])
+async def test_an_agent_of_the_other_server_who_does_not_come_leaves_no_stand_in(
+    two: Two, endpoint: str, failure: AlertFailure
+) -> None:
+    leg, reservation = LegId(two.a.ids.new()), ReservationId(two.a.ids.new())
+    device = ports.Device(AgentId("a-1"), two.b.server_id, endpoint)
+    call = ports.CustomerCall(CUSTOMER, "", 5.0)
+    two.a.site.alert(ports.AlertOrder(reservation, device, leg, CUSTOMER, "Ada", 5.0, two.a.server_id, call))
+    if failure is AlertFailure.REVOKED:
+        await two.a.find(ports.LegRinging, leg_id=reservation)
+        two.a.site.revoke(reservation)
+    assert await two.a.failure(reservation) is failure
+    await two.a.find(ports.LegEnded, leg_id=leg)
 
 
 @pytest.mark.parametrize("dialed", ["2000", "s", "600", "agent-2999", "5551234567"])

@@ -11,7 +11,7 @@ from contactcenter.phone_addresses import connect_sources, phones_of, websocket_
 from contactcenter.provisioning import provision
 from contactcenter.settings import Settings
 from contactcenter.site_servers import find_foreign, foreign_pbx, foreign_servers, managed_pbx, server_ids
-from cti.managed_pbx import keep_numbers
+from cti.managed_pbx import DEMO_TRUNK, keep_numbers
 from cti.provision import PACKAGED, include_files
 
 SECRET = "Trunk1Secret2Of3The4Site"
@@ -42,6 +42,35 @@ def settings(folder, *servers, **pbx):
 def test_what_two_servers_cannot_share_is_refused(tmp_path, servers, pbx, word):
     with pytest.raises(ValidationError, match=word):
         settings(tmp_path, *servers, **pbx)
+
+
+CARRIERS = [{"name": "one", "host": "192.0.2.8"}, {"name": "two", "host": "192.0.2.9"}]
+
+
+@pytest.mark.parametrize(
+    "pbx, trunk",
+    [({}, DEMO_TRUNK), ({"trunks": CARRIERS}, "one"), ({"trunks": CARRIERS, "outbound": "two"}, "two")],
+)
+def test_the_trunk_of_ours_that_customers_are_called_over(tmp_path, pbx, trunk):
+    made = managed_pbx(settings(tmp_path, **pbx), keep_numbers(tmp_path, 8080)).settings
+    assert made.outbound_trunk == trunk
+    assert DEMO_TRUNK in [one.name for one in made.trunks]
+
+
+@pytest.mark.parametrize(
+    "more, trunk", [({}, ""), ({"trunks": CARRIERS}, "one"), ({"outbound": "Provider.1"}, "Provider.1")]
+)
+def test_the_trunk_of_somebody_elses_that_customers_are_called_over(tmp_path, more, trunk):
+    given = settings(tmp_path, further(**more), sip="192.0.2.1:5062")
+    server = find_foreign(given, "pbx2")
+    assert server.calls_out is bool(trunk)
+    assert foreign_pbx(given, server, []).outbound_trunk == trunk
+
+
+@pytest.mark.parametrize("outbound, word", [("two", "none of trunks"), ("agent-1001", "endpoint"), ("a b", "endpoint")])
+def test_a_trunk_that_is_none(tmp_path, outbound, word):
+    with pytest.raises(ValidationError, match=word):
+        settings(tmp_path, outbound=outbound)
 
 
 def test_one_server_needs_none_of_it(tmp_path):

@@ -132,6 +132,24 @@ def test_no_text_from_outside_in_expressions_or_applications() -> None:
     assert all("Set(CC_DIALED=${FILTER(+*#0-9a-zA-Z,${EXTEN})})" in line for line in raw_exten)
 
 
+@pytest.mark.parametrize(
+    "changes, trunk",
+    [({}, "carrier"), ({"outbound": "Other.Trunk_1"}, "Other.Trunk_1"), ({"trunks": []}, "")],
+)
+def test_the_trunk_customers_are_called_over(changes: dict[str, object], trunk: str) -> None:
+    body = sections(files(**changes)["contactcenter_extensions.conf"], names.CALLBACK)[0]
+    dials = re.findall(r",Dial\(PJSIP/\$\{FILTER\(\+0-9,\$\{CC_CALLED\}\)\}@(.*?),", body)
+    assert dials == ([trunk] if trunk else [])
+    assert ("DIALSTATUS=CHANUNAVAIL" in body) is not bool(trunk)
+
+
+@pytest.mark.parametrize("name", ["agent-1", "to-pbx2", "a,b", "a)b", "a@b", "a\nb", "x" * 50])
+def test_what_cannot_be_a_trunk_outwards(name: str) -> None:
+    with pytest.raises(Invalid) as error:
+        files(outbound=name)
+    assert error.value.fields == {"outbound": "format"}
+
+
 def test_no_pattern_matches_asterisks_own_extensions() -> None:
     """h runs at the end of a call, T when its time is over: a pattern of one letter would run the flow again."""
     text = files()["contactcenter_extensions.conf"]

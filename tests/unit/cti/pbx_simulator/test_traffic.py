@@ -7,7 +7,7 @@ import pytest
 from contactcenter.core.errors import Invalid, Unavailable
 from contactcenter.core.tasks import TaskSupervisor
 from cti.demo_traffic import DemoCall, DemoCaller, Level, TrafficSettings
-from cti.pbx_simulator.people import Customer, PicksUp, RingsOn
+from cti.pbx_simulator.people import Customer, PicksUp, Refuses, RingsOn
 from cti.pbx_simulator.traffic import RING_HIGH, RING_LOW, SimulatedTraffic
 
 CALLERS = [DemoCaller(f"+1555010{number}", f"Customer {number}") for number in range(8)]
@@ -64,6 +64,15 @@ async def test_some_calls_nobody_answers() -> None:
     traffic(pbx, no_answer_percent=20)
     asleep = sum(pbx.phones("agent-2") == RingsOn() for _ in range(1000))
     assert 140 <= asleep <= 260
+
+
+async def test_customers_who_are_called_mostly_answer() -> None:
+    pbx = Pbx()
+    traffic(pbx, no_answer_percent=20)
+    reactions = [pbx.phones("+15550100") for _ in range(1000)]
+    assert 60 <= sum(isinstance(one, Refuses) for one in reactions) <= 140, "half as many are busy"
+    assert 140 <= sum(one == RingsOn() for one in reactions) <= 240
+    assert all(one.talk and 8 <= one.talk <= 30 for one in reactions if isinstance(one, PicksUp))
 
 
 async def test_customers_come_one_after_the_other_until_it_stops() -> None:
