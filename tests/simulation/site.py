@@ -167,7 +167,7 @@ class Site:
     # ------------------------------------------------------------ our server
 
     async def start_server(self) -> None:
-        pbx: dict[str, Any] = {"mode": f"127.0.0.1:{AMI}", "ami_secret": SECRET, "agi_port": AGI}
+        pbx: dict[str, Any] = {"mode": f"127.0.0.1:{AMI}", "ami_secret": SECRET, "agi_port": AGI, "outbound": "demo"}
         settings = Settings(
             data=self.folder, flows=self.folder / "flows", timezone="UTC", pbx={**pbx, "cel_file": self.cel_file},
             **self.settings,
