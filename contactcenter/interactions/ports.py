@@ -53,8 +53,9 @@ class AlertOrder:
 
     ``ring_time`` seconds is the PBX's own limit, a little above the reservation's deadline: the router's timer rules.
     ``caller_number`` and ``caller_name`` are data from outside; the adapter makes them safe for the wire.
-    ``call``: the customer is not on the line. ``caller_leg`` is then an id of ours, and the telephony makes a leg with
-    it that stands in for him; it is gone when the alert is over without a conversation.
+    ``call``: the customer is not on the line. ``caller_leg`` is then an id of ours, a new one for each alert, and the
+    telephony makes a leg with it that stands in for him; the agent is rung as soon as it is there. It is hung up when
+    the alert is over without a conversation. One that cannot be made ends the alert (SERVER), after a second's pause.
     """
 
     reservation_id: ReservationId

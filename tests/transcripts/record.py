@@ -38,6 +38,8 @@ HERE = Path(__file__).resolve().parent
 BEGIN = 1_780_000_000
 SECRET = "b5Kq09ZtRw7LpXc2"
 AGENTS = ("agent-2001", "agent-2002", "agent-2003")
+CUSTOMER = "+4930901820"
+STAND_IN = "stand-in-1"
 SPEECH = 4.0  # seconds: the halves of a Local channel vanish with the first sound
 CONTEXT = "cc-recorder"
 DIALPLAN = f"""
@@ -65,7 +67,7 @@ class Stage:
         line = customers(
             self.folder / "customer",
             self.sip_port,
-            [Caller("+4930901820", "1000", "Ada")],
+            [Caller(CUSTOMER, "1000", "Ada")],
             port=ports.free_ports(1),
             media_port=ports.free_ports(4),
         )
@@ -199,9 +201,29 @@ async def masquerade(stage: Stage) -> None:
     await stage.ami.event("Hangup", Uniqueid="res-1")
 
 
+async def called_back(stage: Stage) -> None:
+    """An agent, and a leg that stands in for his customer; then the customer is called, answers and is hung up."""
+    variables = {names.VAR_RESERVATION: "res-1", f"__{names.VAR_STAND_IN}": STAND_IN, names.VAR_CALLED: CUSTOMER}
+    await stage.ami.send(
+        "Originate", Channel=f"Local/{names.CALLBACK_DIAL}@{names.CALLBACK}/n", Context=names.CALLBACK,
+        Exten=names.CALLBACK_PLACE, Priority="1", ChannelId=STAND_IN, OtherChannelId=names.dialling_half(STAND_IN),
+        CallerID=f'"Ada" <{CUSTOMER}>', Async="true",
+        Variable=[f"{name}={value}" for name, value in {**variables, names.VAR_RING: "10"}.items()],
+    )  # fmt: skip
+    await stage.ami.event("OriginateResponse", Uniqueid=STAND_IN)
+    await stage.connected(STAND_IN, "agent-2001", "res-1")
+    await stage.send("Setvar", Channel=STAND_IN, Variable=f"SHARED({names.SHARED_DIAL})", Value="1")
+    await stage.ami.event("BridgeEnter", Uniqueid=names.dialling_half(STAND_IN))
+    await asyncio.sleep(0.5)
+    await stage.hang_up("res-1")
+
+
 SCENES: Mapping[str, Scene] = {
     scene.__name__.replace("_", "-"): scene
-    for scene in (answered, abandoned, blind_transfer, attended_transfer, conference, local_channels, masquerade)
+    for scene in (
+        *(answered, abandoned, blind_transfer, attended_transfer, conference, local_channels, masquerade),
+        called_back,
+    )
 }
 
 
@@ -217,7 +239,7 @@ async def record(scene: Scene) -> bytes:
         settings = PbxSettings(
             server_id="recorded", ami_port=ami, ami_secret=SECRET, sip_port=sip, http_port=http, agi_port=agi,
             recordings_dir=run / "recordings", rtp_start=15400, rtp_end=15499, endpoints=desks,
-            trunks=[TrunkSettings("carrier", "127.0.0.1", any_port=True)],
+            trunks=[TrunkSettings("carrier", "127.0.0.1", phones, any_port=True)],
         )  # fmt: skip
         extensions = "contactcenter_extensions.conf"
         dial = "".join(f"exten => {one[-4:]},1,Dial(PJSIP/{one},30,tT)\n same => n,Hangup(16)\n" for one in AGENTS)
@@ -234,11 +256,11 @@ async def record(scene: Scene) -> bytes:
 async def _play(scene: Scene, settings: PbxSettings, run: Path, phones_port: int) -> bytes:
     scripted = ScriptedAgi()
     speaks = Answers(after=0.1, sound=write_pcap(run / "speech.pcap", [Tone(440.0, SPEECH)]))
-    phones = dict(zip(AGENTS, (speaks, speaks, Rings()), strict=True))
+    phones = dict(zip((*AGENTS, CUSTOMER), (speaks, speaks, Rings(), speaks), strict=True))
     server = await asyncio.start_server(scripted.serve, "127.0.0.1", settings.agi_port)
     async with (
         server,
-        desk_phones(run / "phones", phones, port=phones_port, media_port=ports.free_ports(8)),
+        desk_phones(run / "phones", phones, port=phones_port, media_port=ports.free_ports(16)),
         ami_line(settings.ami_port, settings.ami_user, SECRET) as ami,
     ):
         reader, writer = await asyncio.open_connection("127.0.0.1", settings.ami_port)

@@ -13,11 +13,12 @@ from contactcenter.interactions import ports
 from cti.ami import Decoder, Message
 from cti.calls import Calls
 from cti.dialplan_names import AMI_EVENTS
-from tests.transcripts.record import BEGIN, HERE, SCENES
+from tests.transcripts.record import BEGIN, HERE, SCENES, STAND_IN
 
 C = f"recorded-{BEGIN}.0"  # the customer
 RANG, BLIND, CONSULT, BEHIND_LOCAL = (f"recorded-{BEGIN}.1", *(f"recorded-{BEGIN + 1}.{n}" for n in (3, 5, 3)))
 HALVES = f"recorded-{BEGIN + 1}.3", f"recorded-{BEGIN + 1}.4"
+DIALLING, DIALLED = f"dial-{STAND_IN}", f"recorded-{BEGIN}.4"
 ARRIVES = [("arrived", C), ("answered", C)]
 TALKS = [*ARRIVES, ("ringing", "res-1"), ("answered", "res-1"), ("connected", "res-1")]
 
@@ -53,6 +54,12 @@ FACTS: dict[str, list[tuple[str, ...]]] = {
         *ARRIVES, ("ringing", RANG), ("ringing", "res-1"), ("answered", "res-1"), ("ended", RANG),
         ("connected", "res-1"), ("parted", "res-1", C), ("ended", C), ("ended", "res-1"),
     ],
+    # Nobody has called: the leg of the customer who answered has the trunk's context and is nobody's.
+    "called-back": [
+        ("answered", DIALLING), ("answered", STAND_IN), ("ringing", "res-1"), ("answered", "res-1"),
+        ("connected", "res-1"), ("answered", DIALLED), ("reached", STAND_IN),
+        ("parted", "res-1", "res-1"), ("ended", STAND_IN), ("ended", "res-1"), ("ended", DIALLING), ("ended", DIALLED),
+    ],
 }  # fmt: skip
 
 
@@ -64,9 +71,11 @@ def told(fact: ports.Fact) -> tuple[str, ...] | None:
             return "ringing", leg
         case ports.LegAnswered(leg_id=leg):
             return "answered", leg
-        case ports.LegsConnected(caller_leg=caller, agent_leg=agent) if caller == C:
+        case ports.CustomerReached(leg_id=leg):
+            return "reached", leg
+        case ports.LegsConnected(caller_leg=caller, agent_leg=agent) if caller in (C, STAND_IN):
             return "connected", agent
-        case ports.LegsParted(caller_leg=caller, agent_leg=agent, left_first=first) if caller == C:
+        case ports.LegsParted(caller_leg=caller, agent_leg=agent, left_first=first) if caller in (C, STAND_IN):
             return "parted", agent, first
         case ports.LegEnded(leg_id=leg):
             return "ended", leg
