@@ -64,7 +64,7 @@ function row(one: Callback, reload: () => void, fail: (text: string) => void): H
   const shown = may("interactions:write") && CANCELLABLE.has(one.state);
   return h("tr", { "data-testid": "callback-row", "data-state": one.state },
     h("td", { class: "ell" }, name, one.customer && h("small", { class: "mut hide-s" }, ` ${one.number}`)),
-    h("td", { class: "ell hide-s" }, one.queue), h("td", { class: "num" }, when(one.asked_at, now())), h("td", { class: "n hide-s" }, String(one.attempts)),
+    h("td", { class: "ell hide-s" }, one.queue), h("td", { class: "num hide-s" }, when(one.asked_at, now())), h("td", { class: "n hide-s" }, String(one.attempts)),
     h("td", null, h("span", { class: "tag" }, STATES[one.state]()), h("small", { class: "mut" }, ` ${stateDetail(one)}`)), h("td", { class: "n" }, shown ? cancel : null));
 }
 
@@ -82,7 +82,7 @@ export function mountCallbacks(root: HTMLElement, params: URLSearchParams): () =
   };
   const callbacks = list<Callback>({
     path: "/api/v1/callbacks", limit: 25, filters: () => (open ? { open } : {}),
-    head: [[t("Customer"), ""], [t("Queue"), "c-who hide-s"], [t("Asked"), "c-when"], [t("Calls"), "c-number hide-s"], [t("State"), ""], ["", "c-due"]],
+    head: [[t("Customer"), ""], [t("Queue"), "c-who hide-s"], [t("Asked"), "c-when hide-s"], [t("Calls"), "c-number hide-s"], [t("State"), ""], ["", "c-due"]],
     row: (one) => row(one, reload, fail), caption: t("Callbacks"), none: t("Nobody is to be called back. A queue offers it when one of its limits leads to the flow “callback”."),
   });
   const seg = h("div", { class: "seg", role: "group", "aria-label": t("State") });
