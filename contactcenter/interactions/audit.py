@@ -211,8 +211,13 @@ def of_ages(picture: Picture, now: datetime) -> set[Finding]:
 
 
 def _stuck(picture: Picture, now: datetime) -> Iterator[tuple[Interaction, Code]]:
+    """What only its PBX can end does not stick while that is away: its picture, once it is back, tells."""
     for item in picture.interactions.values():
-        segment = item.segment
+        segment, link = item.segment, picture.links.get(item.server_id)
+        if segment and segment.is_open and segment.wrap_up_until and now - segment.wrap_up_until > WRAP_UP_MOST:
+            yield item, Code.TOO_LONG_IN_WRAP_UP
+        if link is not None and not link.up:
+            continue
         if item.phase is Phase.FLOW and now - item.arrived_at > FLOW_MOST:
             yield item, Code.TOO_LONG_IN_FLOW
         if item.alert is not None and now - item.alert.expires_at > ALERT_MOST:
@@ -220,8 +225,6 @@ def _stuck(picture: Picture, now: datetime) -> Iterator[tuple[Interaction, Code]
         left_at = segment.ended_at if segment else item.arrived_at + FLOW_MOST
         if item.phase is Phase.LEAVING and left_at and now - left_at > LEAVING_MOST:
             yield item, Code.TOO_LONG_LEAVING
-        if segment and segment.is_open and segment.wrap_up_until and now - segment.wrap_up_until > WRAP_UP_MOST:
-            yield item, Code.TOO_LONG_IN_WRAP_UP
 
 
 def of_rows(picture: Picture, open_ids: Collection[InteractionId]) -> set[Finding]:

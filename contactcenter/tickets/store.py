@@ -135,7 +135,8 @@ def within(scope: Scope, principal: Principal, site_id: SiteId) -> ColumnElement
     own = or_(_tickets.assignee_id == principal.user_id, _tickets.opened_by == principal.user_id)
     if scope is not Scope.TEAM:
         return own
-    callers = and_(_tickets.opened_by == "", _tickets.interaction_id.is_not(None), _tickets.team_id.is_(None))
+    of_caller = or_(_tickets.voicemail != "", _tickets.interaction_id.is_not(None))
+    callers = and_(_tickets.opened_by == "", of_caller, _tickets.team_id.is_(None))
     return or_(own, _tickets.team_id.in_(principal.team_ids), and_(_tickets.site_id == site_id, callers))
 
 

@@ -56,7 +56,7 @@ async def test_who_plans_routing_finds_it_in_the_navigation(open_as, login, is_t
 async def test_a_page_knows_what_its_user_may(open_as):
     found = re.search(r'data-may="([^"]*)"', (await open_as("sofia", "/queues")).data)
     assert found is not None
-    assert set(found[1].split()) == {"interactions:read", "queues:read", "agents:read"}
+    assert set(found[1].split()) == {"interactions:read", "interactions:write", "queues:read", "agents:read"}
 
 
 @pytest.mark.parametrize("path", [*READ, *AGENTS, *NEW])

@@ -290,6 +290,17 @@ async def test_an_alert_far_beyond_its_deadline(desk: Any) -> None:
     assert item.phase is Phase.WAITING
 
 
+async def test_an_alert_waits_for_its_pbx_however_long_that_is_away(desk: Any) -> None:
+    """Only the PBX can end it: found by a simulated day on which a link took more than a minute to come back."""
+    desk.take(record("ann", 1))
+    item = desk.room.call()
+    desk.room.fact(ports.LinkChanged(SERVER, False, "boot-timeout", desk.time.now()))
+    desk.time.advance(200)
+    await twice(desk)
+    assert item.alert is not None
+    assert await told(desk) == []
+
+
 async def test_a_customer_who_stays_after_the_conversation(desk: Any) -> None:
     link(desk)
     item, leg = talking(desk)
