@@ -37,6 +37,7 @@ from contactcenter.flow_files import FlowFiles, named_by
 from contactcenter.foundation import SWITCH_INTERVAL, Foundation
 from contactcenter.front import Front
 from contactcenter.interactions import store as interactions_store
+from contactcenter.interactions.announcements import Announcements
 from contactcenter.interactions.assignments import Assignments
 from contactcenter.interactions.auditor import Auditor
 from contactcenter.interactions.callers import Callers
@@ -69,6 +70,7 @@ from contactcenter.voicemails import Voicemails
 from cti.managed_pbx import ManagedPbx
 from cti.pbx_simulator.server import SimulatedPbx
 from cti.site_telephony import AsteriskTelephony
+from ivr.holding import HoldLoop
 from ivr.prompts import PromptFiles, find_speaker
 from ivr.runner import FlowRunner
 from routing import commands as routing
@@ -254,8 +256,11 @@ class ContactCenter:
         base, flows = self.base, self.flow_files
         rooms = (self.picture, self.interactions, self.rooms.tickets)
         self.voicemails = Voicemails(base.settings, base.database, base.clock, base.tasks, *rooms)
-        runner = FlowRunner(self.assignments, flows.find, flows.prompts, base.clock, self.voicemails)
-        handlers = {"/ivr": runner.run_flow, "/next": runner.run_next}
+        announcements = Announcements(self.picture, self.figures, base.clock)
+        self.operation.show("announcements", "Times a caller in line was told of it", lambda: announcements.count)
+        hold = HoldLoop(self.assignments, announcements, flows.prompts)
+        runner = FlowRunner(self.assignments, flows.find, flows.prompts, base.clock, self.voicemails, hold)
+        handlers = {"/ivr": runner.run_flow, "/next": hold.run_next}
         parts = (self.telephony, self.operation, self.reloading, handlers)
         self.pbxs = PbxServers(self.base, self.picture, self.assignments.on_fact, *parts)
 
