@@ -39,6 +39,7 @@ from contactcenter.foundation import SWITCH_INTERVAL, Foundation
 from contactcenter.front import Front
 from contactcenter.interactions import callback_store
 from contactcenter.interactions import store as interactions_store
+from contactcenter.interactions.announcements import Announcements
 from contactcenter.interactions.assignments import Assignments
 from contactcenter.interactions.auditor import Auditor
 from contactcenter.interactions.callbacks import CallbackRules
@@ -74,6 +75,7 @@ from contactcenter.voicemails import Voicemails
 from cti.managed_pbx import ManagedPbx
 from cti.pbx_simulator.server import SimulatedPbx
 from cti.site_telephony import AsteriskTelephony
+from ivr.holding import HoldLoop
 from ivr.prompts import PromptFiles, find_speaker
 from ivr.runner import FlowRunner
 from routing import commands as routing
@@ -276,9 +278,12 @@ class ContactCenter:
         base, flows = self.base, self.flow_files
         rooms = (self.picture, self.interactions, self.rooms.tickets)
         self.voicemails = Voicemails(base.settings, base.database, base.clock, base.tasks, *rooms)
-        beside = (self.voicemails, self.callbacks)
+        announcements = Announcements(self.picture, self.figures, base.clock)
+        self.operation.show("announcements", "Times a caller in line was told of it", lambda: announcements.count)
+        hold = HoldLoop(self.assignments, announcements, flows.prompts)
+        beside = (self.voicemails, self.callbacks, hold)
         runner = FlowRunner(self.assignments, flows.find, flows.prompts, base.clock, *beside)
-        handlers = {"/ivr": runner.run_flow, "/next": runner.run_next}
+        handlers = {"/ivr": runner.run_flow, "/next": hold.run_next}
         parts = (self.telephony, self.operation, self.reloading, handlers)
         self.pbxs = PbxServers(self.base, self.picture, self.assignments.on_fact, *parts)
 

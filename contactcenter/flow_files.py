@@ -9,6 +9,7 @@ import structlog
 
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.queues.model import Queue
+from ivr.announcements import Sentence
 from ivr.documents import Problem
 from ivr.flow import Flow
 from ivr.loader import Flows, load_flows
@@ -34,6 +35,7 @@ class FlowFiles:
         self._tasks = tasks
         self._seen: tuple[Stamp, Known] | None = None
         self._spoken: asyncio.Task[None] | None = None
+        self._besides: asyncio.Task[int] | None = None
 
     def find(self, name: str) -> Flow | None:
         """Return the flow in force under a name."""
@@ -60,6 +62,12 @@ class FlowFiles:
         await self.prompts.prepare(flows.flows.values())
         if self._seen == seen:
             self.flows = flows
+
+    def speak(self, sentences: Iterable[Sentence]) -> None:
+        """Have sentences spoken that no flow has, in the background and one at a time; those that are, not again."""
+        if self._besides is None or self._besides.done():
+            texts = {pair for one in sentences for pair in one.texts.items()}
+            self._besides = self._tasks.spawn("sentences", self.prompts.speak(texts, at_once=1))
 
     async def watch(self, changed: Callable[[], None]) -> None:
         """For ever: tell when a file is not what was read."""

@@ -27,6 +27,7 @@ from contactcenter.queues.rules import rules_of
 from contactcenter.queues.service import QueueService
 from contactcenter.users.model import UserChanged
 from contactcenter.users.service import UserService
+from ivr.announcements import EVERY
 from routing import commands as routing
 
 log = structlog.get_logger(__name__)
@@ -138,6 +139,8 @@ class Reloading:
         self._take_agents(kept.agents)
         queues = [(queue.queue_id, queue.name) for queue in all_queues if queue.is_active]
         await self._flow_files.read(known_names(queues, self._picture.skills, self.has_sound))
+        if any(queue.is_active and queue.announce_every for queue in all_queues):
+            self._flow_files.speak(EVERY)
         await self._reach_moved()
 
     def _kept(self, connection: Connection) -> Kept:

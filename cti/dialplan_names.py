@@ -6,7 +6,8 @@ Contract of a caller's way through the dialplan (config/asterisk/extensions.conf
                  reduced to [+*#0-9A-Za-z] ("s" when nothing is left).
     cc-ivr       AGI agi://HOST:PORT/ivr; the flow sets CC_NEXT to hold:PLACE, hangup or noservice before it ends.
                  PLACE (``ports.PlaceInLine``) goes into CEL with CCHold, from where a restarted server reads it.
-    cc-hold      answer, music for MUSIC_SECONDS, AGI agi://HOST:PORT/next sets CC_NEXT to hold, ivr or hangup; repeat.
+    cc-hold      answer, music for CC_MUSIC seconds (not set: MUSIC_SECONDS), AGI agi://HOST:PORT/next may play an
+                 announcement and sets CC_NEXT to hold, ivr or hangup, with CC_MUSIC or without; repeat.
     cc-fallback  native queue while nobody steers; asks /next after every round; voicemail after the last.
     cc-callback  no caller: ``place`` stands in for a customer who is to be called, ``dial`` calls him when it is told.
 
@@ -15,8 +16,9 @@ nothing (frozen) is caught by ``TIMEOUT(absolute)``: a ``next`` session starts w
 session with ``PbxSettings.ivr_guard``, and a caller whose time is over goes to cc-fallback. A session that plays or
 listens longer says ``SET AUTOHANGUP n`` first (0 = off); the dialplan stops the clock when the session ends.
 AGISTATUS other than SUCCESS, or an unknown CC_NEXT, goes to cc-fallback. A caller whose conversation ended goes on at
-``/next``, also when he was taken out of a running flow. AGIEXITONHANGUP: after a hang-up Asterisk sends the answer to
-the running command, HANGUP, and closes at once.
+``/next``, also when he was taken out of a running flow or announcement: Bridge() takes him to a channel of its own, on
+which the AGI never ends, so AGISTATUS, emptied before it, stays empty. AGIEXITONHANGUP: after a hang-up Asterisk sends
+the answer to the running command, HANGUP, and closes at once.
 
 Names for Asterisk: AMI actions, IMPORT and SHARED take a Uniqueid exactly in place of a channel's name. Bridge() and a
 ``ChannelId`` match the beginning: an id must not be the beginning of another one's (ours all have 26 characters).
@@ -73,6 +75,7 @@ CONFERENCE_USER = "cc-conference"
 VAR_RESERVATION = "CC_RES"
 VAR_CALLER = "CALLER_CHAN"
 VAR_NEXT = "CC_NEXT"
+VAR_MUSIC = "CC_MUSIC"  # seconds of the next round of music, where it is not MUSIC_SECONDS
 VAR_DIALED = "CC_DIALED"
 VAR_NAILED = "CC_NAILED"
 VAR_CHECK = "CC_CHECK"

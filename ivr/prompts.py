@@ -16,7 +16,7 @@ import shutil
 import sys
 import tempfile
 import wave
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -96,7 +96,7 @@ def find_speaker() -> Speaker | None:
 
 @dataclass(slots=True)
 class PromptFiles:
-    """Which file to play for a prompt. Owns the cache folder; ``prepare`` fills it, ``sounds`` only looks up."""
+    """Which file to play for a prompt. Owns the cache folder; ``prepare`` and ``speak`` fill it, the others look up."""
 
     folder: Path
     speaker: Speaker | None = None
@@ -104,11 +104,16 @@ class PromptFiles:
 
     async def prepare(self, flows: Iterable[Flow]) -> int:
         """Speak every text that has no file yet; return how many could not be spoken. Safe to repeat."""
-        texts = {pair for flow in flows for prompt in flow.prompts.values() for pair in prompt.texts.items()}
+        return await self.speak(
+            {pair for flow in flows for prompt in flow.prompts.values() for pair in prompt.texts.items()}
+        )
+
+    async def speak(self, texts: Collection[tuple[str, str]], at_once: int = AT_ONCE) -> int:
+        """Speak the texts, (language, text) each, that have no file yet; return how many could not be spoken."""
         if self.speaker is None or not texts:
             return len(texts)
         self.folder.mkdir(parents=True, exist_ok=True)
-        turns = asyncio.Semaphore(AT_ONCE)
+        turns = asyncio.Semaphore(at_once)
         made = await run_all(self._make(self.speaker, *pair, turns) for pair in sorted(texts))
         return made.count(False)
 
@@ -141,13 +146,17 @@ class PromptFiles:
                 log.warning("prompt-silent", flow=flow.name, prompt=name)
         return [sound for _, sound in found if sound]
 
+    def spoken(self, texts: Mapping[str, str], language: str) -> str:
+        """Return the sound name of the text in this language; '' when there is none, or it is not spoken yet."""
+        text = _in_language(texts, language)
+        return self._ready.get(text, "") if text is not None else ""
+
     def _sound(self, prompt: Prompt | None, languages: list[str]) -> str:
         if prompt is None:
             return ""
         for language in languages:
-            text = _in_language(prompt.texts, language)
-            if text is not None and text in self._ready:
-                return self._ready[text]
+            if spoken := self.spoken(prompt.texts, language):
+                return spoken
         return prompt.sound
 
 

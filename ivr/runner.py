@@ -1,7 +1,7 @@
 """Runs flows on calls: the pure interpreter on one side, the call session and the interactions room on the other.
 
-``run_flow`` serves a call that enters (AGI path /ivr), ``run_next`` one whose hold music or conversation ended (/next).
-Both end by setting CC_NEXT, on which the dialplan branches: hold, hangup, noservice or fallback. A flow's ``hold`` has
+``run_flow`` serves a call that enters (AGI path /ivr); one whose hold music or conversation ended is ``ivr.holding``'s.
+It ends by setting CC_NEXT, on which the dialplan branches: hold, hangup, noservice or fallback. A flow's ``hold`` has
 the place in line behind it, which the PBX keeps in its own records (``PlaceInLine``).
 """
 
@@ -47,11 +47,11 @@ from ivr.flow import (
     TimedOut,
     step,
 )
+from ivr.holding import NEXT_VARIABLE, HoldLoop
 from ivr.prompts import PromptFiles
 
 log = structlog.get_logger(__name__)
 
-NEXT_VARIABLE = "CC_NEXT"
 HOLD, HANG_UP, NO_SERVICE, FALLBACK = "hold", "hangup", "noservice", "fallback"
 _EXITS = {HANG_UP: FlowExit.HANG_UP, NO_SERVICE: FlowExit.NO_SERVICE, FALLBACK: FlowExit.FALLBACK}
 
@@ -87,6 +87,7 @@ class FlowRunner:
         clock: Clock,
         voicemails: Voicemails,
         callbacks: Callbacks,
+        hold: HoldLoop,
     ) -> None:
         self._desk = desk
         self._find_flow = find_flow
@@ -94,6 +95,7 @@ class FlowRunner:
         self._clock = clock
         self._voicemails = voicemails
         self._callbacks = callbacks
+        self._hold = hold
 
     async def run_flow(self, session: CallSession) -> None:
         """Take a call that enters through its flow, to a queue or to its end."""
@@ -107,11 +109,9 @@ class FlowRunner:
             # Also when a fault passes through: the server sets CC_NEXT=fallback then, and the room must know.
             if way in _EXITS:
                 self._desk.flow_left(session.server_id, session.leg_id, _EXITS[way])
+        if way not in _EXITS:
+            await self._hold.set_round(session)
         await session.set_variable(NEXT_VARIABLE, way)
-
-    async def run_next(self, session: CallSession) -> None:
-        """Tell the dialplan whether the caller goes on waiting."""
-        await session.set_variable(NEXT_VARIABLE, self._desk.what_next(session.server_id, session.leg_id))
 
     async def _flow_way(self, session: CallSession) -> str:
         dialed = session.request["dialed"]

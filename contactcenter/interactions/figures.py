@@ -74,9 +74,14 @@ class DayFigures:
         return self.queues.setdefault(queue_id, QueueFigures())
 
     def wait(self, queue_id: QueueId, ahead: int, *, vip: bool) -> Range | None:
+        """Return ``range`` as screens show it, rounded."""
+        found = self.range(queue_id, ahead, vip=vip)
+        return None if found is None else Range(*map(_rounded, found))
+
+    def range(self, queue_id: QueueId, ahead: int, *, vip: bool) -> Range | None:
         """Return what somebody waits with so many of his kind before him in a queue; None: not known."""
         pace = self.paces.get(queue_id, (None, None))[vip]
-        return None if pace is None else Range(*map(_rounded, pace.range(ahead)))
+        return None if pace is None else pace.range(ahead)
 
     def offered(self, queue_id: QueueId, at: datetime) -> None:
         """Count a visit that began at ``at``."""

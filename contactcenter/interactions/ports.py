@@ -481,8 +481,11 @@ class CallSession(Protocol):
         """Pick up, once; a second call does nothing."""
         ...
 
-    async def play(self, prompts: Sequence[str], interrupt_digits: str = "") -> str:
-        """Play sound files (names without extension) one after the other; return the interrupting digit or ''."""
+    async def play(self, prompts: Sequence[str], interrupt_digits: str = "", time_limit: float = 180.0) -> str:
+        """Play sound files (names without extension) one after the other; return the interrupting digit or ''.
+
+        ``time_limit``: seconds for each; one that takes longer is taken for a PBX that went away.
+        """
         ...
 
     async def read_digit(self, timeout: float) -> str:

@@ -23,9 +23,9 @@ from contactcenter.core.web.schemas import (
     page_of,
 )
 from contactcenter.core.web.versions import RestoreIn, VersionOut, version_fields
-from contactcenter.queues.model import DialedNumber, Disposition, Queue, Step, ValueStep, Way
+from contactcenter.queues.model import Announced, DialedNumber, Disposition, Queue, Step, ValueStep, Way
 from contactcenter.queues.preview import StepPreview
-from contactcenter.queues.rules import MAX_HOLIDAYS, MAX_STEPS, MAX_WAITING
+from contactcenter.queues.rules import ANNOUNCE_MOST, MAX_HOLIDAYS, MAX_STEPS, MAX_WAITING
 from contactcenter.queues.service import QueueService, queue_of
 from routing.commands import AgentRule, WorkOrder
 
@@ -170,6 +170,10 @@ class QueuePatch(Body):
     when_too_long: WayBody | None = None
     when_nobody: WayBody | None = None
     nobody_after: Seconds = 30.0
+    announce_every: Annotated[
+        float, Field(ge=0, le=ANNOUNCE_MOST, description="seconds, at least 20; 0: callers in line are told nothing")
+    ] = 0.0
+    announce: Announced = Announced.BOTH
 
 
 class QueueIn(QueuePatch):
@@ -218,6 +222,8 @@ class QueueOut(VersionedOut):
     when_too_long: WayOut | None
     when_nobody: WayOut | None
     nobody_after: float
+    announce_every: float
+    announce: Announced
 
 
 class QueueVersionOut(VersionOut):

@@ -8,6 +8,7 @@ in docs/routing/rules.md; their checks, and their form for the router, in ``rule
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -63,6 +64,14 @@ class Way:
     flow: str = ""
 
 
+class Announced(StrEnum):
+    """What callers in line are told: how many are before them, how long they will wait, or both."""
+
+    PLACE = "place"
+    WAIT = "wait"
+    BOTH = "both"
+
+
 @dataclass(frozen=True, slots=True)
 class Queue:
     """One ACD queue; flows name it by ``name``, in any case. A higher ``priority`` is served first.
@@ -75,6 +84,8 @@ class Queue:
 
     ``hours`` None: always open. ``max_waiting``, ``max_wait`` None: without limit. What becomes of whom these turn
     away, and of callers whom for ``nobody_after`` seconds nobody has been there to serve, is in ``limits``.
+
+    ``announce``: what callers in line are told every ``announce_every`` seconds; 0: nothing.
     """
 
     queue_id: QueueId
@@ -115,6 +126,8 @@ class Queue:
     when_too_long: Way | None = None
     when_nobody: Way | None = None
     nobody_after: float = 30.0
+    announce_every: float = 0.0
+    announce: Announced = Announced.BOTH
     version: int = field(default=0, compare=False)
 
     @property

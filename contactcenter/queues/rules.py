@@ -16,6 +16,8 @@ MAX_WEIGHT: Final = 1000.0
 MAX_AGENTS: Final = 10_000
 MAX_WAITING: Final = 100_000
 MAX_HOLIDAYS: Final = 400
+ANNOUNCE_LEAST: Final = 20.0
+ANNOUNCE_MOST: Final = 600.0
 _Wrong = Iterator[tuple[str, str]]
 
 
@@ -99,6 +101,7 @@ def _wrong_numbers(queue: Queue) -> dict[str, str]:
         "max_waiting": (0, queue.max_waiting or 0, MAX_WAITING),
         "max_wait": (1, 1 if queue.max_wait is None else queue.max_wait, MAX_TIME),
         "nobody_after": (0, queue.nobody_after, MAX_TIME),
+        "announce_every": (ANNOUNCE_LEAST, queue.announce_every or ANNOUNCE_LEAST, ANNOUNCE_MOST),
     }
     wrong = {name: "out-of-range" for name, (low, value, high) in allowed.items() if not low <= value <= high}
     return wrong if 0 < queue.weight <= MAX_WEIGHT else {**wrong, "weight": "out-of-range"}

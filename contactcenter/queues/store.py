@@ -1,6 +1,7 @@
 """Tables and queries of queues, their skills and dispositions, and of dialed numbers."""
 
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -32,7 +33,17 @@ from contactcenter.core.hours import HoursText
 from contactcenter.core.ids import QueueId, SiteId, SkillId, TeamId
 from contactcenter.core.permissions import Principal, Scope
 from contactcenter.core.versions import number_of
-from contactcenter.queues.model import VERSIONS, DialedNumber, Disposition, Queue, Step, ValueStep, Way, name_key
+from contactcenter.queues.model import (
+    VERSIONS,
+    Announced,
+    DialedNumber,
+    Disposition,
+    Queue,
+    Step,
+    ValueStep,
+    Way,
+    name_key,
+)
 from contactcenter.queues.rules import Known
 from routing.commands import AgentRule, WorkOrder
 
@@ -77,6 +88,8 @@ queues_table = Table(
     Column("when_too_long", JSON, nullable=True),
     Column("when_nobody", JSON, nullable=True),
     Column("nobody_after", Float, nullable=False, server_default=text("30")),
+    Column("announce_every", Float, nullable=False, server_default=text("0")),
+    Column("announce", String(10), nullable=False, server_default="both"),
     UniqueConstraint("site_id", "name_key", name="queues_name"),
 )
 queue_skills_table = Table(
@@ -126,7 +139,9 @@ _PLAIN = (
     "max_waiting",
     "max_wait",
     "nobody_after",
+    "announce_every",
 )
+_WORDS: Mapping[str, type[StrEnum]] = {"order": WorkOrder, "agent_rule": AgentRule, "announce": Announced}
 _QUEUE_ROWS = select(queues_table, number_of(VERSIONS, queues_table.c.id))
 _LISTS: Mapping[str, Any] = {
     "any_of": tuple[dict[SkillId, int], ...],
@@ -186,7 +201,7 @@ def known(connection: Connection, site_id: SiteId) -> Known:
 def save_queue(tx: Transaction, queue: Queue, *, is_new: bool) -> None:
     """Store a queue whole."""
     values: dict[str, Any] = {name: getattr(queue, name) for name in _PLAIN} | {"name_key": name_key(queue.name)}
-    values |= {"order": queue.order.value, "agent_rule": queue.agent_rule.value}
+    values |= {name: getattr(queue, name).value for name in _WORDS}
     values |= {name: msgspec.to_builtins(getattr(queue, name)) for name in _LISTS}
     if is_new:
         row = {"id": queue.queue_id, "site_id": queue.site_id, "created_at": tx.now, **values}
@@ -228,16 +243,16 @@ def _queues(connection: Connection, rows: Iterable[Row[Any]]) -> list[Queue]:
 
 def _queue(row: Row[Any], skills: dict[SkillId, int], dispositions: list[Disposition]) -> Queue:
     plain = {name: getattr(row, name) for name in _PLAIN}
+    words: dict[str, Any] = {name: kind(getattr(row, name)) for name, kind in _WORDS.items()}
     lists = {name: msgspec.convert(getattr(row, name), kind) for name, kind in _LISTS.items()}
     return Queue(
         QueueId(row.id),
         SiteId(row.site_id),
         skills=skills,
         dispositions=tuple(dispositions),
-        order=WorkOrder(row.order),
-        agent_rule=AgentRule(row.agent_rule),
         version=row.version,
         **plain,
+        **words,
         **lists,
     )
 

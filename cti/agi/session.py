@@ -82,9 +82,9 @@ class AgiSession:
             await self._guarded(encode_command("ANSWER"), COMMAND_TIME)
             self._answered = True
 
-    async def play(self, prompts: Sequence[str], interrupt_digits: str = "") -> str:
+    async def play(self, prompts: Sequence[str], interrupt_digits: str = "", time_limit: float = PLAY_TIME) -> str:
         for prompt in prompts:
-            answer = await self._guarded(encode_command("STREAM FILE", prompt, interrupt_digits), PLAY_TIME)
+            answer = await self._guarded(encode_command("STREAM FILE", prompt, interrupt_digits), time_limit)
             if answer.number > 0:
                 return chr(answer.number)
             if answer.endpos == 0:

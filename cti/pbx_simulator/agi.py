@@ -61,7 +61,7 @@ class AgiSessions:
         self.exchange.schedule(CONNECT_SECONDS, lambda: self._connect_late(session))
 
     def stop(self, channel: Channel) -> None:
-        """The channel hung up or was taken elsewhere: its session ends."""
+        """The channel hung up or was taken elsewhere: its session ends, and AGISTATUS stays what it was."""
         session = self._sessions.pop(channel.agi, None)
         channel.agi = 0
         if session is None:
@@ -70,7 +70,6 @@ class AgiSessions:
             self.send(session, "200 result=-1")
         self.send(session, "HANGUP")
         self.exchange.put(AgiClose(session.number))
-        channel.variables["AGISTATUS"] = "HANGUP"
 
     def digit(self, channel: Channel) -> None:
         """Digits were pressed: a command that listens takes them."""

@@ -83,6 +83,7 @@ class QueueSeed:
     dispositions: Sequence[Disposition] = DISPOSITIONS
     target_time: float = 20.0
     short_abandon_time: float = 5.0
+    announce_every: float = 0.0
 
 
 def desk_agents(count: int, phones_port: int, skills: Mapping[str, int] | None = None) -> list[AgentSeed]:

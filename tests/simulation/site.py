@@ -71,9 +71,8 @@ def _template() -> tuple[Path, dict[str, str]]:
     """A data folder with agents, a queue and two numbers, made once."""
     data = Path(mkdtemp(prefix="cc-site-"))
     agents = [AgentSeed(f"a{n}", str(1000 + n), {}, f"sip:p{n}@127.0.0.1:5070") for n in range(AGENTS)]
-    plan = Plan(
-        agents, (QueueSeed(wrap_up_time=2.0, ring_time=8.0),), {"2000": "direct", "1000": "menu", "3000": "back"}
-    )
+    queue = QueueSeed(wrap_up_time=2.0, ring_time=8.0, announce_every=20.0)
+    plan = Plan(agents, (queue,), {"2000": "direct", "1000": "menu", "3000": "back"})
     with mock.patch.object(bootstrap, "TimeOrderedIds", side_effect=lambda clock: seeded_ids(ManualClock(), 1)):
         ids = seed(data, plan)
     flows = data / "flows"

@@ -13,7 +13,7 @@ from playwright.async_api import Browser, Dialog, Page, Route, expect
 
 from contactcenter.core.hours import HoursText
 from contactcenter.core.permissions import SYSTEM
-from contactcenter.queues.model import Way
+from contactcenter.queues.model import Announced, Way
 from tests.e2e.front.test_access import OUTSIDE, SMALL, axe
 from tests.e2e.front.test_pictures import folder
 from tests.rig.browser import NARROW, WIDE, Watched, opened_page
@@ -274,7 +274,15 @@ async def test_who_may_only_read_changes_nothing(open_as: OpenAs, site: RoutingS
         await expect(page.get_by_label("Ringing")).to_be_disabled()
 
 
-QUEUE_PAGES = ("queue", "queue-steps", "queue-limits", "queue-meanwhile", "queue-try", "queue-read")
+QUEUE_PAGES = (
+    "queue",
+    "queue-steps",
+    "queue-limits",
+    "queue-announcements",
+    "queue-meanwhile",
+    "queue-try",
+    "queue-read",
+)
 PAGES = ("queues", *QUEUE_PAGES, "profiles", "profile", "agents", "agent", "skills")
 
 
@@ -318,6 +326,23 @@ async def test_limits_of_a_queue(open_as: OpenAs, site: RoutingSite) -> None:
         await expect(page.get_by_test_id("form-said")).to_have_text("Saved.")
         queue = await site.queue()
         assert (queue.hours, queue.when_too_long) == (None, Way(flow="x"))
+
+
+async def test_announcements_of_a_queue(open_as: OpenAs, site: RoutingSite) -> None:
+    async with open_as("admin", f"/queues/{site.support.queue_id}", broken=True) as watched:
+        page = watched.page
+        every = page.get_by_test_id("f-announce_every")
+        await expect(every.get_by_role("spinbutton")).to_have_value("0")
+        await every.get_by_role("spinbutton").fill("19")
+        await page.get_by_test_id("f-announce").get_by_role("combobox").select_option(label="Their place in line")
+        await page.get_by_test_id("save").click()
+        await expect(page.locator("[data-fault='announce_every']")).to_have_text("This is out of its bounds.")
+        await every.get_by_role("spinbutton").fill("45")
+        await page.get_by_test_id("save").click()
+        await expect(page.get_by_test_id("form-said")).to_have_text("Saved.")
+        queue = await site.queue()
+        assert (queue.announce_every, queue.announce) == (45.0, Announced.PLACE)
+        await expect(page.get_by_test_id("history")).to_contain_text("Tell callers every")
 
 
 async def played(site: RoutingSite) -> None:
@@ -446,6 +471,8 @@ async def test_page(
             await page.locator("#dry-run").evaluate("one => one.scrollIntoView()")
         if name == "queue-limits":
             await page.get_by_test_id("f-hours").evaluate("one => one.closest('section').scrollIntoView()")
+        if name == "queue-announcements":
+            await page.get_by_test_id("f-announce_every").evaluate("one => one.closest('section').scrollIntoView()")
         if name == "queue-meanwhile":
             await both_change(page, site)
         await page.evaluate("document.fonts.ready")

@@ -16,6 +16,7 @@ from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.interactions.ports import CallArrived, EnqueueOrder, FlowExit, PlaceInLine
 from cti.agi.server import AgiServer
 from ivr.flow import Flow
+from ivr.holding import HoldLoop
 from ivr.loader import load_flows
 from ivr.prompts import PromptFiles
 from ivr.runner import FlowRunner
@@ -56,6 +57,18 @@ class WritingDesk:
         self.left[leg_id] = exit
 
 
+class NoAnnouncements:
+    """Nobody is told anything here."""
+
+    def take_due(self, server_id: ServerId, leg_id: LegId) -> None:
+        """See Announcer."""
+
+    round_time = take_due
+
+    def is_waiting(self, server_id: ServerId, leg_id: LegId) -> bool:
+        return True
+
+
 class NoVoicemails:
     """The flows here record nobody."""
 
@@ -82,8 +95,9 @@ async def ivr_desk(
     flows = flows or load_flows(FLOWS).flows
     files = prompts or PromptFiles(Path("unused"))
     await files.prepare(flows.values())
-    runner = FlowRunner(desk, flows.get, files, SystemClock(), NoVoicemails(), NoCallbacks())
-    server = AgiServer(ServerId("it-1"), {"/ivr": runner.run_flow, "/next": runner.run_next}, tasks)
+    hold = HoldLoop(desk, NoAnnouncements(), files)
+    runner = FlowRunner(desk, flows.get, files, SystemClock(), NoVoicemails(), NoCallbacks(), hold)
+    server = AgiServer(ServerId("it-1"), {"/ivr": runner.run_flow, "/next": hold.run_next}, tasks)
     await server.start(port=port)
     try:
         yield desk, server

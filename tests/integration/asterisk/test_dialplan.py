@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 
 import pytest
 
@@ -60,6 +61,12 @@ async def waiting_caller(ami: AmiLine) -> str:
     caller = await call(ami)
     await ami.wait_place(caller, names.HOLD, "MusicOnHold")
     return caller
+
+
+async def until_asked(agi: ScriptedAgi, sessions: int) -> None:
+    async with asyncio.timeout(8):
+        while len(agi.steps()) < sessions:
+            await asyncio.sleep(0.01)
 
 
 async def bridged(ami: AmiLine, *legs: str) -> str:
@@ -229,6 +236,38 @@ async def test_connected_while_next_is_asked_stays_connected(ami: AmiLine, agi: 
     room = await bridged(ami, caller, "res-7a")
     await asyncio.sleep(names.AGI_SECONDS + 0.5)
     assert await bridged(ami, caller, "res-7a") == room
+
+
+async def test_caller_taken_out_of_an_announcement_goes_on_at_next(ami: AmiLine, agi: ScriptedAgi) -> None:
+    """Who is connected while /next plays to him stays so; once the agent is gone he is asked about, not in fallback."""
+    caller = await waiting_caller(ami)
+    await reserve(ami, caller, "res-7b")
+    agi.first_commands = ["SET AUTOHANGUP 2", 'STREAM FILE queue-periodic-announce ""']
+    await ami.send("Redirect", Channel=caller, Context=names.HOLD, Exten="s", Priority="next")
+    await ami.wait_place(caller, names.HOLD, "AGI")
+    await alert(ami, caller, "res-7b")
+    room = await bridged(ami, caller, "res-7b")
+    await asyncio.sleep(2.5)
+    assert await bridged(ami, caller, "res-7b") == room, "the clock of the session is not that of the conversation"
+    agi.first_commands, agi.next["next"] = [], names.NEXT_HANGUP
+    await ami.send("Hangup", Channel="far-res-7b")
+    ended = await ami.event("Hangup", Uniqueid=caller)
+    assert agi.steps() == ["ivr", "next", "next"]
+    assert ended["Cause"] == "16"
+    assert not [event for event in ami.events if event.get("UserEvent") == names.EVENT_FALLBACK]
+
+
+async def test_a_round_of_music_is_as_long_as_its_session_says(ami: AmiLine, agi: ScriptedAgi) -> None:
+    agi.first_commands = ["SET VARIABLE CC_MUSIC 1"]
+    caller = await waiting_caller(ami)
+    began = time.monotonic()
+    await until_asked(agi, 3)
+    assert 1.8 <= time.monotonic() - began < 4.0
+    agi.first_commands = []
+    await until_asked(agi, 4)
+    await ami.wait_place(caller, names.HOLD, "MusicOnHold")
+    await asyncio.sleep(2)
+    assert agi.steps() == ["ivr", *["next"] * 3], "a session that says nothing leaves it to the dialplan"
 
 
 async def test_bridge_end_is_told_and_the_leg_ends(ami: AmiLine, agi: ScriptedAgi) -> None:

@@ -19,6 +19,7 @@ from contactcenter.interactions.ports import EnqueueOrder, FlowExit
 from cti import dialplan_names as names
 from cti.agi.server import _Connection
 from cti.cel import CelFile
+from ivr.announcements import EVERY
 from ivr.flow import Flow, Prompt
 from ivr.loader import load_flows
 from ivr.nodes import Enqueue, Say
@@ -178,6 +179,11 @@ def test_the_built_in_sounds_of_the_demo_flows_exist(pbx: Pbx) -> None:
     has_sound = sounds_in(pbx.installation.data_dir / "sounds")
     assert not has_sound("no-such-sound")
     assert load_flows(FLOWS, known=Known(has_sound=has_sound)).errors == ()
+
+
+def test_the_pbx_has_its_own_words_for_announcements(pbx: Pbx) -> None:
+    has_sound = sounds_in(pbx.installation.data_dir / "sounds")
+    assert {sound for one in EVERY for sound in one.sounds if not has_sound(sound)} == set()
 
 
 # ------------------------------------------------------------------ a server that dies or freezes

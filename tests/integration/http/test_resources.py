@@ -188,6 +188,8 @@ async def test_the_rules_of_a_queue(site):
         "when_too_long": {"queue_id": None, "flow": "busy"},
         "when_nobody": {"queue_id": other, "flow": ""},
         "nobody_after": 5.0,
+        "announce_every": 20.0,
+        "announce": "wait",
     }
     made = (await admin("POST", "/api/v1/queues", {"name": "Support"}, status=201)).data
     path = f"/api/v1/queues/{made['id']}"
@@ -202,17 +204,21 @@ async def test_the_rules_of_a_queue(site):
         "steps": [{"after": 0}, {"after": 5, "levels": {skill: 11}, "more": 1}],
         "value_steps": [{"value": -1, "points": 1}],
         "any_of": [{skill: 0}],
+        "announce_every": 601,
+        "announce": "weather",
     }
     refused = (await admin("PATCH", path, wrong, status=400)).data["error"]["fields"]
     assert {place.partition(".")[0] for place in refused} == set(wrong)
     said = {"interrupts": ["voice"], "teams": ["none"], "steps": [{"after": 5.0}]}
     said |= {"hours": {"timezone": "UTC", "week": {"mon": ["8-17"]}}, "when_full": {"queue_id": made["id"]}}
+    said |= {"announce_every": 5}  # neither off nor seldom enough
     assert (await admin("PATCH", path, said, status=400)).data["error"]["fields"] == {
         "interrupts": "voice-never",
         "teams": "unknown-team",
         "steps.0": "empty",
         "hours.week.mon": "bad-hours",
         "when_full.queue_id": "the-same-queue",
+        "announce_every": "out-of-range",
     }
     versions = (await admin("GET", f"{path}/history", params={"limit": "2"}, status=200)).data
     assert [(one["version"], one["change"], one["fields"]) for one in versions["items"]] == [

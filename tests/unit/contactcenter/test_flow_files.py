@@ -8,7 +8,9 @@ import pytest
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.flow_files import FlowFiles, known_names, named_by
 from contactcenter.queues.model import Queue, Way
+from ivr.announcements import EVERY
 from ivr.prompts import PromptFiles
+from tests.unit.ivr.test_prompts import Voice
 
 GOOD = "start: queue\nnodes:\n  queue: {kind: enqueue, queue: %s}\n"
 KNOWN = known_names([("q1", "Support")], ["german"])
@@ -139,3 +141,18 @@ async def test_long_texts_keep_nobody_waiting(files, monkeypatch):
     async with asyncio.timeout(2):
         while files.find("main") == before:
             await asyncio.sleep(0)
+
+
+async def test_sentences_of_no_flow_are_spoken_once_in_the_background(files):
+    voice = Voice()
+    files.prompts.speaker = voice
+    files.speak(EVERY[:2])
+    files.speak(EVERY[:2])
+    async with asyncio.timeout(5):
+        while len(voice.spoken) < 6:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+    files.speak(EVERY[:2])
+    await asyncio.sleep(0.1)
+    assert sorted(voice.spoken) == sorted(pair for one in EVERY[:2] for pair in one.texts.items())
+    assert files.prompts.spoken(EVERY[0].texts, "ru")

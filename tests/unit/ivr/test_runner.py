@@ -18,6 +18,7 @@ from contactcenter.interactions.ports import (
     PlaceInLine,
 )
 from ivr.flow import Flow, Prompt
+from ivr.holding import HoldLoop
 from ivr.loader import load_flows
 from ivr.nodes import Callback, Enqueue, HangUp, Say, Set, Voicemail
 from ivr.prompts import PromptFiles
@@ -73,7 +74,7 @@ class Script:
     async def answer(self) -> None:
         self.log.append("answer")
 
-    async def play(self, prompts: Sequence[str], interrupt_digits: str = "") -> str:
+    async def play(self, prompts: Sequence[str], interrupt_digits: str = "", time_limit: float = 180.0) -> str:
         self.log.append(list(prompts))
         return self._next()
 
@@ -117,6 +118,21 @@ class Desk:
         self.log.append(exit)
 
 
+class Silence:
+    """Nobody is told anything; ``seconds`` is the next round of music."""
+
+    seconds: int | None = None
+
+    def take_due(self, server_id: ServerId, leg_id: LegId) -> None:
+        """See Announcer."""
+
+    def is_waiting(self, server_id: ServerId, leg_id: LegId) -> bool:
+        return True
+
+    def round_time(self, server_id: ServerId, leg_id: LegId) -> int | None:
+        return self.seconds
+
+
 class Kept:
     """Where recordings go."""
 
@@ -142,12 +158,13 @@ class Wishes:
         return self.is_kept
 
 
-def runner(session: Script) -> tuple[FlowRunner, Desk]:
+def runner(session: Script, silence: Silence | None = None) -> tuple[FlowRunner, Desk]:
     desk = Desk(session.log)
     proof: tuple[CallSession, FlowDesk] = (session, desk)
-    flows = {**FLOWS.flows, **EXTRA}
-    beside = (Kept(session.log), session.wishes)
-    return FlowRunner(proof[1], flows.get, PromptFiles(Path("unused")), ManualClock(), *beside), desk
+    flows, prompts = {**FLOWS.flows, **EXTRA}, PromptFiles(Path("unused"))
+    hold = HoldLoop(proof[1], silence or Silence(), prompts)
+    beside = (Kept(session.log), session.wishes, hold)
+    return FlowRunner(proof[1], flows.get, prompts, ManualClock(), *beside), desk
 
 
 async def run(session: Script) -> list[object]:
@@ -276,9 +293,11 @@ async def test_a_prompt_without_any_sound_is_left_out() -> None:
     assert await run(Script("600")) == [arrived("600"), "answer", [], FlowExit.HANG_UP, "CC_NEXT=hangup"]
 
 
-async def test_next_asks_the_desk() -> None:
-    session = Script("100")
-    await runner(session)[0].run_next(session)
-    session.leg_id = LegId("gone")
-    await runner(session)[0].run_next(session)
-    assert session.log == ["CC_NEXT=hold", "CC_NEXT=hangup"]
+async def test_the_first_round_of_music_ends_when_an_announcement_is_due() -> None:
+    session, silence = Script("200"), Silence()
+    silence.seconds = 20
+    await runner(session, silence)[0].run_flow(session)
+    assert session.log == [arrived("200"), EnqueueOrder("support"), "CC_MUSIC=20", IN_LINE]
+    session = Script("300")
+    await runner(session, silence)[0].run_flow(session)
+    assert session.log == [arrived("300"), FlowExit.HANG_UP, "CC_NEXT=hangup"]

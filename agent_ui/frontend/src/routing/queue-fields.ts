@@ -2,6 +2,7 @@
 
 import { h } from "../core/dom";
 import { t } from "../core/texts";
+import { announcements } from "./announce-fields";
 import { checkbox, checkField, chips, chipsField, numberField, numberInput, numberOf, selectField, textField, type Field } from "./controls";
 import { section } from "./form";
 import type { Disposition, Levels, Step, Values, ValueStep } from "./kinds";
@@ -143,6 +144,7 @@ export function queueForm(world: World, id: string): QueueForm {
     [t("Which item first"), t("when an agent becomes free"), whichItem()],
     [t("Which agent"), t("when several could take it"), whichAgent()],
     [t("Limits"), t("when callers are sent on"), limits(world, id)],
+    [t("Announcements"), t("what callers in line hear"), announcements()],
     [t("Wrap-up"), t("after the contact"), afterwards()],
   ];
   return { fields: parts.flatMap(([, , fields]) => fields), sections: parts.map(([title, hint, fields]) => section(title, hint, ...fields)) };
@@ -154,4 +156,5 @@ export const NEW_QUEUE: Values = {
   needs_disposition: true, is_active: true, skills: {}, dispositions: [], order: "balanced", aging: 60, late_after: 60, late_guard: 600, weight: 1,
   agent_rule: "least-flexible", idle_guard: 5, preferred_wait: 0, vip_reserve: 0, any_of: [], teams: [], preferred: {}, steps: [], interrupts: [], value_steps: [],
   hours: null, when_closed: null, max_waiting: null, when_full: null, max_wait: null, when_too_long: null, when_nobody: null, nobody_after: 30,
+  announce_every: 0, announce: "both",
 };

@@ -16,6 +16,7 @@ import { loadWorld, may, type World } from "./world";
 /** A preview asks about rules; a name or an outcome changes nothing of it. */
 const BESIDE = new Set([
   "name", "dispositions", "is_active", "needs_disposition", "hours", "when_closed", "max_waiting", "when_full", "max_wait", "when_too_long", "when_nobody", "nobody_after",
+  "announce_every", "announce",
 ]);
 
 export function previewValues(changes: Values, id: string): Values {

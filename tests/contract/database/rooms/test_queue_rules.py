@@ -10,7 +10,7 @@ from contactcenter.core.hours import HoursText
 from contactcenter.core.paging import Paging
 from contactcenter.core.permissions import SYSTEM, Right, Scope
 from contactcenter.core.versions import versions_table
-from contactcenter.queues.model import Disposition, QueueChanged, Step, ValueStep, Way
+from contactcenter.queues.model import Announced, Disposition, QueueChanged, Step, ValueStep, Way
 from contactcenter.queues.service import queue_of
 from routing.commands import AgentRule, Service, WorkOrder
 from tests.rig.rooms import as_role
@@ -48,6 +48,8 @@ async def every(rooms):
         "when_too_long": Way(flow="busy"),
         "when_nobody": Way((await rooms.queues.create_queue(SYSTEM, {"name": "Zzz"})).queue_id),
         "nobody_after": 5.0,
+        "announce_every": 45.0,
+        "announce": Announced.PLACE,
     }
 
 

@@ -13,6 +13,7 @@ from contactcenter.flow_files import FlowFiles
 from contactcenter.interactions import ports
 from contactcenter.reloading import Reloading
 from contactcenter.users.model import UserChanged
+from ivr.announcements import EVERY
 from ivr.prompts import PromptFiles
 from routing import commands as routing
 from tests.fakes.room import FakeTelephony, Room
@@ -39,7 +40,7 @@ class House:
         self.devices = Devices()
         self.room = Room(telephony=self.devices, queues=[])
         self.provisioned: list[set[str]] = []
-        files = FlowFiles(folder, PromptFiles(folder / "prompts"), self.tasks)
+        self.files = files = FlowFiles(folder, PromptFiles(folder / "prompts"), self.tasks)
         services = (rooms.agents, rooms.queues, rooms.users)
         self.reloading = Reloading(rooms.database, services, self.room.picture, self.room.router, self.devices, files)
         self.reloading.provision = self.provision
@@ -236,6 +237,20 @@ async def test_a_run_that_failed_is_asked_for_again(house):
     with pytest.raises(OSError, match="answer"):
         await house.reloading.keep()
     assert house.reloading._asked.is_set()
+
+
+async def test_sentences_for_callers_in_line_are_spoken_once_a_queue_says_them(house):
+    asked = []
+    house.files.speak = asked.append
+    queue = await house.rooms.queues.create_queue(SYSTEM, {"name": "Announcing"})
+    await house.apply()
+    assert asked == []
+    await house.rooms.queues.update_queue(SYSTEM, queue.queue_id, {"announce_every": 60.0})
+    await house.apply()
+    assert asked == [EVERY]
+    await house.rooms.queues.update_queue(SYSTEM, queue.queue_id, {"is_active": False})
+    await house.apply()
+    assert asked == [EVERY]
 
 
 @pytest.mark.parametrize(

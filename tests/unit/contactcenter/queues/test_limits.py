@@ -1,5 +1,6 @@
 """When a queue turns somebody away, and where he goes."""
 
+import math
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -94,6 +95,8 @@ def test_ways_of_their_own_and_standard_ones():
         ({"max_waiting": -1}, {"max_waiting": "out-of-range"}),
         ({"max_wait": 0.5}, {"max_wait": "out-of-range"}),
         ({"nobody_after": -1.0}, {"nobody_after": "out-of-range"}),
+        *[({"announce_every": one}, {"announce_every": "out-of-range"}) for one in (-1.0, 0.1, 19.9, 600.1, math.nan)],
+        *[({"announce_every": one}, {}) for one in (0.0, 20.0, 600.0)],
         ({"hours": WEEKDAYS, "when_closed": OTHER, "max_waiting": 0, "when_full": Way(flow="busy")}, {}),
     ],
 )  # fmt: skip

@@ -113,6 +113,7 @@ async def test_commands_and_what_they_return() -> None:
         got.append(await session.read_digit(2.5))
         got.append(await session.read_digit(1))
         got.append(await session.record("/spool/x", 30, 3, "#"))
+        got.append(await session.play(["short"], time_limit=20))
         await session.set_variable("CC_NEXT", "hold")
 
     async with serving({"/ivr": run}) as server, calling(server) as pbx:
@@ -124,11 +125,12 @@ async def test_commands_and_what_they_return() -> None:
         assert (
             await pbx.command("200 result=35 (dtmf) endpos=16000") == 'RECORD FILE "/spool/x" "wav" "#" "30000" "s=3"'
         )
+        assert await pbx.command("200 result=0 endpos=900") == 'STREAM FILE "short" ""'
         assert await pbx.command("200 result=1") == 'SET VARIABLE CC_NEXT "hold"'
         assert await pbx.command() == ""
-    assert got == ["2", "", "#", 2.0]
+    assert got == ["2", "", "#", 2.0, ""]
     # Each command that keeps the caller is under the PBX's own clock, a little above its own limit.
-    assert pbx.guards == [10, 185, 185, 13, 11, 40]
+    assert pbx.guards == [10, 185, 185, 13, 11, 40, 25]
     assert server.counts.failed == 0
 
 

@@ -38,6 +38,33 @@ def test_music_asks_what_next_every_30_seconds() -> None:
     assert [one.partition("network_script: ")[2][:4].strip() for one in stage.requests] == ["ivr", *["next"] * 3]
 
 
+def test_who_is_connected_during_an_announcement_goes_on_at_next() -> None:
+    stage = Stage({"agent-1": PicksUp(0.5)})
+    caller = stage.waiting(patience=1000.0)
+    stage.scripts["next"] = ["SET AUTOHANGUP 2", 'STREAM FILE "there-are" ""', HOLD]
+    stage.advance(30.5)
+    assert stage.place(caller) == (names.HOLD, "AGI")
+    stage.alert(caller, "agent-1", "res-1")
+    stage.advance(5.0)
+    assert stage.partners(caller) == {"res-1"}
+    stage.scripts["next"] = ["SET VARIABLE CC_NEXT hangup"]
+    stage.act("Hangup", Channel="res-1", Cause="16")
+    assert stage.exchange.channels == {}
+    assert stage.named("UserEvent", UserEvent=names.EVENT_FALLBACK) == []
+
+
+def test_a_session_tells_how_long_the_next_round_of_music_is() -> None:
+    stage = Stage()
+    stage.scripts["ivr"] = ["SET VARIABLE CC_MUSIC 20", HOLD]
+    stage.calls(Customer("+49", "2000", delay=0.0, patience=1000.0))
+    stage.advance(21.0)
+    assert len(stage.requests) == 2
+    stage.advance(28.0)
+    assert len(stage.requests) == 2
+    stage.advance(2.0)
+    assert len(stage.requests) == 3
+
+
 def test_two_things_told_never_have_the_same_instant() -> None:
     stage = Stage()
     talking(stage)

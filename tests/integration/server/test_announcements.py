@@ -1,0 +1,107 @@
+"""Callers in line are told of it by a real Asterisk: what they hear, how often, and that an agent
+cuts a sentence short.
+
+Tones stand for the sentences: files of the names the server looks for, which it takes for spoken already.
+"""
+
+import asyncio
+import os
+import time
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from ivr.announcements import EVERY, place_sentence
+from ivr.prompts import PromptFiles, find_speaker
+from tests.integration.server.live_calls import until_over, until_phases
+from tests.rig.ports import free_ports
+from tests.rig.rtp import Ear, Tone, listening, write_pcap
+from tests.rig.scenarios import Answers
+from tests.rig.server import desk_agents, running_server
+from tests.rig.sipp import Caller, call_media_port, desk_phones
+from tests.rig.tones import seconds_of_tone, write_tone
+
+NEXT, BEFORE, AGENT = 440, 880, 660
+LONG, SHORT = 12.0, 3.0  # seconds of the tones for "you are next" and "there is one caller before you"
+
+
+def file_of(folder: Path, language: str, text: str) -> Path:
+    speaker = find_speaker()
+    assert speaker is not None
+    return folder / f"{PromptFiles(folder, speaker)._key(speaker, language, text)}.wav"
+
+
+def put_tones(folder: Path) -> None:
+    folder.mkdir()
+    for ahead, hertz, seconds in ((0, NEXT, LONG), (1, BEFORE, SHORT)):
+        write_tone(file_of(folder, "en", place_sentence(ahead).texts["en"]), hertz, seconds)
+
+
+async def until_heard(ear: Ear, hertz: float, seconds: float, folder: Path, limit: float) -> None:
+    async with asyncio.timeout(limit):
+        while seconds_of_tone(ear.save(folder / "so-far.wav"), hertz) < seconds:
+            await asyncio.sleep(0.2)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="SIPp plays sound only as root")
+@pytest.mark.skipif(find_speaker() is None, reason="espeak-ng is not installed")
+async def test_callers_are_told_and_an_agent_cuts_it_short(tmp_path):
+    port, media = free_ports(1), free_ports(16)
+    voice = write_pcap(tmp_path / "agent.pcap", [Tone(AGENT, 1.5)])
+    phone = {"p1": Answers(after=0.2, talk=2, sound=voice)}
+    async with running_server(agents=desk_agents(1, port), start=False) as server:
+        prompts = server.data / "prompts"
+        files = {file_of(prompts, *pair) for one in EVERY for pair in one.texts.items()}
+        put_tones(prompts)
+        await server.start()
+        [queue] = await server.api("GET", "/queues")
+        assert len(files & set(prompts.iterdir())) == 2, "nothing is spoken ahead before a queue needs it"
+        await server.api("PATCH", f"/queues/{queue['id']}", {"announce_every": 20})
+        began = time.monotonic()
+        async with asyncio.timeout(100):
+            while not files <= set(prompts.iterdir()):
+                await asyncio.sleep(0.2)
+        print(f"{len(files)} sentences spoken ahead of time in {time.monotonic() - began:.1f} s")
+
+        async with (
+            listening(call_media_port(media, 0)) as first,
+            listening(call_media_port(media, 1)) as second,
+            desk_phones(tmp_path / "phones", phone, port=port, media_port=free_ports(16)) as phones,
+            server.customers(
+                tmp_path / "calls", [Caller("+49301", "2000"), Caller("+49302", "2000")], rate=2, media_port=media
+            ) as customers,
+        ):
+            await until_phases(server, waiting=2)
+            waiting_since = time.monotonic()
+            await until_heard(first, NEXT, 1.0, tmp_path, 40)
+            print(f"heard {time.monotonic() - waiting_since:.1f} s after both stood in line")
+            await until_heard(second, BEFORE, SHORT - 0.3, tmp_path, 10)
+            await server.ready("desk1")
+            assert await customers.wait_ended(30) == 0, customers.errors()
+            answered = sorted(
+                one.at for one in phones.messages() if one.sent and one.first == "200" and "m=audio" in one.text
+            )
+        await until_over(server)
+        calls = await server.interactions()
+        assert [one["outcome"] for one in calls] == ["answered"] * 2
+        connected = [datetime.fromisoformat(one["segments"][0]["answered_at"]).timestamp() for one in calls]
+        late = [there - picked_up for there, picked_up in zip(connected, answered, strict=True)]
+        told, played = (f"{1000 * one:.0f} ms" for one in late)
+        print(f"connected {told} after the agent picked up, out of a sentence; {played} out of music")
+        assert max(late) < 0.3
+        heard = [ear.save(tmp_path / f"heard-{number}.wav") for number, ear in enumerate((first, second))]
+        tones = [[round(seconds_of_tone(one, hertz), 1) for hertz in (NEXT, BEFORE, AGENT)] for one in heard]
+        print(f"seconds heard of next, before, agent: {tones}")
+        assert 1.0 <= tones[0][0] < LONG - 2, "the sentence ended when he was connected"
+        assert tones[0][1] == 0
+        assert tones[0][2] >= 1.0
+        assert (tones[1][0], tones[1][1]) == (0, pytest.approx(SHORT, abs=0.3)), "told once in 20 s"
+        assert tones[1][2] >= 1.0
+        ended = [datetime.fromisoformat(one["ended_at"]).timestamp() for one in calls]
+        talks = [datetime.fromisoformat(one["segments"][0]["ended_at"]).timestamp() for one in calls]
+        assert all(end - talk < 1.0 for end, talk in zip(ended, talks, strict=True)), "let go at once, by no fallback"
+        log = server.log()
+    assert "Traceback" not in log
+    assert "illegal" not in log
+    assert "announcement-not-played" not in log
