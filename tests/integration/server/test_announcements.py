@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from ivr.announcements import EVERY, place_sentence
+from ivr.announcements import EVERY, Sentence, place_sentence, wait_sentence
 from ivr.prompts import PromptFiles, find_speaker
-from tests.integration.server.live_calls import until_over, until_phases
+from tests.integration.server.live_calls import numbers_in, until_over, until_phases
+from tests.rig.messages import number_of
 from tests.rig.ports import free_ports
 from tests.rig.rtp import Ear, Tone, listening, write_pcap
 from tests.rig.scenarios import Answers
@@ -22,7 +23,7 @@ from tests.rig.server import desk_agents, running_server
 from tests.rig.sipp import Caller, call_media_port, desk_phones
 from tests.rig.tones import seconds_of_tone, write_tone
 
-NEXT, BEFORE, AGENT = 440, 880, 660
+NEXT, BEFORE, AGENT, WAIT = 1720, 1920, 2160, 2420  # between the notes of any music on hold
 LONG, SHORT = 12.0, 3.0  # seconds of the tones for "you are next" and "there is one caller before you"
 
 
@@ -32,10 +33,11 @@ def file_of(folder: Path, language: str, text: str) -> Path:
     return folder / f"{PromptFiles(folder, speaker)._key(speaker, language, text)}.wav"
 
 
-def put_tones(folder: Path) -> None:
+def put_tones(folder: Path, *tones: tuple[Sentence | None, float, float]) -> None:
     folder.mkdir()
-    for ahead, hertz, seconds in ((0, NEXT, LONG), (1, BEFORE, SHORT)):
-        write_tone(file_of(folder, "en", place_sentence(ahead).texts["en"]), hertz, seconds)
+    for sentence, hertz, seconds in tones:
+        assert sentence is not None
+        write_tone(file_of(folder, "en", sentence.texts["en"]), hertz, seconds)
 
 
 async def until_heard(ear: Ear, hertz: float, seconds: float, folder: Path, limit: float) -> None:
@@ -53,7 +55,7 @@ async def test_callers_are_told_and_an_agent_cuts_it_short(tmp_path):
     async with running_server(agents=desk_agents(1, port), start=False) as server:
         prompts = server.data / "prompts"
         files = {file_of(prompts, *pair) for one in EVERY for pair in one.texts.items()}
-        put_tones(prompts)
+        put_tones(prompts, (place_sentence(0), NEXT, LONG), (place_sentence(1), BEFORE, SHORT))
         await server.start()
         [queue] = await server.api("GET", "/queues")
         assert len(files & set(prompts.iterdir())) == 2, "nothing is spoken ahead before a queue needs it"
@@ -105,3 +107,39 @@ async def test_callers_are_told_and_an_agent_cuts_it_short(tmp_path):
     assert "Traceback" not in log
     assert "illegal" not in log
     assert "announcement-not-played" not in log
+
+
+@pytest.mark.skipif(find_speaker() is None, reason="espeak-ng is not installed")
+async def test_the_wait_is_told_once_it_is_known(tmp_path):
+    """Five are served out of line, one after the other; the sixth keeps the agent, the last waits and is told."""
+    port, media = free_ports(1), free_ports(40)
+    callers = [Caller(f"+4930{number}", "2000") for number in range(7)]
+    async with running_server(agents=desk_agents(1, port), start=False) as server:
+        short = wait_sentence(0, 60)
+        put_tones(server.data / "prompts", (place_sentence(0), NEXT, 2.0), (short, WAIT, 2.0))
+        await server.start()
+        [queue] = await server.api("GET", "/queues")
+        await server.api("PATCH", f"/queues/{queue['id']}", {"announce_every": 20})
+        async with (
+            listening(call_media_port(media, 6)) as last,
+            desk_phones(tmp_path / "phones", {"p1": Answers(after=0.2)}, port=port, media_port=free_ports(40)),
+            server.customers(tmp_path / "calls", callers, rate=5, media_port=media) as customers,
+        ):
+            await until_phases(server, waiting=7)
+            await server.ready("desk1")
+            calls = {number_of(one): one.call_id for one in customers.messages() if one.first == "INVITE"}
+            for left in range(6, 1, -1):
+                await until_phases(server, talking=1, waiting=left)
+                [talking] = numbers_in(server, "talking")
+                await asyncio.sleep(6 if left == 6 else 0.5)  # who is there is counted each 5 s
+                customers.nudge(calls[talking])
+            await until_phases(server, talking=1, waiting=1)
+            assert numbers_in(server, "waiting") == ["+49306"]
+            await until_heard(last, WAIT, 1.7, tmp_path, 30)
+            for number in ("+49305", "+49306"):
+                customers.nudge(calls[number])
+            assert await customers.wait_ended(20) == 0, customers.errors()
+        heard = [seconds_of_tone(last.save(tmp_path / "heard.wav"), hertz) for hertz in (NEXT, WAIT)]
+        print(f"seconds heard of next and of less than a minute: {heard}")
+        assert heard == [pytest.approx(2.0, abs=0.3)] * 2
+        assert "Traceback" not in server.log()
