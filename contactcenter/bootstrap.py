@@ -210,7 +210,7 @@ class ContactCenter:
             base.ids,
             base.tasks,
             self.rooms.customers.read_number,
-            CallbackRules(**base.settings.callbacks.model_dump()),
+            CallbackRules(**base.settings.callback_rules()),
             server_ids(base.settings),
             partial(open_ticket, base.database, self.rooms.tickets),
         )

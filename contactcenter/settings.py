@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
@@ -212,13 +212,15 @@ class PbxSettings(_Part):
 class CallbackOptions(_Part):
     """How customers are called back: ``attempts`` calls at most, ``pause`` seconds between two.
 
-    Each rings ``ring_time`` seconds. After ``give_up_after`` seconds without a turn it becomes a ticket.
+    Each rings ``ring_time`` seconds. After ``give_up_after`` seconds without a turn it becomes a ticket. ``countries``
+    besides the site's own ``region``: anybody can show any number as his, and calls to some cost a fortune.
     """
 
     attempts: Annotated[int, Field(ge=1, le=10)] = 3
     pause: Annotated[float, Field(ge=1, le=86_400)] = 600.0
     ring_time: Annotated[float, Field(ge=5, le=120)] = 30.0
     give_up_after: Annotated[float, Field(ge=60, le=1_209_600)] = 172_800.0
+    countries: tuple[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], ...] = ()
 
 
 class ServerOptions(_Part):
@@ -339,6 +341,10 @@ class Settings(BaseSettings):
             lines = dotenv_settings.env_vars.items()
             dotenv_settings.env_vars = {name: value for name, value in lines if name.lower().startswith(own)}
         return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)
+
+    def callback_rules(self) -> dict[str, Any]:
+        """Return how customers are called back, the site's own country among the ``countries``."""
+        return {**self.callbacks.model_dump(), "countries": (self.region, *self.callbacks.countries)}
 
     @property
     def database_file(self) -> Path:

@@ -6,13 +6,14 @@ digits that only make sense with a + before them), trunk zero, separators, exten
 
 import re
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat
+from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
 MAX_LENGTH: Final = 64
 _SHORT: Final = 6
@@ -140,3 +141,18 @@ def formatted(e164: str) -> str:
     """Return an E.164 number spaced for people; what cannot be read is returned as it is."""
     number = _attempt(e164, "ZZ") if e164.startswith("+") else None
     return phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL) if number else e164
+
+
+_DEAR: Final = frozenset({PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST})
+
+
+def may_be_called(e164: str, regions: Collection[str]) -> bool:
+    """Tell whether a number a network gave us may be called by itself: anybody can show any number as his.
+
+    It must be of one of these countries (ISO 3166, ``DE``), and none whose calls cost extra.
+    """
+    number = _attempt(e164, "ZZ")
+    if number is None:
+        return False
+    codes = {phonenumbers.country_code_for_region(region) for region in regions}
+    return number.country_code in codes and phonenumbers.number_type(number) not in _DEAR

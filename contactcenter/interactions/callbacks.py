@@ -126,13 +126,15 @@ class Callback:
 class CallbackRules:
     """``attempts`` calls at most, ``pause`` seconds between two; each rings ``ring_time`` seconds.
 
-    Whoever was not called within ``give_up_after`` seconds since he asked becomes a ticket.
+    Whoever was not called within ``give_up_after`` seconds since he asked becomes a ticket. Only numbers of these
+    ``countries`` are called.
     """
 
     attempts: int = 3
     pause: float = 600.0
     ring_time: float = 30.0
     give_up_after: float = 172_800.0
+    countries: tuple[str, ...] = ()
 
 
 def next_try(one: Callback, rules: CallbackRules, now: datetime) -> datetime | None:

@@ -18,7 +18,7 @@ from contactcenter.core.errors import NotFound, Unavailable
 from contactcenter.core.ids import CallbackId, Ids, InteractionId, LegId, ServerId, VisitId
 from contactcenter.core.publisher import Publisher
 from contactcenter.core.tasks import TaskSupervisor
-from contactcenter.customers.numbers import NumberReading
+from contactcenter.customers.numbers import NumberReading, may_be_called
 from contactcenter.interactions import callback_store, ports
 from contactcenter.interactions.assignments import Assignments
 from contactcenter.interactions.callbacks import (
@@ -86,7 +86,9 @@ class Callbacks:
             log.error("callback-impossible", reason=error.code, queue=order.queue)
             return False
         number = self._read_number(item.caller_number).e164
-        if number is None or not self._assignments.telephony.calls_out(server_id):
+        if number is None or not may_be_called(number, self._rules.countries):
+            return False
+        if not self._assignments.telephony.calls_out(server_id):
             return False
         if not any(one.number == number and one.queue_id == place.queue_id for one in self.open.values()):
             one = self._promise(item, place, number)

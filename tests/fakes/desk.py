@@ -70,7 +70,7 @@ class Desk:
             room.ids,
             self.tasks,
             self.rooms.customers.read_number,
-            CallbackRules(),
+            CallbackRules(countries=("DE",)),
             {SERVER},
             partial(open_ticket, self.rooms.database, self.rooms.tickets),
         )

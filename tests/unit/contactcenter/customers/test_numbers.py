@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contactcenter.customers.numbers import Reading, formatted, read_number
+from contactcenter.customers.numbers import Reading, formatted, may_be_called, read_number
 
 BERLIN = "+4930901820"
 
@@ -142,3 +142,20 @@ def test_numbers_are_spaced_for_people():
     assert formatted("+4930901820") == "+49 30 901820"
     assert formatted("not a number") == "not a number"
     assert formatted("+") == "+"
+
+
+@pytest.mark.parametrize(
+    ("number", "is_fine"),
+    [
+        ("+4930901820", True),
+        ("+4917112345678", True),
+        ("+43123456789", True),
+        ("+12125550123", False),
+        ("+499001234567", False),
+        ("+881612345678", False),
+        ("12", False),
+    ],
+)
+def test_whom_we_call_by_ourselves(number: str, is_fine: bool) -> None:
+    """Anybody can show any number as his: own countries, and nothing that costs extra."""
+    assert may_be_called(number, ["DE", "AT"]) is is_fine

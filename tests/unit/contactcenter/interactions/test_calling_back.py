@@ -25,7 +25,7 @@ from contactcenter.interactions.model import Direction, Interaction, Outcome, Ph
 from tests.fakes.room import QUEUE, SERVER, Room, queue
 
 ORDER = ports.EnqueueOrder("Support", 2, {}, ("Billing",))
-RULES = CallbackRules(attempts=2, pause=600.0, ring_time=25.0, give_up_after=86_400.0)
+RULES = CallbackRules(attempts=2, pause=600.0, ring_time=25.0, give_up_after=86_400.0, countries=("DE",))
 
 
 class Store:
@@ -238,7 +238,7 @@ async def test_who_calls_by_himself_and_is_served_is_not_called(desk: Desk) -> N
     room.check_clean()
 
 
-@pytest.mark.parametrize("number", ["", "anonymous", "12"])
+@pytest.mark.parametrize("number", ["", "anonymous", "12", "+12125550123", "+499001234567", "+881612345678"])
 async def test_a_number_that_cannot_be_called(desk: Desk, number: str) -> None:
     caller = desk.room.arrive(number=number)
     assert not await desk.callbacks.ask(SERVER, caller.leg_id, ORDER)
