@@ -1,6 +1,7 @@
 """What the PBX's own records say of a simulated day, beside our rows."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from contactcenter.interactions.audit import Code
@@ -49,7 +50,8 @@ def differences(site: Site) -> list[str]:
 def _is_told_otherwise(call: Call, row: Mapping[str, Any] | None) -> bool:
     """Where both are right: who called a number that nobody serves and stood in the PBX's own queue while we were
     away, or left during the announcement; a conversation whose first moment was the PBX's last; and an agent who picked
-    up, in the very moment the next process of ours hung up, what the one before him had begun.
+    up, in the very moment the next process of ours hung up, what the one before him had begun; and who hung up in the
+    very moment in which we put him in line, before the PBX had read that.
     """
     if row is None:
         return False
@@ -57,8 +59,21 @@ def _is_told_otherwise(call: Call, row: Mapping[str, Any] | None) -> bool:
         return row["outcome"] in ("no-service", "left-in-flow")
     if row["end_reason"] == "server-away" and call.outcome is Outcome.LEFT_IN_IVR:
         return True  # seen in the PBX's own queue by the picture; a caller not yet picked up leaves no record there
+    if (call.outcome, row["outcome"]) == (Outcome.LEFT_IN_IVR, "abandoned") and _was_being_put_in_line(row):
+        return True
     met = [alert for alert in call.alerts if alert.outcome is AlertOutcome.CONNECTED]
     if met and min(met, key=lambda one: one.connected_at or 0.0).talk_time < A_MOMENT:
         return True
     is_last_moment = call.end is End.RESTART and call.outcome is Outcome.FAILED and row["outcome"] == "answered"
     return is_last_moment and row["end_reason"] == "pbx-restarted"
+
+
+def _was_being_put_in_line(row: Mapping[str, Any]) -> bool:
+    """Whether his only place in line was made as he hung up: an id tells when it was made, to the millisecond."""
+    if len(row["visits"]) != 1:
+        return False
+    made = int(row["visits"][0]["id"].translate(_TO_PYTHONS_DIGITS), 32) / 2**80 / 1000
+    return abs(datetime.fromisoformat(row["ended_at"]).timestamp() - made) < A_MOMENT
+
+
+_TO_PYTHONS_DIGITS: Final = str.maketrans("0123456789abcdefghjkmnpqrstvwxyz", "0123456789abcdefghijklmnopqrstuv")
