@@ -212,6 +212,7 @@ class PbxSettings(_Part):
 class CallbackOptions(_Part):
     """How customers are called back: ``attempts`` calls at most, ``pause`` seconds between two.
 
+    ``most_open`` promises are open at once, ``most_a_day`` are given to one number in a day.
     Each rings ``ring_time`` seconds. After ``give_up_after`` seconds without a turn it becomes a ticket. ``countries``
     besides the site's own ``region``: anybody can show any number as his, and calls to some cost a fortune.
     """
@@ -220,6 +221,8 @@ class CallbackOptions(_Part):
     pause: Annotated[float, Field(ge=1, le=86_400)] = 600.0
     ring_time: Annotated[float, Field(ge=5, le=120)] = 30.0
     give_up_after: Annotated[float, Field(ge=60, le=1_209_600)] = 172_800.0
+    most_open: Annotated[int, Field(ge=1, le=10_000)] = 1000
+    most_a_day: Annotated[int, Field(ge=1, le=100)] = 3
     countries: tuple[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], ...] = ()
 
 

@@ -34,6 +34,7 @@ from contactcenter.interactions.collaborators import Admit, CallingBack, NobodyC
 from contactcenter.interactions.live import Picture
 from contactcenter.interactions.model import (
     Alert,
+    Direction,
     EndedBy,
     IllegalStep,
     Interaction,
@@ -48,7 +49,6 @@ from routing import commands as routing
 from routing.why import render
 
 log = structlog.get_logger(__name__)
-
 ENDED_KEPT = 4096  # legs remembered as ended: more than end within any FastAGI request's delay
 RING_MARGIN = 2.0  # seconds the PBX rings longer than the reservation lasts: the router's timer rules
 _NOT_THE_AGENT = {ports.AlertFailure.CALLER_GONE, ports.AlertFailure.LOST, ports.AlertFailure.SERVER}
@@ -164,11 +164,11 @@ class Assignments:
         if isinstance(place, ports.Diverted):
             return place
         item.advance(Step.ENQUEUED)
-        item.in_fallback, item.sent_to = False, ""
-        self._begin_visit(item, place, item.waits_since or item.placed_since or self._clock.now())
-        item.waits_since = None
+        self.calling_back.enqueued(item, place.queue_id)
+        kept = filter(None, (item.waits_since, item.placed_since))
+        self._begin_visit(item, place, min(kept, default=self._clock.now()))
+        item.in_fallback, item.sent_to, item.waits_since = False, "", None
         self.submit_visit(item)
-        self.calling_back.enqueued(item)
         return place
 
     def place_of(
@@ -183,7 +183,7 @@ class Assignments:
         priority, choices = order.priority, tuple(order.choices)
         if item.sent_to and item.visit is not None:  # back from where a queue sent him: he asked for this before
             skills = {**item.visit.skills, **skills}
-            priority, choices = priority or item.visit.priority, (*item.choices, *choices)
+            priority, choices = priority or item.visit.priority, (*item.chosen_before, *choices)
         item.choices = choices
         return item, ports.PlaceInLine(VisitId(self._ids.new()), queue.queue_id, priority, skills)
 
@@ -198,6 +198,7 @@ class Assignments:
     def adopt_visit(self, item: Interaction, place: ports.PlaceInLine, at: datetime) -> None:
         """The caller was put into this line at ``at``, and the row of it was lost with the process that did it."""
         item.advance(Step.ENQUEUED)
+        self.calling_back.enqueued(item, place.queue_id)
         self._begin_visit(item, place, at)
 
     def move_on(self, item: Interaction, diverted: model.InteractionDiverted, place: ports.PlaceInLine | None) -> None:
@@ -273,7 +274,7 @@ class Assignments:
         item.advance(Step.RESERVED)
         item.alert = Alert(decision.reservation_id, agent.agent_id, decision.visit_id, now, expires_at, why={})
         self.picture.reserve(decision.reservation_id, item)
-        call = self.calling_back.call_of(item) if item.callback is not None else None
+        call = self.calling_back.call_of(item)
         self.telephony.alert(
             ports.AlertOrder(
                 decision.reservation_id,
@@ -401,14 +402,18 @@ class Assignments:
 
     def _legs_connected(self, fact: ports.LegsConnected) -> None:
         item = self.picture.find_by_leg(fact.server_id, fact.caller_leg)
-        if item is None or item.alert is None or item.alert.reservation_id != ReservationId(fact.agent_leg):
+        alert = item.alert if item is not None and item.phase is not Phase.ENDED else None
+        if item is None or alert is None or alert.reservation_id != ReservationId(fact.agent_leg):
             self._connected_unasked(item, fact)
             return
-        self.connected(item, item.alert, fact.at)
+        self.connected(item, alert, fact.at)
 
     def _connected_unasked(self, item: Interaction | None, fact: ports.LegsConnected) -> None:
         """A leg of ours that nobody waits for any more has the caller: it goes, he stays in line for the right one."""
         log.warning("connected-without-alert", leg=fact.caller_leg, agent_leg=fact.agent_leg)
+        if item is not None and item.phase is Phase.ENDED and item.direction is Direction.CALLBACK:
+            self.telephony.hang_up(fact.server_id, fact.caller_leg)  # withdrawn as the agent picked up
+            self._alert_ended(ports.AlertEnded(ReservationId(fact.agent_leg), ports.AlertFailure.REVOKED, fact.at))
         if item is not None and item.phase in (Phase.WAITING, Phase.ALERTING) and is_id(fact.agent_leg):
             self.telephony.hang_up(fact.server_id, fact.agent_leg)
 
@@ -483,9 +488,9 @@ class Assignments:
             del self._ended[next(iter(self._ended))]
         item = self.picture.find_by_leg(fact.server_id, fact.leg_id)
         if item is not None:
-            if item.callback is None or item.phase not in (Phase.WAITING, Phase.ALERTING):
-                self.customer_left(item, fact.at, fact.cause, fact.reason)
-            return  # else it stood in for somebody who waits elsewhere
+            if item.direction is Direction.INBOUND or item.phase not in (Phase.WAITING, Phase.ALERTING):
+                self.customer_left(item, fact.at, fact.cause, fact.reason)  # else it stood in for him
+            return
         item = self.picture.find_by_reservation(fact.leg_id)
         if item is not None:
             self._agent_leg_ended(item, fact)
@@ -514,7 +519,7 @@ class Assignments:
         rows: list[Image] = [(store.legs, {**store.customer_leg_row(item), "ended_at": at, "cause": cause})]
         events: list[Event] = []
         if was in (Phase.WAITING, Phase.ALERTING) and item.visit is not None:
-            is_his = item.callback is None
+            is_his = item.direction is Direction.INBOUND
             item.visit.ended_at, item.visit.end = at, VisitEnd.ABANDONED if is_his else VisitEnd.WITHDRAWN
             rows.append((store.visits, store.visit_row(item, item.visit)))
             events += [model.abandoned(item, item.visit)] if is_his else []
@@ -538,6 +543,8 @@ class Assignments:
         elif fact.failure is ports.AlertFailure.REVOKED:
             self.router.submit(routing.RevokeConfirmed(fact.reservation_id))
         else:
+            if item is not None and fact.failure is ports.AlertFailure.SERVER:
+                self.calling_back.no_stand_in(item)
             blame = fact.failure not in _NOT_THE_AGENT
             self.router.submit(routing.Reject(fact.reservation_id, fact.failure.value, penalise=blame))
 

@@ -15,7 +15,7 @@ from contactcenter.core.ids import AgentId, InteractionId, LegId, ServerId, is_i
 from contactcenter.core.permissions import Principal, Right, Scope, require
 from contactcenter.interactions import ports
 from contactcenter.interactions.live import Picture
-from contactcenter.interactions.model import Interaction, Phase
+from contactcenter.interactions.model import Direction, Interaction, Phase
 from routing.agents import Agent, Assignment
 from routing.commands import Work
 from routing.engine import Engine
@@ -115,7 +115,7 @@ def of_pbx(picture: Picture, server_id: ServerId, legs: Sequence[ports.LiveLeg])
 
 
 def _call_code(item: Interaction, up: Mapping[LegId, ports.LiveLeg]) -> Code | None:
-    if item.callback is not None and item.phase in _IN_LINE:
+    if item.direction is Direction.CALLBACK and item.phase in _IN_LINE:
         return None  # nobody is on the line
     leg = up.get(item.leg_id)
     if leg is None:

@@ -60,6 +60,7 @@ STATES: Final[Mapping[tuple[CallbackState, CallbackStep], CallbackState]] = {
     (_S.ASKED, _P.REACHED): _S.DONE,
     (_S.WAITING, _P.AGENT_JOINED): _S.CALLING,
     (_S.WAITING, _P.REACHED): _S.DONE,
+    (_S.WAITING, _P.MISSED): _S.PAUSED,
     (_S.WAITING, _P.WITHDRAW): _S.WITHDRAWN,
     (_S.WAITING, _P.GIVE_UP): _S.GIVEN_UP,
     (_S.CALLING, _P.REACHED): _S.DONE,
@@ -108,6 +109,7 @@ class Callback:
     dialed_at: datetime | None = None  # of the present turn
     reached_at: datetime | None = None
     ended_at: datetime | None = None
+    is_told: bool = False  # the word to call him was given in this turn, or may have been
 
     def advance(self, step: CallbackStep) -> None:
         """Take one step of the table. Raises IllegalCallbackStep and changes nothing when it has no such row."""
@@ -127,7 +129,7 @@ class CallbackRules:
     """``attempts`` calls at most, ``pause`` seconds between two; each rings ``ring_time`` seconds.
 
     Whoever was not called within ``give_up_after`` seconds since he asked becomes a ticket. Only numbers of these
-    ``countries`` are called.
+    ``countries`` are called; ``most_open`` promises are open at once, ``most_a_day`` are given to one number in a day.
     """
 
     attempts: int = 3
@@ -135,6 +137,8 @@ class CallbackRules:
     ring_time: float = 30.0
     give_up_after: float = 172_800.0
     countries: tuple[str, ...] = ()
+    most_open: int = 1000
+    most_a_day: int = 3
 
 
 def next_try(one: Callback, rules: CallbackRules, now: datetime) -> datetime | None:

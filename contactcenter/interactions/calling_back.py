@@ -7,7 +7,7 @@ whose row could not be written is not made. Everything runs in the event loop; `
 
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -15,9 +15,10 @@ import structlog
 from contactcenter.core.clock import Clock
 from contactcenter.core.database import Database
 from contactcenter.core.errors import NotFound, Unavailable
-from contactcenter.core.ids import CallbackId, Ids, InteractionId, LegId, ServerId, VisitId
+from contactcenter.core.ids import CallbackId, Ids, InteractionId, LegId, QueueId, ServerId, VisitId
 from contactcenter.core.publisher import Publisher
 from contactcenter.core.tasks import TaskSupervisor
+from contactcenter.customers.model import Because
 from contactcenter.customers.numbers import NumberReading, may_be_called
 from contactcenter.interactions import callback_store, ports
 from contactcenter.interactions.assignments import Assignments
@@ -31,10 +32,11 @@ from contactcenter.interactions.callbacks import (
     is_too_old,
     next_try,
 )
-from contactcenter.interactions.model import EndedBy, Interaction, Phase
+from contactcenter.interactions.model import Direction, EndedBy, Interaction, Phase
 
 log = structlog.get_logger(__name__)
 LOOK_EVERY: Final = 1.0  # seconds: how late a pause may end
+A_DAY: Final = timedelta(days=1)
 WRITTEN_IN: Final = 2.0
 """Seconds a caller, or an agent, waits for a row to be written."""
 
@@ -70,6 +72,8 @@ class Callbacks:
         self._read_number = read_number
         self._rules = rules
         self._servers = servers
+        self._given: dict[str, tuple[datetime, ...]] = {}  # number -> when it was promised lately
+        self._handed: set[CallbackId] = set()  # on their way to a ticket
         self._give_up_by = give_up
         assignments.calling_back = self
 
@@ -86,18 +90,34 @@ class Callbacks:
             log.error("callback-impossible", reason=error.code, queue=order.queue)
             return False
         number = self._read_number(item.caller_number).e164
-        if number is None or not may_be_called(number, self._rules.countries):
+        if number is None or not self._may_promise(number, server_id):
             return False
-        if not self._assignments.telephony.calls_out(server_id):
+        for former in self._asked_in(item):  # he chose anew
+            self._end(former, CallbackStep.CALLER_STAYED)
+        if any(one.queue_id == place.queue_id for one in self._to_be_called(number)):
+            item.asks_back = True
+            return True
+        one = self._promise(item, place, number)
+        is_kept = await self._is_written() and not one.is_over
+        if not is_kept and not one.is_over:
+            self._end(one, CallbackStep.WITHDRAW)
+        item.asks_back = is_kept
+        return is_kept
+
+    def _may_promise(self, number: str, server_id: ServerId) -> bool:
+        """Anybody can show any number as his: not everything may be called, nor without end, nor ourselves."""
+        if not may_be_called(number, self._rules.countries) or not self._assignments.telephony.calls_out(server_id):
             return False
-        if not any(one.number == number and one.queue_id == place.queue_id for one in self.open.values()):
-            one = self._promise(item, place, number)
-            if not await self._is_written():
-                item.asks_back = False
-                self._end(one, CallbackStep.WITHDRAW)
-                return False
-        item.asks_back = True
-        return True
+        today = [at for at in self._given.get(number, ()) if self._clock.now() - at < A_DAY]
+        if len(self.open) >= self._rules.most_open or len(today) >= self._rules.most_a_day:
+            log.warning("callback-refused", open=len(self.open), today=len(today))
+            return False
+        return number not in {self._read_number(dialed).e164 for dialed in self._picture.flows}
+
+    def _to_be_called(self, number: str) -> list[Callback]:
+        """Return the open promises to a number whose customer is neither on the line nor being called."""
+        states = (CallbackState.WAITING, CallbackState.PAUSED)
+        return [one for one in self.open.values() if one.number == number and one.state in states]
 
     def _promise(self, item: Interaction, place: ports.PlaceInLine, number: str) -> Callback:
         now = self._clock.now()
@@ -119,6 +139,8 @@ class Callbacks:
         )
         self.open[one.callback_id] = one
         item.asks_back = True
+        self._given = {known: at for known, at in self._given.items() if now - at[-1] < A_DAY}
+        self._given[number] = (*self._given.get(number, ())[1 - self._rules.most_a_day :], now)
         self._tell(one)
         return one
 
@@ -141,12 +163,23 @@ class Callbacks:
         self._picture.change_leg(item, LegId(self._ids.new()))
         return ports.CustomerCall(one.number, one.dialed, self._rules.ring_time)
 
-    def enqueued(self, item: Interaction) -> None:
-        """He waits himself: nobody is to call him."""
-        if item.asks_back:
-            item.asks_back = False
-            for one in self._asked_in(item):
-                self._end(one, CallbackStep.CALLER_STAYED)
+    def enqueued(self, item: Interaction, queue_id: QueueId) -> None:
+        """He waits himself: nobody is to call him; whom he left a promise with earlier gives him that place."""
+        item.asks_back = False
+        for one in self._asked_in(item):
+            self._end(one, CallbackStep.CALLER_STAYED)
+        for one in self._his(item):
+            if one.queue_id == queue_id:
+                item.placed_since = min(item.placed_since or one.entered_at, one.entered_at)
+                self._end(one, CallbackStep.WITHDRAW)
+
+    def _his(self, item: Interaction) -> list[Callback]:
+        """Return what is promised to the one who calls: not to others who share his number, as far as is known."""
+        number = self._read_number(item.caller_number).e164 if self.open else None
+        is_shared = (item.card or {}).get("because") in (Because.NUMBER_SHARED, Because.ORGANISATION_NUMBER)
+        if number is None or item.direction is Direction.CALLBACK or (is_shared and item.person_id is None):
+            return []
+        return [one for one in self._to_be_called(number) if one.person_id == item.person_id]
 
     def connected(self, item: Interaction) -> None:
         """An agent is there: the customer is called; one who called by himself needs no call any more."""
@@ -155,24 +188,35 @@ class Callbacks:
             self._spoken_to(item)
         elif one.state is CallbackState.WAITING:
             one.advance(CallbackStep.AGENT_JOINED)
-            one.attempts += 1
+            one.attempts, one.is_told = one.attempts + 1, False
             one.dialed_at, one.result = self._clock.now(), CallResult.NONE
             self._tell(one)
             self._tasks.spawn("call-back", self._call(item, one))
 
     async def _call(self, item: Interaction, one: Callback) -> None:
-        if not await self._is_written():
-            one.attempts, one.result = one.attempts - 1, CallResult.NOT_CALLED
-            self._assignments.telephony.hang_up(item.server_id, item.leg_id)
-        elif item.phase is Phase.TALKING:
+        is_written = one.is_told or await self._is_written()
+        if item.phase is not Phase.TALKING or item.interaction_id != one.interaction_id:
+            return
+        if is_written:
+            one.is_told = True
             self._assignments.telephony.dial(item.server_id, item.leg_id)
+        elif not one.is_told:
+            self._assignments.telephony.hang_up(item.server_id, item.leg_id)
 
     def _spoken_to(self, item: Interaction) -> None:
-        visit, number = item.visit, self._read_number(item.caller_number).e164
-        waiting = [one for one in self.open.values() if number is not None and one.number == number]
-        for one in waiting:
-            if visit is not None and one.queue_id == visit.queue_id and one.state is not CallbackState.CALLING:
+        for one in self._his(item):
+            if item.visit is not None and one.queue_id == item.visit.queue_id:
                 self._end(one, CallbackStep.REACHED)
+
+    def no_stand_in(self, item: Interaction) -> None:
+        """Nothing could stand in for him: others take their turns before the next try."""
+        one = item.callback
+        if one is None or one.state is not CallbackState.WAITING:
+            return
+        one.advance(CallbackStep.MISSED)
+        one.result, one.next_at = CallResult.NOT_CALLED, self._clock.now() + timedelta(seconds=self._rules.pause)
+        self._tell(one)
+        self._assignments.customer_left(item, self._clock.now(), 0)
 
     def reached(self, fact: ports.CustomerReached) -> None:
         """He answered."""
@@ -209,13 +253,15 @@ class Callbacks:
 
     def _turn_over(self, one: Callback, untold: CallResult = CallResult.UNKNOWN) -> None:
         """``untold``: how the call ended when nobody told of it."""
-        if one.is_over:
-            return  # withdrawn: that ended the turn
+        if one.is_over or one.state is CallbackState.PAUSED:
+            return  # that ended the turn
         if one.reached_at is not None:
             self._end(one, CallbackStep.REACHED)
             return
         if one.state is CallbackState.WAITING:
             return  # nobody called him: the next look begins another turn
+        if not one.is_told:
+            one.attempts, untold = max(0, one.attempts - 1), CallResult.NOT_CALLED
         one.result = one.result or untold
         one.next_at = next_try(one, self._rules, self._clock.now())
         if one.next_at is not None:
@@ -241,11 +287,13 @@ class Callbacks:
         now, items = self._clock.now(), self._picture.interactions
         for one in list(self.open.values()):
             has_turn = one.interaction_id in items
-            if one.state is CallbackState.PAUSED and one.next_at is not None and one.next_at <= now:
+            if one.callback_id in self._handed:
+                continue
+            if one.state in (CallbackState.WAITING, CallbackState.PAUSED) and is_too_old(one, self._rules, now):
+                self._hand_over(one)
+            elif one.state is CallbackState.PAUSED and (one.next_at is None or one.next_at <= now):
                 one.advance(CallbackStep.DUE)
                 self._begin_turn(one)
-            elif one.state is CallbackState.WAITING and is_too_old(one, self._rules, now):
-                self._hand_over(one)
             elif one.state is CallbackState.WAITING and not has_turn:
                 self._begin_turn(one)
             # What comes next ended in a process before us, which could not write down what came of it.
@@ -273,21 +321,32 @@ class Callbacks:
             arrived_at=now,
             choices=one.choices,
             person_id=one.person_id,
+            direction=Direction.CALLBACK,
             callback=one,
         )
-        one.interaction_id, one.next_at, one.dialed_at = item.interaction_id, None, None
+        one.interaction_id, one.next_at, one.dialed_at, one.is_told = item.interaction_id, None, None, False
         self._tell(one)
         place = ports.PlaceInLine(VisitId(self._ids.new()), one.queue_id, one.priority, one.skills)
         self._assignments.begin_turn(item, place, one.entered_at)
 
     def _hand_over(self, one: Callback) -> None:
-        self._end(one, CallbackStep.GIVE_UP)
-        self._tasks.spawn("callback-given-up", self._give_up_by(one))
+        """The ticket first: whoever dies between the two has another one opened, and nobody is forgotten."""
+        self._handed.add(one.callback_id)
+        self._leave_line(one)
+        self._tasks.spawn("callback-given-up", self._give_up(one))
+
+    async def _give_up(self, one: Callback) -> None:
+        try:
+            await self._give_up_by(one)
+        finally:
+            self._handed.discard(one.callback_id)
+        if not one.is_over:
+            self._end(one, CallbackStep.GIVE_UP)
 
     def withdraw(self, callback_id: CallbackId, actor: str) -> Callback | None:
         """Nobody is to call him any more. None: there is no such promise; one that is being kept stays as it is."""
         one = self.open.get(callback_id)
-        if one is not None and one.state is not CallbackState.CALLING:
+        if one is not None and one.state is not CallbackState.CALLING and callback_id not in self._handed:
             self._end(one, CallbackStep.WITHDRAW, actor)
         return one
 
@@ -296,9 +355,12 @@ class Callbacks:
         one.ended_at, one.next_at = self._clock.now(), None
         self.open.pop(one.callback_id, None)
         self._tell(one, actor)
+        self._leave_line(one)
+
+    def _leave_line(self, one: Callback) -> None:
         item = self._picture.interactions.get(one.interaction_id) if one.interaction_id else None
         if item is not None and item.phase in (Phase.WAITING, Phase.ALERTING):
-            self._assignments.customer_left(item, one.ended_at, 0)
+            self._assignments.customer_left(item, self._clock.now(), 0)
 
     def _tell(self, one: Callback, actor: str = "") -> None:
         contact = one.interaction_id or one.asked_in
@@ -310,7 +372,9 @@ class Callbacks:
 
     def load(self, promises: Iterable[Callback]) -> None:
         """Take up what was promised before we began, ahead of the interactions that go on."""
-        self.open.update((one.callback_id, one) for one in promises)
+        for one in promises:
+            one.is_told = one.state is CallbackState.CALLING  # written: the word may have been given
+            self.open[one.callback_id] = one
 
     def attach(self, items: Iterable[Interaction]) -> None:
         """These interactions were read from the store: join them with their promises."""
@@ -327,7 +391,7 @@ class Callbacks:
             return
         if told.reached_at is not None:
             self.reached(ports.CustomerReached(item.server_id, item.leg_id, told.reached_at))
-        elif one.reached_at is None:
+        elif one.reached_at is None and told.place is ports.CallerPlace.STAND_IN:  # its record tells, not mere news
             one.result = one.result or CallResult.NO_ANSWER
 
     def still_there(self, item: Interaction, leg: ports.LiveLeg, at: datetime) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from contactcenter.core.ids import QueueId
 from contactcenter.interactions import ports
 from contactcenter.interactions.model import Interaction
 
@@ -17,7 +18,10 @@ class NobodyCallsBack:
     def call_of(self, item: Interaction) -> None:
         """See CallingBack."""
 
-    enqueued = connected = left = call_of
+    connected = left = no_stand_in = call_of
+
+    def enqueued(self, item: Interaction, queue_id: QueueId) -> None:
+        """See CallingBack."""
 
     def reached(self, fact: ports.CustomerReached | ports.CustomerMissed) -> None:
         """See CallingBack."""
@@ -41,8 +45,12 @@ class CallingBack(Protocol):
         """Return whom to call when the agent who is to be alerted is there; None: the customer is on the line."""
         ...
 
-    def enqueued(self, item: Interaction) -> None:
-        """A caller waits in line himself."""
+    def enqueued(self, item: Interaction, queue_id: QueueId) -> None:
+        """A caller is to wait in this line himself; his place may be set until the visit begins."""
+        ...
+
+    def no_stand_in(self, item: Interaction) -> None:
+        """An alert failed for which no agent is to blame: of a turn, there was no leg to stand in for the customer."""
         ...
 
     def connected(self, item: Interaction) -> None:

@@ -21,7 +21,7 @@ from contactcenter.core.ids import (
     ServerId,
     VisitId,
 )
-from contactcenter.interactions.callbacks import Callback
+from contactcenter.interactions.callbacks import Callback, CallbackState
 from contactcenter.queues.limits import Cause
 
 
@@ -202,6 +202,8 @@ class Interaction:
     sent_to: str = ""  # the flow into which a queue's rule sent him; of this run too
     sent_from: str = ""  # and that queue's id
     sent_on: frozenset[tuple[QueueId, Cause]] = frozenset()  # the rules that did; of this run too
+    chosen_before: tuple[str, ...] = ()  # what he had chosen until then
+    direction: Direction = Direction.INBOUND
     callback: Callback | None = None
     asks_back: bool = False  # to be called back after he has hung up; of this run too
 
@@ -211,11 +213,6 @@ class Interaction:
         if following is None:
             raise IllegalStep(self.phase, step)
         self.phase = following
-
-    @property
-    def direction(self) -> Direction:
-        """Who called."""
-        return Direction.INBOUND if self.callback is None else Direction.CALLBACK
 
     @property
     def is_over(self) -> bool:
@@ -454,7 +451,7 @@ def outcome_of(item: Interaction, reason: str, cause: int) -> Outcome:
     ``cause`` tells that nobody is served also where the flow's own word was lost with a process of ours.
     """
     if item.callback is not None and item.callback.reached_at is None:
-        if item.segment is not None:
+        if item.segment is not None or item.callback.state is CallbackState.PAUSED:
             return Outcome.UNREACHED
         return Outcome.LOST if reason else Outcome.WITHDRAWN
     if item.segment is not None:

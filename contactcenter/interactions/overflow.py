@@ -95,7 +95,7 @@ class Overflow:
             item.sent_on |= {(queue.queue_id, cause)}
             events.append(_diverted(item, queue, "", cause, way, since, now))
             if way.queue_id is None:
-                item.sent_to, item.sent_from = way.flow, queue.queue_id
+                item.sent_to, item.sent_from, item.chosen_before = way.flow, queue.queue_id, item.choices
                 item.placed_since = item.placed_since or item.waits_since
                 item.waits_since = None
                 return ports.Diverted(way.flow), events
@@ -155,7 +155,7 @@ class Overflow:
         item.sent_on |= {(queue.queue_id, cause)}
         diverted = _diverted(item, queue, visit.visit_id, cause, way, visit.entered_at, now)
         if way.queue_id is None:
-            item.sent_to, item.sent_from = way.flow, queue.queue_id
+            item.sent_to, item.sent_from, item.chosen_before = way.flow, queue.queue_id, item.choices
             self._assignments.move_on(item, diverted, None)
             return True
         item.placed_since = visit.entered_at

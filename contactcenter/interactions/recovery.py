@@ -23,6 +23,7 @@ from contactcenter.interactions.assignments import Assignments
 from contactcenter.interactions.model import (
     PBX_RESTARTED,
     SERVER_AWAY,
+    Direction,
     EndedBy,
     Interaction,
     Outcome,
@@ -153,19 +154,21 @@ class Recovery:
 
         Unless the agent has answered by now: then he is to be called.
         """
-        if item.callback is None or item.phase not in _IN_LINE:
+        if item.direction is Direction.INBOUND or item.phase not in _IN_LINE:
             return False
+        if item.callback is None:  # what came of the promise was written, and of this turn not
+            self._assignments.customer_left(item, fact.at, 0, "end-unknown")
+            return True
         leg = legs.get(item.leg_id)
         if leg is not None and leg.peer is not None:
-            self._fresh.discard(item.interaction_id)
             self._bridged(item, leg.peer, legs[leg.peer], fact.at)
-            return True
-        if item.interaction_id in self._fresh:
+        if item.phase in _IN_LINE and item.interaction_id in self._fresh:
             self._fresh.discard(item.interaction_id)
             if leg is not None:
                 self._assignments.telephony.hang_up(fact.server_id, leg.leg_id)
             self.adopted += 1
             self._assignments.submit_visit(item)
+        self._fresh.discard(item.interaction_id)
         return True
 
     def _look_for_missed(self, server_id: ServerId, ended: _Ended) -> None:
@@ -250,8 +253,8 @@ class Recovery:
         self._agent_left_meanwhile(item, ended)
         if leg is not None:
             self._assignments.calling_back.still_there(item, leg, fact.at)
-        elif item.leg_id in ended.legs:
-            self._assignments.calling_back.ended_unheard(item, ended.legs[item.leg_id])
+        elif (gone := ended.legs.get(item.leg_id) or ended.cut_off.get(item.leg_id)) is not None:
+            self._assignments.calling_back.ended_unheard(item, gone)
         if leg is None:
             self._gone(item, fact, ended)
         elif leg.peer is not None:
@@ -477,6 +480,7 @@ def _interaction(row: Row[Any], visit: Row[Any] | None, segment: Row[Any] | None
         ended_at=row.ended_at,
         outcome=Outcome(row.outcome) if row.outcome else None,
         end_reason=row.end_reason,
+        direction=Direction(row.direction),
     )
 
 

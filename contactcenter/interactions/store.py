@@ -62,7 +62,7 @@ interactions = Table(
     metadata,
     Column("id", String(26), primary_key=True),
     Column("medium", String(20), nullable=False),
-    Column("direction", String(10), nullable=False),
+    Column("direction", String(10), nullable=False, info=FIXED),
     Column("server_id", String(40), nullable=False, info=FIXED),
     Column("leg_id", String(150), nullable=False),
     Column("linked_id", String(150), nullable=False),

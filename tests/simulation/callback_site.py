@@ -1,6 +1,6 @@
 """A site whose callers ask to be called back, and what must hold of every promise whatever dies meanwhile."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -49,21 +49,24 @@ class CallbackSite(Site):
 def broken(site: CallbackSite) -> list[str]:
     """Return every promise that was not kept as it must be, as text."""
     turns = {row["id"]: row for row in site.final}
+    written = Counter[str]()
+    for one in site.promises:  # whoever asks anew in the same call has two
+        written[one.number] += one.attempts
     wrong = []
     for one in site.promises:
-        rung = site.rung.pop(one.number, [])
+        rung = site.rung.get(one.number, [])
         apart = [later - earlier for earlier, later in pairwise(rung)]
         if one.state not in {state.value for state in OVER}:
             wrong.append(f"{one.number} is {one.state} at the end")
-        if len(rung) > one.attempts or one.attempts > ATTEMPTS:
-            wrong.append(f"{one.number} was called {len(rung)} times, written {one.attempts}")
+        if len(rung) > written[one.number] or one.attempts > ATTEMPTS:
+            wrong.append(f"{one.number} was called {len(rung)} times, written {written[one.number]}")
         if any(seconds < PAUSE for seconds in apart):
             wrong.append(f"{one.number} was called again after {min(apart):.1f} s")
         if one.reached_at is not None and any(at > one.reached_at.timestamp() for at in rung):
             wrong.append(f"{one.number} was called after he had answered")
         if one.state == "done" and one.reached_at is not None and turns[one.interaction_id]["outcome"] != "answered":
             wrong.append(f"{one.number} answered, and his turn is {turns[one.interaction_id]['outcome']}")
-    wrong += [f"{number} was called, and nobody had promised it" for number in site.rung]
+    wrong += [f"{number} was called, and nobody had promised it" for number in site.rung.keys() - written.keys()]
     asked = {row["id"] for row in site.final if row["outcome"] == "callback"}
     missing = asked - {one.asked_in for one in site.promises}
     return wrong + [f"{one}: no promise is kept of it" for one in missing]

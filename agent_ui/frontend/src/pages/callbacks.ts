@@ -38,6 +38,7 @@ const STATES: Record<Callback["state"], () => string> = {
   "given-up": () => t("Now a ticket"),
 };
 
+const ON_A_PAGE = 25;
 const CANCELLABLE = new Set<Callback["state"]>(["asked", "waiting", "paused"]);
 
 /** What one wants to know beside the state: when, or how the last call went. */
@@ -81,7 +82,7 @@ export function mountCallbacks(root: HTMLElement, params: URLSearchParams): () =
     callbacks.reload();
   };
   const callbacks = list<Callback>({
-    path: "/api/v1/callbacks", limit: 25, filters: () => (open ? { open } : {}),
+    path: "/api/v1/callbacks", limit: ON_A_PAGE, filters: () => (open ? { open } : {}),
     head: [[t("Customer"), ""], [t("Queue"), "c-who hide-s"], [t("Asked"), "c-when hide-s"], [t("Calls"), "c-number hide-s"], [t("State"), ""], ["", "c-due"]],
     row: (one) => row(one, reload, fail), caption: t("Callbacks"), none: t("Nobody is to be called back. A queue offers it when one of its limits leads to the flow “callback”."),
   });
@@ -96,7 +97,11 @@ export function mountCallbacks(root: HTMLElement, params: URLSearchParams): () =
     return button;
   }));
   root.append(h("div", { class: "page" }, pageHead(t("Callbacks")), problem, h("section", { class: "pan" }, h("div", { class: "tools" }, seg), callbacks.element)));
-  const again = window.setInterval(callbacks.reload, 10_000);
+  // Not under somebody's hands, nor when more than one page was asked for.
+  const again = window.setInterval(() => {
+    const isOne = callbacks.element.querySelectorAll("tbody tr").length <= ON_A_PAGE;
+    if (isOne && !callbacks.element.contains(document.activeElement)) callbacks.reload();
+  }, 10_000);
   return () => {
     clearInterval(again);
     callbacks.leave();

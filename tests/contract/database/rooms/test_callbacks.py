@@ -168,16 +168,31 @@ async def test_he_did_not_answer_while_nobody_of_us_was_there(desk: Any) -> None
     one, item = await again(desk)
     desk.time.advance(60)
     at = desk.time.now() - timedelta(seconds=10)
-    desk.resync(ended=[ports.EndedLeg(item.leg_id, 16, at), ports.EndedLeg(LegId(leg), 16, at)])
+    recorded = ports.EndedLeg(item.leg_id, 16, at, place=CallerPlace.STAND_IN)
+    desk.resync(ended=[recorded, ports.EndedLeg(LegId(leg), 16, at)])
     assert (one.state, one.result.value, item.outcome) == (CallbackState.PAUSED, "no-answer", Outcome.UNREACHED)
+
+
+async def test_a_restart_in_wrap_up_leaves_him_called_and_not_calling(desk: Any) -> None:
+    one, item, leg = await talking(desk)
+    desk.room.fact(ports.CustomerReached(SERVER, item.leg_id, desk.time.now()))
+    desk.room.part(item, leg, first=item.leg_id)
+    desk.room.leg_ends(item.leg_id)
+    assert one.state is CallbackState.DONE
+    await settled(desk)
+    (found,) = await desk.restart()
+    desk.resync()
+    desk.room.assignments.close_segment(found.interaction_id, found.segment.agent_id, "agent")
+    rows = {row["id"]: row for row in await desk.rows(store.interactions)}
+    assert rows[item.interaction_id]["direction"] == "callback"
 
 
 async def test_whether_he_answered_nobody_knows(desk: Any) -> None:
     one, item, _ = await talking(desk)
     one, item = await again(desk)
     desk.resync(restarted=True, lost_at=desk.time.now())
-    assert (one.state, one.result.value, item.outcome) == (CallbackState.GIVEN_UP, "unknown", Outcome.UNREACHED)
     await settled(desk)
+    assert (one.state, one.result.value, item.outcome) == (CallbackState.GIVEN_UP, "unknown", Outcome.UNREACHED)
     (ticket,) = (await desk.rooms.tickets.list_tickets(SYSTEM, Paging(), TicketFilter())).items
     assert ticket.subject == "Call back: Ada"
     assert ticket.interaction_id == one.asked_in

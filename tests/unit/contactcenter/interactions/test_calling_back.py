@@ -180,8 +180,8 @@ async def test_he_does_not_answer_and_is_called_again_after_a_pause(desk: Desk) 
     assert again.visit.entered_at == one.entered_at
     item, _ = await desk.agent_takes(one)
     desk.missed(item)
-    assert (one.state, one.attempts) == (CallbackState.GIVEN_UP, 2)
     await desk.tasks.run()
+    assert (one.state, one.attempts) == (CallbackState.GIVEN_UP, 2)
     assert desk.tickets == [one]
     assert len(dials(desk)) == 2
     room.check_clean()
@@ -229,11 +229,13 @@ async def test_who_asks_twice_keeps_his_first_place(desk: Desk) -> None:
 async def test_who_calls_by_himself_and_is_served_is_not_called(desk: Desk) -> None:
     room = desk.room
     _, one = await desk.promise()
+    room.time.advance(60)
     caller = room.call("1780000000.7", priority=9)
     room.agent("ann")
     room.connect(caller)
-    turn = desk.turn(one) if one.interaction_id in room.picture.interactions else None
-    assert (one.state, turn) == (CallbackState.DONE, None)
+    assert (one.state, desk.callbacks.open) == (CallbackState.WITHDRAWN, {})
+    assert caller.visit is not None
+    assert caller.visit.entered_at == one.entered_at, "he has the place he had"
     assert room.engine.items.keys() <= {caller.interaction_id}
     room.check_clean()
 
@@ -282,8 +284,8 @@ async def test_a_call_whose_end_nobody_saw_is_not_repeated(desk: Desk) -> None:
     _, one = await desk.promise()
     item, _ = await desk.agent_takes(one)
     room.leg_ends(item.leg_id, reason=model.PBX_RESTARTED)
-    assert (one.state, one.result) == (CallbackState.GIVEN_UP, "unknown")
     await desk.tasks.run()
+    assert (one.state, one.result) == (CallbackState.GIVEN_UP, "unknown")
     assert desk.tickets == [one]
 
 
@@ -331,14 +333,15 @@ async def test_not_withdrawn_while_he_is_called(desk: Desk) -> None:
 async def test_too_old_or_without_a_queue_it_becomes_a_ticket(desk: Desk) -> None:
     _, one = await desk.promise()
     desk.wait(86_401)
+    await desk.tasks.run()
     assert one.state is CallbackState.GIVEN_UP
     _, other = await desk.promise("1780000000.8")
     desk.room.picture.queues.pop(QUEUE)
     item = desk.turn(other)
     desk.room.assignments.customer_left(item, desk.room.time.now(), 0, "end-unknown")
     desk.wait(1)
-    assert other.state is CallbackState.GIVEN_UP
     await desk.tasks.run()
+    assert other.state is CallbackState.GIVEN_UP
     assert desk.tickets == [one, other]
 
 
@@ -349,8 +352,8 @@ async def test_a_server_that_is_configured_no_more_calls_nobody(desk: Desk) -> N
     later = Desk()
     later.callbacks.load([gone, here])
     later.wait(1)  # no PBX is linked yet
-    assert (gone.state, here.state) == (CallbackState.GIVEN_UP, CallbackState.WAITING)
     await later.tasks.run()
+    assert (gone.state, here.state) == (CallbackState.GIVEN_UP, CallbackState.WAITING)
     assert later.tickets == [gone]
 
 
@@ -372,10 +375,10 @@ async def test_a_process_that_died_goes_on(desk: Desk) -> None:
     later = Desk()
     later.callbacks.load([one, calling, talked])
     later.wait(1)
+    await later.tasks.run()
     assert (one.state, calling.state, calling.result) == (CallbackState.WAITING, CallbackState.GIVEN_UP, "unknown")
     assert talked.state is CallbackState.DONE
     assert later.turn(one).phase is Phase.WAITING
-    await later.tasks.run()
 
 
 async def test_every_change_is_told_without_a_number(desk: Desk) -> None:
@@ -398,3 +401,128 @@ def test_the_table_leads_every_state_to_its_end() -> None:
     with pytest.raises(IllegalCallbackStep):
         one.advance(CallbackStep.AGENT_JOINED)
     assert one.state is CallbackState.ASKED
+
+
+async def test_when_nothing_can_stand_in_for_him_others_take_their_turn(desk: Desk) -> None:
+    room = desk.room
+    room.agent("ann")
+    _, one = await desk.promise()
+    item = desk.turn(one)
+    later = room.arrive("1780000000.5", "+4930901829")
+    room.enqueue(later)
+    assert item.alert is not None
+    room.alert_ends(item.alert.reservation_id, ports.AlertFailure.SERVER)
+    assert (one.state, one.result.value, one.attempts) == (CallbackState.PAUSED, "not-called", 0)
+    assert (item.phase, item.outcome) == (Phase.ENDED, Outcome.UNREACHED)
+    assert later.phase is Phase.ALERTING
+    desk.wait(600)
+    assert one.state is CallbackState.WAITING
+    room.check_clean()
+
+
+async def test_one_number_is_not_promised_calls_without_end(desk: Desk) -> None:
+    for call in range(3):
+        _, one = await desk.promise(f"1780000000.{call + 1}")
+        desk.callbacks.withdraw(one.callback_id, "")
+    again = desk.room.arrive("1780000000.9")
+    assert not await desk.callbacks.ask(SERVER, again.leg_id, ORDER)
+    desk.room.time.advance(86_401)
+    assert await desk.callbacks.ask(SERVER, again.leg_id, ORDER)
+
+
+async def test_not_more_are_open_than_allowed_and_we_never_call_ourselves(desk: Desk) -> None:
+    ours = desk.room.arrive("1780000000.1", "+4930700800")
+    desk.room.picture.flows["030 700800"] = "main"
+    assert not await desk.callbacks.ask(SERVER, ours.leg_id, ORDER)
+    desk.callbacks._rules = replace(RULES, most_open=1)
+    await desk.promise("1780000000.2")
+    other = desk.room.arrive("1780000000.3", "+4930901821")
+    assert not await desk.callbacks.ask(SERVER, other.leg_id, ORDER)
+
+
+async def test_two_who_share_a_number_have_a_promise_each_while_both_are_on_the_line(desk: Desk) -> None:
+    first, second = desk.room.arrive("1780000000.1"), desk.room.arrive("1780000000.2")
+    for one in (first, second):
+        assert await desk.callbacks.ask(SERVER, one.leg_id, ORDER)
+    desk.room.enqueue(first)  # he goes on waiting
+    desk.room.leg_ends(second.leg_id)
+    (left,) = desk.callbacks.open.values()
+    assert (left.asked_in, left.state) == (second.interaction_id, CallbackState.WAITING)
+
+
+async def test_a_colleague_who_is_served_keeps_nobody_from_his_call(desk: Desk) -> None:
+    room = desk.room
+    _, one = await desk.promise()
+    colleague = room.arrive("1780000000.7")
+    colleague.card = {"because": "number-shared"}
+    room.enqueue(colleague, priority=9)
+    room.agent("ann")
+    room.connect(colleague)
+    assert one.state is CallbackState.WAITING
+
+
+async def test_who_asks_twice_in_one_call_is_called_once(desk: Desk) -> None:
+    caller = desk.room.arrive()
+    for _ in range(2):
+        assert await desk.callbacks.ask(SERVER, caller.leg_id, ORDER)
+    desk.room.leg_ends(caller.leg_id)
+    (one,) = desk.callbacks.open.values()
+    assert len(desk.room.engine.items) == 1
+    assert one.state is CallbackState.WAITING
+
+
+async def test_a_promise_withdrawn_while_it_is_written_is_none(desk: Desk) -> None:
+    caller = desk.room.arrive()
+
+    async def withdraws() -> None:
+        (one,) = desk.callbacks.open.values()
+        desk.callbacks.withdraw(one.callback_id, "u-boss")
+
+    desk.store.flush = withdraws  # type: ignore[method-assign]
+    assert not await desk.callbacks.ask(SERVER, caller.leg_id, ORDER)
+    assert not caller.asks_back
+
+
+async def test_a_word_once_given_hangs_nobody_up(desk: Desk) -> None:
+    """The link flaps while he talks, and the database is away: his call goes on."""
+    room = desk.room
+    room.agent("ann")
+    _, one = await desk.promise()
+    item, _ = await desk.agent_takes(one)
+    desk.store.is_away = True
+    legs = ports.LiveLeg(
+        item.leg_id, item.linked_id, "", ports.CallerPlace.BRIDGED, True, True, "", "", "", None, room.time.now()
+    )
+    desk.callbacks.still_there(item, legs, room.time.now())
+    await desk.tasks.run()
+    assert ("hang-up", item.leg_id) not in room.telephony.acts
+    assert (one.state, one.attempts) == (CallbackState.CALLING, 1)
+
+
+async def test_an_agent_who_leaves_before_the_word_used_up_no_try(desk: Desk) -> None:
+    room = desk.room
+    room.agent("ann")
+    _, one = await desk.promise()
+    item = desk.turn(one)
+    leg = room.connect(item)
+    room.part(item, leg, first=leg)
+    room.leg_ends(leg)
+    room.leg_ends(item.leg_id)
+    await desk.tasks.run()
+    assert not dials(desk)
+    assert (one.state, one.attempts, one.result.value) == (CallbackState.PAUSED, 0, "not-called")
+
+
+async def test_withdrawn_as_the_agent_picks_up_nobody_is_left_in_silence(desk: Desk) -> None:
+    room = desk.room
+    room.agent("ann")
+    _, one = await desk.promise()
+    item = desk.turn(one)
+    assert item.alert is not None
+    reservation = item.alert.reservation_id
+    desk.callbacks.withdraw(one.callback_id, "u-boss")
+    room.fact(ports.LegsConnected(SERVER, item.leg_id, LegId(reservation), room.time.now()))
+    assert room.telephony.acts[-1] == ("hang-up", item.leg_id)
+    assert room.work_of("ann") == "idle"
+    assert room.picture.agents[next(iter(room.picture.agents))].presence == "ready"
+    room.check_clean()
