@@ -37,7 +37,7 @@ from cti.demo_traffic import (
     Traffic,
     TrafficSettings,
 )
-from cti.managed_pbx import keep_numbers
+from cti.managed_pbx import DEMO_TRUNK, keep_numbers
 from cti.pbx_simulator.server import SimulatedPbx
 from cti.pbx_simulator.traffic import SimulatedTraffic
 
@@ -114,10 +114,11 @@ async def put_back(center: ContactCenter) -> None:
 
 
 async def _traffic(center: ContactCenter, level: Level) -> Traffic:
-    """Start the customers; from now on they can be called as well."""
+    """Start the customers; from now on they can be called as well, and nobody over a real carrier in their name."""
     traffic = await _customers(center, level)
     if center.pbxs.own is not None:
-        center.pbxs.own.telephony.calls_out = True
+        is_theirs = center.pbx is None or center.pbx.settings.outbound_trunk == DEMO_TRUNK
+        center.pbxs.own.telephony.calls_out = is_theirs
     return traffic
 
 

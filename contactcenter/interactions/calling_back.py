@@ -29,10 +29,11 @@ from contactcenter.interactions.callbacks import (
     CallbackState,
     CallbackStep,
     CallResult,
+    IllegalCallbackStep,
     is_too_old,
     next_try,
 )
-from contactcenter.interactions.model import Direction, EndedBy, Interaction, Phase
+from contactcenter.interactions.model import Direction, EndedBy, IllegalStep, Interaction, Phase
 
 log = structlog.get_logger(__name__)
 LOOK_EVERY: Final = 1.0  # seconds: how late a pause may end
@@ -284,24 +285,30 @@ class Callbacks:
 
     def look(self) -> None:
         """See what is due."""
-        now, items = self._clock.now(), self._picture.interactions
+        now = self._clock.now()
         for one in list(self.open.values()):
-            has_turn = one.interaction_id in items
             if one.callback_id in self._handed:
                 continue
-            if one.state in (CallbackState.WAITING, CallbackState.PAUSED) and is_too_old(one, self._rules, now):
-                self._hand_over(one)
-            elif one.state is CallbackState.PAUSED and (one.next_at is None or one.next_at <= now):
-                one.advance(CallbackStep.DUE)
-                self._begin_turn(one)
-            elif one.state is CallbackState.WAITING and not has_turn:
-                self._begin_turn(one)
-            # What comes next ended in a process before us, which could not write down what came of it.
-            elif one.state is CallbackState.CALLING and not has_turn:
-                self._turn_over(one)
-            elif one.state is CallbackState.ASKED and one.asked_in not in items:
-                one.advance(CallbackStep.CALLER_LEFT)
-                self._begin_turn(one)
+            try:
+                self._look_at(one, now)
+            except (IllegalCallbackStep, IllegalStep) as error:  # it keeps no other from his call
+                log.error("callback-stuck", callback=one.callback_id, reason=str(error))
+
+    def _look_at(self, one: Callback, now: datetime) -> None:
+        has_turn = one.interaction_id in self._picture.interactions
+        if one.state in (CallbackState.WAITING, CallbackState.PAUSED) and is_too_old(one, self._rules, now):
+            self._hand_over(one)
+        elif one.state is CallbackState.PAUSED and (one.next_at is None or one.next_at <= now):
+            one.advance(CallbackStep.DUE)
+            self._begin_turn(one)
+        elif one.state is CallbackState.WAITING and not has_turn:
+            self._begin_turn(one)
+        # What comes next ended in a process before us, which could not write down what came of it.
+        elif one.state is CallbackState.CALLING and not has_turn:
+            self._turn_over(one)
+        elif one.state is CallbackState.ASKED and one.asked_in not in self._picture.interactions:
+            one.advance(CallbackStep.CALLER_LEFT)
+            self._begin_turn(one)
 
     def _begin_turn(self, one: Callback) -> None:
         """Put him in line, at the place he left."""
