@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from contactcenter.interactions.announcements import ROUND
 from ivr.announcements import EVERY, Sentence, place_sentence, wait_sentence
 from ivr.prompts import PromptFiles, find_speaker
 from tests.integration.server.live_calls import numbers_in, until_over, until_phases
@@ -119,7 +120,6 @@ async def test_the_wait_is_told_once_it_is_known(tmp_path):
         put_tones(server.data / "prompts", (place_sentence(0), NEXT, 2.0), (short, WAIT, 2.0))
         await server.start()
         [queue] = await server.api("GET", "/queues")
-        await server.api("PATCH", f"/queues/{queue['id']}", {"announce_every": 20})
         async with (
             listening(call_media_port(media, 6)) as last,
             desk_phones(tmp_path / "phones", {"p1": Answers(after=0.2)}, port=port, media_port=free_ports(40)),
@@ -135,7 +135,9 @@ async def test_the_wait_is_told_once_it_is_known(tmp_path):
                 customers.nudge(calls[talking])
             await until_phases(server, talking=1, waiting=1)
             assert numbers_in(server, "waiting") == ["+49306"]
-            await until_heard(last, WAIT, 1.7, tmp_path, 30)
+            # only now: told any sooner, he would hear the place he had then
+            await server.api("PATCH", f"/queues/{queue['id']}", {"announce_every": 20})
+            await until_heard(last, WAIT, 1.7, tmp_path, ROUND + 15)
             for number in ("+49305", "+49306"):
                 customers.nudge(calls[number])
             assert await customers.wait_ended(20) == 0, customers.errors()
