@@ -197,6 +197,7 @@ class Witness:
         self.calls = {one.number: one for one in calls}
         self.seen: dict[str, Seen] = {}
         self.call_ids: dict[str, str] = {}  # customer's number -> Call-ID of his call
+        self.connected: set[str] = set()  # customers to whom Asterisk has answered: only these can hang up by a BYE
         self._numbers: dict[str, str] = {}  # and back
         self.alerts: dict[str, Alert] = {}  # Call-ID of the phone's call
 
@@ -208,7 +209,9 @@ class Witness:
             self._numbers[message.call_id] = number
             self.seen[number] = Seen(self.calls[number], message.at)
             return self.seen[number]
-        if message.first == "BYE" and message.call_id in self._numbers:
+        if message.first == "ACK" and message.call_id in self._numbers:
+            self.connected.add(self._numbers[message.call_id])
+        elif message.first == "BYE" and message.call_id in self._numbers:
             one = self.seen[self._numbers[message.call_id]]
             one.left_at = one.left_at or message.at
         return None
@@ -268,7 +271,9 @@ class _Player:
             self.look()
             while self._due and self._due[0][0] <= time.time():
                 _, number, is_talk = heapq.heappop(self._due)
-                if is_talk or number not in self._picked_up:
+                if number not in self.witness.connected:
+                    heapq.heappush(self._due, (time.time() + _LOOK, number, is_talk))
+                elif is_talk or number not in self._picked_up:
                     self._customers.nudge(self.witness.call_ids[number])
             await asyncio.sleep(_LOOK)
 

@@ -219,6 +219,9 @@ async def test_a_killed_asterisk_leaves_calls_without_an_end(tmp_path):
         asterisk.ports = ports
         async with call(asterisk, tmp_path, "4000", leaves=Leaves(after=5)) as customer:
             await customer.wait_message("200", sent=False)
+            async with asyncio.timeout(10):  # Asterisk writes its records in a thread of its own
+                while not (path := cel_file(asterisk.run)).exists() or not judge_file(path).calls:
+                    await asyncio.sleep(0.02)
             await asterisk.stop(signal.SIGKILL)
     (judged,) = judge_file(cel_file(asterisk.run), restarts=[time.time()]).calls
     assert (judged.outcome, judged.end) == (Outcome.FAILED, End.RESTART)

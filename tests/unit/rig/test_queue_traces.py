@@ -83,6 +83,9 @@ def test_a_witness_puts_customers_and_phones_together():
     assert witness.phone(message(0.01, "INVITE", call_id="p", user="p2")) is None, "read before the customer's own"
     assert witness.customer(message(0.0, "INVITE", sent=True)) is witness.seen["+1"]
     assert witness.customer(message(0.5, "INVITE", sent=True)) is None
+    assert witness.connected == set()
+    witness.customer(message(0.6, "ACK", sent=True))
+    assert witness.connected == {"+1"}
     picked_up = witness.phone(message(1.0, "200", sent=True, call_id="p"))
     assert picked_up is not None
     assert (picked_up.agent, picked_up.number) == (2, "+1")
