@@ -7,8 +7,8 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.e2e.front.conftest import Open
-from tests.e2e.front.test_access import OUTSIDE, SMALL, axe, handling
-from tests.e2e.front.test_pictures import folder
+from tests.e2e.front.looks import look_at
+from tests.e2e.front.test_access import handling
 from tests.fakes.desk_server import DeskServer
 from tests.fakes.desk_slots import everyone
 from tests.rig.browser import NARROW, WIDE
@@ -101,7 +101,6 @@ async def test_an_agent_asks_about_his_own_call(open_page: Open, server: DeskSer
         await expect(page.get_by_test_id("every-agent")).to_be_hidden()
 
 
-@pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, NARROW])
 @pytest.mark.parametrize(("place", "language"), [("live", "en"), ("desk", "en"), ("live", "ru"), ("desk", "es")])
 async def test_picture(
@@ -111,12 +110,11 @@ async def test_picture(
     place: str,
     language: str,
     size: tuple[int, int],
-    colours: str,
 ) -> None:
     server.language = language
     server.slots["desktop"] |= handling("alerting")
     server.everyone = everyone(24, "Sofia Petrova" if place == "desk" else None)
-    async with open_page(f"/{place}", size=size, colours=colours) as watched:
+    async with open_page(f"/{place}", size=size) as watched:
         page = watched.page
         if place == "live":
             await page.get_by_test_id("waiting-row").first.get_by_role("button").click()
@@ -126,11 +124,4 @@ async def test_picture(
             await on_the_desk(page)
         await expect(page.get_by_test_id("every-row").first).to_be_visible()
         await page.get_by_test_id("every-agent").scroll_into_view_if_needed()
-        await page.evaluate("document.fonts.ready")
-        await page.wait_for_timeout(300)
-        look = f"{'-phone' if size == NARROW else ''}{'-dark' if colours == 'dark' else ''}"
-        if language == "en":
-            await page.screenshot(path=folder(tmp_path) / f"{place}-every-agent{look}.png")
-        assert await axe(page) == []
-        assert await page.evaluate(OUTSIDE) == []
-        assert size == WIDE or await page.evaluate(SMALL) == []
+        await look_at(page, f"{place}-every-agent", tmp_path, size=size, keep=language == "en")

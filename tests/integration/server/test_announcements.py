@@ -26,6 +26,7 @@ from tests.rig.tones import seconds_of_tone, write_tone
 
 NEXT, BEFORE, AGENT, WAIT = 1720, 1920, 2160, 2420  # between the notes of any music on hold
 LONG, SHORT = 12.0, 3.0  # seconds of the tones for "you are next" and "there is one caller before you"
+LEFT = 9  # sentences to be spoken ahead of time
 
 
 def file_of(folder: Path, language: str, text: str) -> Path:
@@ -55,17 +56,19 @@ async def test_callers_are_told_and_an_agent_cuts_it_short(tmp_path):
     phone = {"p1": Answers(after=0.2, talk=2, sound=voice)}
     async with running_server(agents=desk_agents(1, port), start=False) as server:
         prompts = server.data / "prompts"
-        files = {file_of(prompts, *pair) for one in EVERY for pair in one.texts.items()}
         put_tones(prompts, (place_sentence(0), NEXT, LONG), (place_sentence(1), BEFORE, SHORT))
+        files = {file_of(prompts, *pair) for one in EVERY for pair in one.texts.items()}
+        for file in sorted(files - set(prompts.iterdir()))[LEFT:]:  # spoken in an earlier life: all would take 40 s
+            write_tone(file, WAIT, 0.1)
         await server.start()
         [queue] = await server.api("GET", "/queues")
-        assert len(files & set(prompts.iterdir())) == 2, "nothing is spoken ahead before a queue needs it"
+        assert len(files - set(prompts.iterdir())) == LEFT, "nothing is spoken ahead before a queue needs it"
         await server.api("PATCH", f"/queues/{queue['id']}", {"announce_every": 20})
         began = time.monotonic()
         async with asyncio.timeout(100):
             while not files <= set(prompts.iterdir()):
                 await asyncio.sleep(0.2)
-        print(f"{len(files)} sentences spoken ahead of time in {time.monotonic() - began:.1f} s")
+        print(f"{LEFT} of {len(files)} sentences spoken ahead of time in {time.monotonic() - began:.1f} s")
 
         async with (
             listening(call_media_port(media, 0)) as first,
