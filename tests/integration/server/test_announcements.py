@@ -42,6 +42,17 @@ def put_tones(folder: Path, *tones: tuple[Sentence | None, float, float]) -> Non
         write_tone(file_of(folder, "en", sentence.texts["en"]), hertz, seconds)
 
 
+def fill(folder: Path, left: int) -> set[Path]:
+    """Lay down short tones for all sentences but ``left``, as if spoken in an earlier life; return all files to be.
+
+    To speak them takes 40 s, and as long as one is not spoken the PBX's own sounds are heard in its stead.
+    """
+    files = {file_of(folder, *pair) for one in EVERY for pair in one.texts.items()}
+    for file in sorted(files - set(folder.iterdir()))[left:]:
+        write_tone(file, AGENT, 0.1)
+    return files
+
+
 async def until_heard(ear: Ear, hertz: float, seconds: float, folder: Path, limit: float) -> None:
     async with asyncio.timeout(limit):
         while seconds_of_tone(ear.save(folder / "so-far.wav"), hertz) < seconds:
@@ -57,9 +68,7 @@ async def test_callers_are_told_and_an_agent_cuts_it_short(tmp_path):
     async with running_server(agents=desk_agents(1, port), start=False) as server:
         prompts = server.data / "prompts"
         put_tones(prompts, (place_sentence(0), NEXT, LONG), (place_sentence(1), BEFORE, SHORT))
-        files = {file_of(prompts, *pair) for one in EVERY for pair in one.texts.items()}
-        for file in sorted(files - set(prompts.iterdir()))[LEFT:]:  # spoken in an earlier life: all would take 40 s
-            write_tone(file, WAIT, 0.1)
+        files = fill(prompts, LEFT)
         await server.start()
         [queue] = await server.api("GET", "/queues")
         assert len(files - set(prompts.iterdir())) == LEFT, "nothing is spoken ahead before a queue needs it"
@@ -121,6 +130,7 @@ async def test_the_wait_is_told_once_it_is_known(tmp_path):
     async with running_server(agents=desk_agents(1, port), start=False) as server:
         short = wait_sentence(0, 60)
         put_tones(server.data / "prompts", (place_sentence(0), NEXT, 2.0), (short, WAIT, 2.0))
+        fill(server.data / "prompts", 0)
         await server.start()
         [queue] = await server.api("GET", "/queues")
         async with (

@@ -19,3 +19,13 @@ def test_free_ports_are_even_and_leave_room():
     base = free_ports(10)
     assert base % 2 == 0
     assert base + 10 < 32_768, "the system hands out ports from there"
+
+
+def test_ports_just_given_are_not_given_again():
+    for _ in range(200):
+        first, second = free_ports(300), free_ports(300)
+        assert abs(first - second) >= 300
+
+
+def test_who_needs_most_of_the_ports_gets_them():
+    assert {free_ports(1500) for _ in range(20)}
