@@ -40,9 +40,8 @@ class Free:
             0  # the sum of the instants since which those ``count`` are idle; microseconds, so that it is exact
         )
         self._idle = Heads()
-        self._idle_bits = 0
         self._partly: list[Heads] = []
-        self._partly_bits: list[int] = []
+        self._partly_counts: list[list[int]] = []  # by slot, then by profile: how many stand there
         self._not_idle: dict[str, Agent] = {}
         self._media: set[str] = set()
         self._interrupts: set[frozenset[str]] = {frozenset()}
@@ -50,6 +49,8 @@ class Free:
 
     def know(self, media: Iterable[str] = (), interrupts: frozenset[str] = frozenset()) -> None:
         """Learn of media somebody has capacity for, and of what a queue may interrupt; offer the slots that are new."""
+        for counts in self._partly_counts:
+            counts += [0] * (len(self._profiles.all) - len(counts))
         self._media.update(media)
         self._interrupts.add(interrupts)
         self._any_interrupts = len(self._interrupts) > 1
@@ -68,7 +69,7 @@ class Free:
             number = self._numbers[slot] = len(self.slots)
             self.slots.append(slot)
             self._partly.append(Heads())
-            self._partly_bits.append(0)
+            self._partly_counts.append([0] * len(self._profiles.all))
         return number
 
     # -------------------------------------------------------------- places
@@ -98,13 +99,12 @@ class Free:
             agent.rank = (agent.load / agent.profile.unit, agent.idle_since, agent.id, agent)
             for number in slots:
                 self._join(agent.profile.partly.setdefault(number, []), agent, self._partly[number])
-                self._partly_bits[number] |= 1 << agent.profile.index
+                self._partly_counts[number][agent.profile.index] += 1
 
     def _rank_idle(self, agent: Agent) -> None:
         profile = agent.profile
         agent.rank = (agent.idle_since, agent.id, agent)
         self._join(profile.idle, agent, self._idle)
-        self._idle_bits |= 1 << profile.index
         self.count += 1
         self._since += int(agent.idle_since * MICRO)
 
@@ -119,16 +119,14 @@ class Free:
         if agent.slots is EVERYTHING:
             self.count -= 1
             self._since -= int(agent.rank[0] * MICRO)  # type: ignore[index]
-            if not self._leave(agent.profile.idle, agent, self._idle):
-                self._idle_bits &= ~(1 << agent.profile.index)
+            self._leave(agent.profile.idle, agent, self._idle)
         elif agent.slots:
             for number in agent.slots:
-                if not self._leave(agent.profile.partly[number], agent, self._partly[number]):
-                    self._partly_bits[number] &= ~(1 << agent.profile.index)
+                self._partly_counts[number][agent.profile.index] -= 1
+                self._leave(agent.profile.partly[number], agent, self._partly[number])
         agent.slots, agent.rank = (), None
 
-    def _leave(self, free: list[Entry], agent: Agent, heads: Heads) -> bool:
-        """Take him out of a list; return whether anybody is left."""
+    def _leave(self, free: list[Entry], agent: Agent, heads: Heads) -> None:
         assert agent.rank is not None
         place = bisect_left(free, agent.rank)
         del free[place]
@@ -136,7 +134,6 @@ class Free:
             heads.drop(agent.profile.index)
         elif not place:
             heads.set(agent.profile.index, free[0])
-        return bool(free)
 
     def remove(self, agent: Agent) -> None:
         """Take the agent out of every list and count."""
@@ -149,59 +146,59 @@ class Free:
 
     def best(self, line: Line, now: float) -> Choice | None:
         """Return the (at most three) first agents for an item of the line, or None when nobody could take it."""
-        partly = self._partly_bits[line.slot_number]
-        if not line.profiles & (self._idle_bits | partly):
+        idle = line.profiles & self._idle.bits
+        partly = line.profiles & self._partly[line.slot_number].bits
+        if not idle and not partly:
             return None
-        for group in line.groups(self._profiles.all):
-            if group.bits & self._idle_bits:
-                return self._best_idle(group, line, now)
+        for group in line.queue.groups(line.needs, self._profiles.all):
+            if group.bits & idle:
+                return self._best_idle(group, group.bits & idle, line, now)
             if group.bits & partly:
-                heads = self._partly[line.slot_number]
-                numbers = heads.first(group.members.__contains__, BEST)
+                numbers = self._partly[line.slot_number].among(group.bits & partly, BEST)
                 return Choice("least-loaded", _merged([self._profile(n).partly[line.slot_number] for n in numbers]))
         return None
 
-    def _best_idle(self, group: Group, line: Line, now: float) -> Choice:
+    def _best_idle(self, group: Group, idle: int, line: Line, now: float) -> Choice:
+        """``idle``: the profiles of the group that meet what the line needs and have somebody idle."""
         rules = line.queue.rules
         if rules.agent_rule is AgentRule.FEWEST_HANDLED:
-            return Choice(rules.agent_rule.value, self._fewest_handled(group))
+            return Choice(rules.agent_rule.value, self._fewest_handled(idle))
         best: list[Entry] = []
         for tier in group.tiers:
-            if tier.bits & self._idle_bits:
-                if not best and rules.agent_rule is AgentRule.LEAST_FLEXIBLE and tier.bits != group.bits:
-                    overdue = self._overdue(group, now, rules.idle_guard)
-                    if overdue is not None and not tier.bits >> overdue[-1].profile.index & 1:
+            if found := tier & idle:
+                if not best and rules.agent_rule is AgentRule.LEAST_FLEXIBLE and found != idle:
+                    overdue = self._overdue(idle, now, rules.idle_guard)
+                    if overdue is not None and not found >> overdue[-1].profile.index & 1:
                         return Choice("idle-guard", [overdue])
-                numbers = self._idle.first(tier.members.__contains__, BEST)
-                best += _merged([self._profile(number).idle for number in numbers])
+                best += _merged([self._profile(number).idle for number in self._idle.among(found, BEST)])
                 if len(best) >= BEST:
                     break
         return Choice(rules.agent_rule.value, best[:BEST])
 
-    def _overdue(self, group: Group, now: float, guard: float) -> Entry | None:
-        """Return who of the group has been idle the longest, if that is longer than the guard allows."""
-        (number,) = self._idle.first(group.members.__contains__, 1)
+    def _overdue(self, profiles: int, now: float, guard: float) -> Entry | None:
+        """Return who of these profiles has been idle the longest, if that is longer than the guard allows."""
+        (number,) = self._idle.among(profiles, 1)
         entry: Entry = self._profile(number).idle[0]
         instant = int(now * MICRO)
         idle, all_idle = instant - int(entry[0] * MICRO), instant * self.count - self._since
         return entry if idle * self.count > guard * all_idle else None
 
-    def _fewest_handled(self, group: Group) -> list[Entry]:
-        numbers = self._idle.first(group.members.__contains__, len(self._idle.numbers))
-        agents = [entry[-1] for number in numbers for entry in self._profile(number).idle]
+    def _fewest_handled(self, profiles: int) -> list[Entry]:
+        agents = [entry[-1] for profile in self._profiles.of(profiles) for entry in profile.idle]
         ranked = sorted((agent.handled, agent.idle_since, agent.id) for agent in agents)[:BEST]
         named = {agent.id: agent for agent in agents}
         return [(since, name, named[name]) for _, since, name in ranked]
 
     def candidates(self, line: Line) -> int:
         """Return how many agents could take an item of the line."""
-        found = sum([len(one.idle) for one in self._profiles.of(line.profiles & self._idle_bits)])
+        found = sum([len(one.idle) for one in self._profiles.of(line.profiles & self._idle.bits)])
         return found + self.partly_candidates(line)
 
     def partly_candidates(self, line: Line) -> int:
         """Return how many of those who are not free altogether could take an item of the line."""
-        bits = line.profiles & self._partly_bits[line.slot_number]
-        return sum([len(one.partly[line.slot_number]) for one in self._profiles.of(bits)]) if bits else 0
+        if not line.profiles & self._partly[line.slot_number].bits:
+            return 0
+        return sum(map(self._partly_counts[line.slot_number].__getitem__, line.members))
 
     def _profile(self, number: int) -> Profile:
         return self._profiles.all[number]

@@ -7,16 +7,16 @@ from routing.commands import AdoptWork, Enqueue, Requirement
 from routing.states import ItemState
 
 if TYPE_CHECKING:
-    from routing.lines import Line
+    from routing.lines import Kind, Line
 
 
 class Item:
     """One interaction between Enqueue and the end of its conversation, in exactly one state.
 
     While it waits: ``needs`` is what is demanded at present, ``delay`` the longest delay of an agent it has behind it,
-    ``points`` its priority, ``rank`` its class and key, ``until`` the next instant at which any of these changes; it
-    stands as ``entry`` in ``line``, or in the list of the agent it waits for (``preferred``). ``agent_id``: who is
-    alerted or handles it.
+    ``kind`` its requirement as its queue knows it, ``points`` its priority, ``rank`` its class and key, ``until`` the
+    next instant at which any of these changes; it stands as ``entry`` in ``line``, or in the list of the agent it waits
+    for (``preferred``). ``agent_id``: who is alerted or handles it.
     """
 
     __slots__ = (
@@ -26,6 +26,7 @@ class Item:
         "entered_at",
         "entry",
         "interaction_id",
+        "kind",
         "line",
         "medium",
         "needs",
@@ -62,6 +63,7 @@ class Item:
         self.points = 0
         self.rank = (0, 0.0)
         self.until: float | None = None
+        self.kind: Kind | None = None
         self.line: Line | None = None
         self.entry: tuple[Any, ...] | None = None
         self.agent_id: AgentId | None = None
@@ -73,6 +75,7 @@ class Item:
         self.medium = command.medium
         self.priority = command.priority
         self.requirement = command.requirement
+        self.kind = None
         self.vip = command.vip
         self.due_at = command.due_at
         self.outbound = command.outbound

@@ -1,54 +1,69 @@
 """Queues and the lines in them: everybody who waits for the same with the same right to go first."""
 
 from bisect import bisect_left
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
-from routing.commands import QueueRules, RelaxationStep, Requirement, WorkOrder
+from routing.commands import AgentRule, QueueRules, RelaxationStep, Requirement, Skills, WorkOrder
 from routing.eligibility import Slot
 from routing.heads import Entry, Heads
+from routing.items import Item
 from routing.profiles import numbers_of
 from routing.requirements import Profile, join, relax
 from routing.strategies import missing, tier
 
-
-class LineKey(NamedTuple):
-    """What the items of a line have in common, within one queue.
-
-    ``requirement`` is their own, before it is joined with the queue's; ``steps`` how many relaxation steps they have
-    behind them, ``delay`` the longest delay; ``points``: their priority, where queues compete level by level.
-    """
-
-    medium: str
-    requirement: Requirement
-    steps: int
-    delay: float
-    rank_class: int
-    points: int
-    vip: bool
+MOST_KEPT: Final = 4096
+"""Requirements of a queue for which what follows from them is kept."""
 
 
-class Tier(NamedTuple):
-    """Profiles among which only the time of idleness tells."""
+LineKey = tuple[str, int, float, int, int, bool]
+"""What the items of a line have in common, within one queue: medium, number of what is demanded of an agent now (see
+``Queue.needs``), the longest delay they have behind them, class, priority (where queues compete by level), VIP or not.
+"""
 
-    bits: int
-    members: frozenset[int]
+
+class Kind:
+    """What follows from one requirement in a queue with these rules: what is demanded after each number of steps."""
+
+    __slots__ = ("needs", "requirement", "rules")
+
+    def __init__(self, requirement: Requirement, rules: QueueRules) -> None:
+        self.requirement = requirement
+        self.rules = rules
+        self.needs: dict[int, tuple[Requirement, int]] = {}
 
 
 class Group(NamedTuple):
-    """The profiles of one order in the queue that lack equally many preferred skills, in tiers of the agent rule."""
+    """The profiles of one order in the queue that lack equally many preferred skills, as bits.
+
+    ``tiers``: among those of one tier only the time of idleness tells; those of the first are asked first.
+    """
 
     bits: int
-    members: frozenset[int]
-    tiers: tuple[Tier, ...]
+    tiers: tuple[int, ...]
 
 
 class Queue:
     """One queue: its rules, its lines, how many wait in it, and where it stands among the queues by length."""
 
-    __slots__ = ("_stages", "instants", "lines", "place", "pools", "rules", "score", "steps", "waiting")
+    __slots__ = (
+        "_groups",
+        "_kinds",
+        "_numbers",
+        "_stages",
+        "instants",
+        "lines",
+        "place",
+        "pools",
+        "rules",
+        "score",
+        "steps",
+        "waiting",
+    )
 
     def __init__(self, rules: QueueRules, delays: set[float]) -> None:
         self.lines: dict[LineKey, Line] = {}
+        self._numbers: dict[Requirement, int] = {}
         self.pools: dict[int, Heads] = {}  # priority -> the queue's lines of that level, where it is ``balanced``
         self.waiting = 0
         self.score = 0.0  # the smaller, the longer
@@ -59,6 +74,8 @@ class Queue:
         """Take over new rules, and the delays of those who serve the queue; nobody may wait in it."""
         self.rules = rules
         self.steps: tuple[RelaxationStep, ...] = tuple(sorted(rules.steps, key=lambda step: step.after))
+        self._kinds: dict[Requirement, Kind] = {}
+        self._groups: dict[tuple[Skills, Skills, int], list[Group]] = {}
         self.instants = sorted({*delays, *(step.after for step in self.steps)} - {0.0})
         self._stages = [(0.0, *self._stage(0.0, delays)), *((t, *self._stage(t, delays)) for t in self.instants)]
 
@@ -74,9 +91,45 @@ class Queue:
             steps, delay = steps_then, delay_then
         return steps, delay
 
-    def needs(self, requirement: Requirement, steps: int) -> Requirement:
-        """Return what is demanded after so many steps of who came with this requirement."""
-        return relax(join(requirement, self.rules.requirement), self.steps[:steps])
+    def needs(self, item: Item, steps: int) -> tuple[Requirement, int]:
+        """Return what is demanded after so many steps of who came with this requirement, and its number."""
+        kind = item.kind
+        if kind is None or kind.rules is not self.rules:
+            kind = item.kind = self._kind(item.requirement)
+        found = kind.needs.get(steps)
+        if found is None:
+            needs = relax(join(kind.requirement, self.rules.requirement), self.steps[:steps])
+            found = kind.needs[steps] = needs, self._numbers.setdefault(needs, len(self._numbers))
+        return found
+
+    def _kind(self, requirement: Requirement) -> Kind:
+        kind = self._kinds.get(requirement)
+        if kind is None:
+            if len(self._kinds) >= MOST_KEPT:
+                self._kinds.clear()
+            kind = self._kinds[requirement] = Kind(requirement, self.rules)
+        return kind
+
+    def groups(self, needs: Requirement, book: Sequence[Profile]) -> list[Group]:
+        """Return all profiles of the book, in the order in which their agents are asked by who has these needs."""
+        skills = needs.skills if self.rules.agent_rule is AgentRule.MOST_SKILLED else ()
+        key = (needs.preferred, skills, len(book))
+        found = self._groups.get(key)
+        if found is None:
+            if len(self._groups) >= MOST_KEPT:
+                self._groups.clear()
+            found = self._groups[key] = self._grouped(needs, book)
+        return found
+
+    def _grouped(self, needs: Requirement, book: Sequence[Profile]) -> list[Group]:
+        queue_id, rule = self.rules.queue_id, self.rules.agent_rule
+        places: dict[tuple[int, int], dict[int, int]] = {}
+        for profile in book:
+            first = (profile.service(queue_id).order, missing(profile, needs.preferred))
+            tiers, level = places.setdefault(first, {}), tier(rule, profile, needs)
+            tiers[level] = tiers.get(level, 0) | 1 << profile.index
+        ranked = [tuple(bits for _, bits in sorted(tiers.items())) for _, tiers in sorted(places.items())]
+        return [Group(sum(tiers), tiers) for tiers in ranked]
 
     @property
     def is_balanced(self) -> bool:
@@ -85,88 +138,67 @@ class Queue:
 
 
 class Line:
-    """One line. ``waiting`` is a sorted list of entries (key, id, Item); ``profiles`` has the bits and ``members`` the
-    numbers of the profiles that meet ``needs``; ``pool`` are the heads it competes among; ``held`` counts those who
-    would stand here if they did not wait for one agent.
+    """One line. ``waiting`` is a sorted list of entries (key, id, Item); ``profiles`` has the bits of the profiles that
+    meet ``needs``; ``pool`` are the heads it competes among; ``held`` counts those who would stand here if they did not
+    wait for one agent. The other attributes are those of ``key``.
     """
 
     __slots__ = (
-        "_groups",
+        "_members",
+        "delay",
         "held",
         "is_listed",
         "key",
-        "members",
+        "medium",
         "needs",
         "number",
+        "points",
         "pool",
         "profiles",
         "queue",
+        "rank_class",
         "slot",
         "slot_number",
+        "vip",
         "waiting",
     )
 
-    def __init__(self, number: int, queue: Queue, key: LineKey, slot_number: int, slot: Slot, pool: Heads) -> None:
+    def __init__(
+        self,
+        number: int,
+        queue: Queue,
+        key: LineKey,
+        needs: Requirement,
+        slot_number: int,
+        slot: Slot,
+        pool: Heads,
+    ) -> None:
         self.number = number
         self.queue = queue
         self.key = key
+        self.medium, _, self.delay, self.rank_class, self.points, self.vip = key
         self.slot_number = slot_number
         self.slot = slot
         self.pool = pool
-        self.needs = queue.needs(key.requirement, key.steps)
+        self.needs = needs
         self.waiting: list[Entry] = []
         self.held = 0
         self.is_listed = False  # among those that are or were empty
         self.profiles = 0
-        self.members: set[int] = set()
-        self._groups: list[Group] | None = None
+        self._members: tuple[int, list[int]] = (0, [])
 
     @property
     def reserve(self) -> int:
         """How many agents must be left for VIP."""
-        return 0 if self.key.vip else self.queue.rules.vip_reserve
+        return 0 if self.vip else self.queue.rules.vip_reserve
 
-    def join(self, profile: Profile) -> None:
-        """A profile meets its needs."""
-        self.profiles |= 1 << profile.index
-        self.members.add(profile.index)
-        self._groups = None
-
-    def meet(self, bits: int) -> None:
-        """These profiles meet its needs."""
-        self.profiles = bits
-        self.members = set(numbers_of(bits))
-        self._groups = None
-
-    def groups(self, book: list[Profile]) -> list[Group]:
-        """Return the profiles that meet its needs, in the order in which their agents are asked."""
-        if self._groups is None:
-            self._groups = self._grouped(book)
-        return self._groups
-
-    def _grouped(self, book: list[Profile]) -> list[Group]:
-        rules = self.queue.rules
-        places: dict[tuple[int, int], dict[int, set[int]]] = {}
-        for number in self.members:
-            profile = book[number]
-            order = profile.service(rules.queue_id).order
-            first = (order, missing(profile, self.needs.preferred))
-            places.setdefault(first, {}).setdefault(tier(rules.agent_rule, profile, self.needs), set()).add(number)
-        groups = []
-        for _, tiers in sorted(places.items(), key=lambda one: one[0]):
-            ranked = tuple(_tier(tiers[level]) for level in sorted(tiers))
-            members = frozenset().union(*(one.members for one in ranked))
-            groups.append(Group(_bits(members), members, ranked))
-        return groups
+    @property
+    def members(self) -> list[int]:
+        """The numbers of the profiles that meet its needs."""
+        if self._members[0] != self.profiles:
+            self._members = self.profiles, numbers_of(self.profiles)
+        return self._members[1]
 
     def before(self, key: float, interaction_id: str) -> int:
         """Return how many of it stand before who has this key and id."""
         return bisect_left(self.waiting, (key, interaction_id))
-
-
-def _tier(members: set[int]) -> Tier:
-    return Tier(_bits(members), frozenset(members))
-
-
-def _bits(numbers: Any) -> int:
-    return sum(1 << number for number in numbers)

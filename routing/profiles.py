@@ -8,22 +8,21 @@ from routing.requirements import Profile, ProfileKey
 NOWHERE = -1
 """The condition of an agent who is not counted."""
 _CHUNK = 32
+_WIDTH = CONDITION_BITS * len(CONDITION_NAMES)
 _ONE = [*(1 << (CONDITION_BITS * condition) for condition in range(len(CONDITION_NAMES))), 0]
 
 
 class Profiles:
     """All profiles ever seen, one bit each.
 
-    The counts of one profile are packed into one integer, those of 32 profiles into one tuple that is made again only
-    after a change: a why keeps the tuples and shares all that did not change with the why before it.
+    The counts of 32 profiles are packed into one integer: a why keeps those of that moment, and shares all that did not
+    change with the why before it.
     """
 
     def __init__(self) -> None:
         self.all: list[Profile] = []
         self._by_key: dict[ProfileKey, Profile] = {}
         self._counts: list[int] = []
-        self._chunks: list[tuple[int, ...]] = []
-        self._stale: set[int] = set()
         self._able: dict[tuple[SkillId, int], int] = {}  # skill, level -> bits of the profiles that have it
         self._serving: dict[tuple[QueueId, float], int] = {}  # queue, delay -> bits of those who serve it by then
         self._taking: dict[str, int] = {}  # medium -> bits of the profiles with capacity for it
@@ -39,10 +38,8 @@ class Profiles:
         profile = Profile(len(self.all), key)
         self.all.append(profile)
         self._by_key[key] = profile
-        self._counts.append(0)
-        if len(self._counts) > len(self._chunks) * _CHUNK:
-            self._chunks.append(())
-        self._stale.add(profile.index // _CHUNK)
+        if len(self.all) > len(self._counts) * _CHUNK:
+            self._counts.append(0)
         self._learn(profile)
         return profile
 
@@ -96,15 +93,12 @@ class Profiles:
 
     def recount(self, profile: Profile, before: int, after: int) -> None:
         """Count one agent in condition ``after`` instead of ``before``; NOWHERE counts nothing."""
-        self._counts[profile.index] += _ONE[after] - _ONE[before]
-        self._stale.add(profile.index // _CHUNK)
+        chunk, place = divmod(profile.index, _CHUNK)
+        self._counts[chunk] += (_ONE[after] - _ONE[before]) << _WIDTH * place
 
-    def counts(self) -> tuple[tuple[int, ...], ...]:
+    def counts(self) -> tuple[int, ...]:
         """Return the counts as they are now; what is returned never changes."""
-        for number in self._stale:
-            self._chunks[number] = tuple(self._counts[number * _CHUNK : (number + 1) * _CHUNK])
-        self._stale.clear()
-        return tuple(self._chunks)
+        return tuple(self._counts)
 
 
 def numbers_of(bits: int) -> list[int]:
@@ -117,10 +111,15 @@ def numbers_of(bits: int) -> list[int]:
     return found
 
 
-def count_of(counts: tuple[tuple[int, ...], ...], profile: Profile, condition: int) -> int:
+def known(counts: tuple[int, ...], book: Profiles) -> list[Profile]:
+    """Return the profiles of the book that may have been in it when ``counts`` was taken; of later ones all are 0."""
+    return book.all[: len(counts) * _CHUNK]
+
+
+def count_of(counts: tuple[int, ...], profile: Profile, condition: int) -> int:
     """Return how many agents of ``profile`` stood in ``condition`` when ``counts`` was taken."""
-    packed = counts[profile.index // _CHUNK][profile.index % _CHUNK]
-    return (packed >> (CONDITION_BITS * condition)) & ((1 << CONDITION_BITS) - 1)
+    chunk, place = divmod(profile.index, _CHUNK)
+    return (counts[chunk] >> (_WIDTH * place + CONDITION_BITS * condition)) & ((1 << CONDITION_BITS) - 1)
 
 
 def _serves(profile: Profile, queue_id: QueueId, delay: float) -> bool:

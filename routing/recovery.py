@@ -4,7 +4,9 @@ An engine that carried out a snapshot's commands at the instant of its taking de
 what was due by then must have happened (``Tick``).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+import msgspec
 
 from routing import commands as c
 from routing.agents import Agent, Assignment
@@ -66,7 +68,7 @@ def adopt_work(given: Assignment, item: Item | None) -> c.AdoptWork:
     )
     if item is None:
         return command
-    return replace(
+    return msgspec.structs.replace(
         command,
         priority=item.priority,
         requirement=item.requirement,

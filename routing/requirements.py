@@ -101,7 +101,7 @@ class Profile:
     agent add up to exactly ``unit``. ``flexibility`` counts skills and queues. Owned by ``free``: ``idle``, the agents
     free altogether, longest idle first, and ``partly[slot]``, those who could take one more of some kind, least loaded
     first. Owned by ``waiting``: ``lines``, the numbers of the lines whose requirement it meets, and ``line_bits``, the
-    same as bits, and ``lines_of[slot]``, those of one slot.
+    same as bits.
     """
 
     __slots__ = (
@@ -113,7 +113,6 @@ class Profile:
         "least_share",
         "line_bits",
         "lines",
-        "lines_of",
         "media",
         "needs_device",
         "partly",
@@ -139,7 +138,6 @@ class Profile:
         own = [skill for skill in self.skills if not skill.startswith(SERVER_PREFIX)]
         self.flexibility = len(own) + len(self.queues or ())
         self.lines: set[int] = set()
-        self.lines_of: dict[int, set[int]] = {}
         self.line_bits = 0
         self.idle: list[Any] = []
         self.partly: dict[int, list[Any]] = {}

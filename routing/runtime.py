@@ -15,6 +15,7 @@ import structlog
 
 from contactcenter.core.clock import Clock
 from contactcenter.core.errors import ContactCenterError
+from contactcenter.core.garbage import PORTION, collect_young
 from contactcenter.core.ids import ReservationId
 from routing.commands import Command, Decision, Tick
 from routing.engine import Engine
@@ -55,6 +56,7 @@ class Router:
         self._sink = sink
         self._inbox: deque[Command] = deque()
         self._draining = False
+        self._collected = 0  # commands carried out when the young were collected last
         self._closed = False
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for: float | None = None
@@ -91,6 +93,9 @@ class Router:
                     self._carry_out(self._inbox.popleft(), now)
         finally:
             self._draining = False
+        if self.stats.commands - self._collected >= PORTION:
+            self._collected = self.stats.commands
+            collect_young()
         self._arm()
         self._condense()
 

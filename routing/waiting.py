@@ -5,16 +5,16 @@ queues in a pool per queue and priority. Nothing here decides who is eligible: a
 """
 
 from bisect import bisect_left, insort
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections import defaultdict, deque
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from contactcenter.core.ids import QueueId
 from routing.agents import Agent
-from routing.commands import QueueRules
+from routing.commands import QueueRules, Requirement
 from routing.eligibility import EVERYTHING
 from routing.free import BEST, Free
-from routing.heads import Entry, Heads
+from routing.heads import Belongs, Entry, Heads
 from routing.items import Item
 from routing.lines import Line, LineKey, Queue
 from routing.profiles import Profiles, numbers_of
@@ -23,8 +23,6 @@ from routing.strategies import CLASS_NAMES, DEFERRABLE, LATE, OUTBOUND, REALTIME
 
 MAX_LINES = 4096
 """Empty lines are kept for the next item of their kind; from so many lines on the longest empty ones are dropped."""
-Belongs = Callable[[int], object]
-_NO_LINES: set[int] = set()
 
 
 class First(NamedTuple):
@@ -46,11 +44,13 @@ class Waiting:
         self._unused: list[int] = []
         self._emptied: deque[Line] = deque()  # longest empty first; who has filled since is passed over
         self._nonempty = 0  # bits of lines in which somebody waits
-        self._of_class = [0] * len(CLASS_NAMES)  # the same, by class
+        self._of_slot: dict[int, int] = {}  # the same, by slot
+        self._in_slot: defaultdict[int, set[int]] = defaultdict(set)  # numbers of all its lines
         self._pools = {number: Heads() for number in range(len(CLASS_NAMES))}
         self._levels: dict[int, int] = {}  # priority -> bits of non-empty lines of balanced queues
         self._priorities: list[int] = []  # of the levels where somebody waits, highest first
         self._by_length: list[Queue] = []
+        self._changed: set[Queue] = set()  # those that are perhaps longer or shorter than where they stand
         self._kept_for_vip: set[int] = set()  # numbers of lines that must leave some agents
 
     # -------------------------------------------------------------- queues and profiles
@@ -79,8 +79,8 @@ class Waiting:
         self._free.know(profile.media)
         for line in self._lines:
             if line.queue.lines.get(line.key) is line and _meets(profile, line):
-                line.join(profile)
-                self._tell(profile, line)
+                line.profiles |= 1 << profile.index
+                _tell(profile, line)
         delays = self._profiles.delays
         return profile, [queue_id for queue_id, count in before.items() if len(delays.get(queue_id, ())) > count]
 
@@ -95,10 +95,9 @@ class Waiting:
         steps, item.delay = queue.stage(item.entered_at, now) if queue.instants or queue.steps else (0, 0.0)
         number = item.rank[0]
         points = item.points if number == REALTIME and queue.is_balanced else 0
-        key = LineKey(item.medium, item.requirement, steps, item.delay, number, points, item.vip)
-        line = queue.lines.get(key) or self._add_line(queue, key)
-        item.needs = line.needs
-        return line
+        item.needs, needs_number = queue.needs(item, steps)
+        key = (item.medium, needs_number, item.delay, number, points, item.vip)
+        return queue.lines.get(key) or self._add_line(queue, key, item.needs)
 
     def put(self, item: Item, line: Line) -> None:
         """Let the item wait in the line, or, while it is meant for one agent, count as waiting there."""
@@ -106,7 +105,7 @@ class Waiting:
         item.entry = entry = (item.rank[1], item.interaction_id, item)
         self.count += 1
         line.queue.waiting += 1
-        self._measure(line.queue)
+        self._changed.add(line.queue)
         if item.preferred is not None:
             line.held += 1
             return
@@ -124,7 +123,7 @@ class Waiting:
         item.line = item.entry = None
         self.count -= 1
         line.queue.waiting -= 1
-        self._measure(line.queue)
+        self._changed.add(line.queue)
         if item.preferred is not None:
             line.held -= 1
             self._emptied_now(line)
@@ -139,18 +138,25 @@ class Waiting:
             line.pool.set(line.number, line.waiting[0])
 
     def _mark(self, line: Line, *, is_empty: bool) -> None:
-        bit, key = 1 << line.number, line.key
+        bit = 1 << line.number
         self._nonempty ^= bit
-        self._of_class[key.rank_class] ^= bit
-        if key.rank_class == REALTIME and line.queue.is_balanced:
-            bits = self._levels.get(key.points, 0) ^ bit
-            self._levels[key.points] = bits
+        self._of_slot[line.slot_number] = self._of_slot.get(line.slot_number, 0) ^ bit
+        if line.rank_class == REALTIME and line.queue.is_balanced:
+            bits = self._levels.get(line.points, 0) ^ bit
+            self._levels[line.points] = bits
             if not bits:
-                del self._levels[key.points]
+                del self._levels[line.points]
             if not bits or bits == bit:
                 self._priorities = sorted(self._levels, reverse=True)
         if line.reserve:
             (self._kept_for_vip.discard if is_empty else self._kept_for_vip.add)(line.number)
+
+    def _line_up_queues(self) -> list[Queue]:
+        """Return the queues by length. Who has come or gone since the last time is counted now: most do both."""
+        for queue in self._changed:
+            self._measure(queue)
+        self._changed.clear()
+        return self._by_length
 
     def _measure(self, queue: Queue) -> None:
         """Move the queue to its place among the queues by length."""
@@ -174,40 +180,50 @@ class Waiting:
         """Return the (at most three) first items for an agent who could take these slots; he stands nowhere now."""
         profile = agent.profile
         bits = profile.line_bits & self._nonempty
+        if slots is not EVERYTHING:
+            bits &= self._in_slots(slots)
         if agent.own:
             return self._first_with_own(agent, bits, slots)
         if not bits:
             return None
         belongs = self._belongs(profile, slots)
         for number in (VIP, LATE):
-            if bits & self._of_class[number] and (found := self._best(self._pools[number], belongs)):
+            if found := self._best(self._pools[number], bits, belongs):
                 return First(CLASS_NAMES[number], found)
-        if bits & self._of_class[REALTIME] and (first := self._first_in_time(bits, belongs)):
+        if first := self._first_in_time(bits, belongs):
             return first
         for number in (DEFERRABLE, OUTBOUND):
-            if bits & self._of_class[number] and (found := self._best(self._pools[number], belongs)):
+            if found := self._best(self._pools[number], bits, belongs):
                 return First(CLASS_NAMES[number], found)
         return None
 
-    def _belongs(self, profile: Profile, slots: tuple[int, ...]) -> Belongs:
-        """Return the test for lines from which an agent of the profile may be given something."""
-        lines, kept = profile.lines, self._kept_for_vip
-        if slots is not EVERYTHING:
-            parts = [profile.lines_of.get(slot, _NO_LINES) for slot in slots]
-            lines = parts[0] if len(parts) == 1 else _NO_LINES.union(*parts)
-        if not kept:
-            return lines.__contains__
+    def _belongs(self, profile: Profile, slots: tuple[int, ...]) -> list[Belongs]:
+        """Return the tests for lines from which an agent of the profile may be given something."""
+        tests: list[Belongs] = [profile.lines.__contains__]
+        if len(slots) == 1 and slots is not EVERYTHING:
+            tests.append(self._in_slot[slots[0]].__contains__)
+        elif slots is not EVERYTHING:
+            tests.append(lambda number: self._lines[number].slot_number in slots)
+        if self._kept_for_vip:
+            tests.append(self._leaves_enough)
+        return tests
 
-        def belongs(number: int) -> bool:
-            if number not in lines:
-                return False
-            line = self._lines[number]
-            return number not in kept or self._free.candidates(line) >= line.reserve
+    def _leaves_enough(self, number: int) -> bool:
+        if number not in self._kept_for_vip:
+            return True
+        line = self._lines[number]
+        return self._free.candidates(line) >= line.reserve
 
-        return belongs
+    def _in_slots(self, slots: tuple[int, ...]) -> int:
+        bits = 0
+        for slot in slots:
+            bits |= self._of_slot.get(slot, 0)
+        return bits
 
-    def _best(self, pool: Heads, belongs: Belongs) -> list[Entry]:
-        numbers = pool.first(belongs, BEST)
+    def _best(self, pool: Heads, bits: int, belongs: list[Belongs]) -> list[Entry]:
+        """Return the first of the pool's items; ``bits``: lines of the agent's, those of other pools among them."""
+        bits &= pool.bits
+        numbers = pool.first(bits, belongs, BEST) if bits else []
         if not numbers:
             return []
         lines = self._lines
@@ -219,30 +235,31 @@ class Waiting:
         best.sort()
         return best[:BEST]
 
-    def _first_in_time(self, bits: int, belongs: Belongs) -> First | None:
+    def _first_in_time(self, bits: int, belongs: list[Belongs]) -> First | None:
         """The nominee of the balanced queues against the first of all others."""
         nominee = self._nominee(bits, belongs)
-        others = self._best(self._pools[REALTIME], belongs)
+        others = self._best(self._pools[REALTIME], bits, belongs)
         if not nominee:
             return First(_order_name(others[0][-1], self.queues), others) if others else None
         if others and others[0][:2] < nominee[0][:2]:
             return First(_order_name(others[0][-1], self.queues), others)
         return First("longest-queue", nominee)
 
-    def _nominee(self, bits: int, belongs: Belongs) -> list[Entry]:
+    def _nominee(self, bits: int, belongs: list[Belongs]) -> list[Entry]:
         for points in self._priorities:
             if not bits & self._levels[points]:
                 continue
-            for queue in self._by_length:
+            for queue in self._line_up_queues():
                 pool = queue.pools.get(points)
-                if pool is not None and pool.numbers and (found := self._best(pool, belongs)):
+                if pool is not None and (found := self._best(pool, bits, belongs)):
                     return found
         return []
 
     def _first_with_own(self, agent: Agent, bits: int, slots: tuple[int, ...]) -> First | None:
         """The same where somebody waits for this very agent: rare, so all that might be first are compared."""
         belongs = self._belongs(agent.profile, slots)
-        items = [self._lines[number].waiting[0][-1] for number in numbers_of(bits) if belongs(number)]
+        numbers = [number for number in numbers_of(bits) if all(test(number) for test in belongs)]
+        items: list[Item] = [self._lines[number].waiting[0][-1] for number in numbers]
         for item in agent.own.values():
             line = item.line
             assert line is not None
@@ -269,6 +286,7 @@ class Waiting:
             else:
                 others.append(item)
         if firsts:
+            self._line_up_queues()
             others.append(min(firsts.values(), key=lambda one: (-one.points, self.queues[one.queue_id].place)))
         return others
 
@@ -287,33 +305,31 @@ class Waiting:
         if item.line is None:
             return 0
         lines = item.line.queue.lines.values()
-        return sum(_ahead(line, item) for line in lines if not of_its_kind or line.key.vip == item.vip)
+        return sum(_ahead(line, item) for line in lines if not of_its_kind or line.vip == item.vip)
 
     # -------------------------------------------------------------- lines
 
-    def _add_line(self, queue: Queue, key: LineKey) -> Line:
+    def _add_line(self, queue: Queue, key: LineKey, needs: Requirement) -> Line:
         if len(self._lines) - len(self._unused) >= MAX_LINES:
             self._drop_some_empty()
         number = self._unused.pop() if self._unused else len(self._lines)
-        slot = self._free.slot(key.medium, queue.rules.interrupts)
-        line = Line(number, queue, key, slot, self._free.slots[slot], self._pool(queue, key))
+        medium, _, delay, rank_class, points, _ = key
+        slot = self._free.slot(medium, queue.rules.interrupts)
+        pool = self._pool(queue, rank_class, points)
+        line = Line(number, queue, key, needs, slot, self._free.slots[slot], pool)
         self._lines[number : number + 1] = [line]
+        self._in_slot[slot].add(number)
         queue.lines[key] = line
-        line.meet(self._profiles.meeting(queue.rules.queue_id, key.medium, line.needs, key.delay))
+        line.profiles = self._profiles.meeting(queue.rules.queue_id, medium, needs, delay)
         for profile in self._profiles.of(line.profiles):
-            self._tell(profile, line)
+            _tell(profile, line)
         self._emptied_now(line)  # nobody waits in it yet, and perhaps nobody will
         return line
 
-    def _pool(self, queue: Queue, key: LineKey) -> Heads:
-        if key.rank_class == REALTIME and queue.is_balanced:
-            return queue.pools.setdefault(key.points, Heads())
-        return self._pools[key.rank_class]
-
-    def _tell(self, profile: Profile, line: Line) -> None:
-        profile.lines.add(line.number)
-        profile.lines_of.setdefault(line.slot_number, set()).add(line.number)
-        profile.line_bits |= 1 << line.number
+    def _pool(self, queue: Queue, rank_class: int, points: int) -> Heads:
+        if rank_class == REALTIME and queue.is_balanced:
+            return queue.pools.setdefault(points, Heads())
+        return self._pools[rank_class]
 
     def _drop_some_empty(self) -> None:
         """Drop two of those that have been empty for longest: a few at a time, so that no command waits for it."""
@@ -334,15 +350,19 @@ class Waiting:
         for line in lines:
             del line.queue.lines[line.key]
             self._unused.append(line.number)
+            self._in_slot[line.slot_number].discard(line.number)
             for profile in self._profiles.of(line.profiles):
                 profile.lines.discard(line.number)
-                profile.lines_of[line.slot_number].discard(line.number)
                 profile.line_bits &= ~(1 << line.number)
 
 
+def _tell(profile: Profile, line: Line) -> None:
+    profile.lines.add(line.number)
+    profile.line_bits |= 1 << line.number
+
+
 def _meets(profile: Profile, line: Line) -> bool:
-    key = line.key
-    return shortfall(profile, line.queue.rules.queue_id, key.medium, line.needs, key.delay) is None
+    return shortfall(profile, line.queue.rules.queue_id, line.medium, line.needs, line.delay) is None
 
 
 def _order_name(item: Item, queues: dict[QueueId, Queue]) -> str:
@@ -354,7 +374,7 @@ def _own_first(item: Item) -> tuple[float, bool, str]:
 
 
 def _ahead(line: Line, item: Item) -> int:
-    number = line.key.rank_class
+    number = line.rank_class
     if number != item.rank[0]:
         return len(line.waiting) if number < item.rank[0] else 0
     return line.before(item.rank[1], item.interaction_id)

@@ -28,7 +28,7 @@ from routing.engine import Engine
 from routing.free import BEST
 from routing.items import Item
 from routing.matching import PREFERRED
-from routing.profiles import count_of
+from routing.profiles import count_of, known
 from routing.requirements import DEVICE_MEDIA, SERVER_PREFIX, shortfall
 from routing.states import ItemState
 from routing.strategies import CLASS_NAMES, late_at
@@ -154,8 +154,7 @@ _TIMED_CHANGES = {
 
 
 def _conditions(why: Why) -> Iterable[tuple[Any, int, int]]:
-    known = sum(map(len, why.counts))
-    for profile in why.book.all[:known]:
+    for profile in known(why.counts, why.book):
         for condition in (OFFLINE, NOT_READY, NO_DEVICE, RESERVED, WRAP_UP, BUSY, PARTLY, IDLE):
             number = count_of(why.counts, profile, condition)
             if number:

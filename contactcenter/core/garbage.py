@@ -3,6 +3,10 @@
 Reference counts free nearly all; what is left are cycles (a failed task and its traceback, a closed socket's handlers).
 A full collection looks at every object of the process: 70 ms with 200 agents at work. The interpreter would begin one
 at any moment, so it is left the young generations only, in small portions; a full one is made when no call is live.
+
+The interpreter counts new objects less those that were freed. Where as many go as come, as in a router at work, it does
+not begin at all; when it does at last, tens of thousands have gathered, and it takes 35 to 60 ms. So who makes many
+that stay calls ``collect_young`` after each portion of work: 1 to 2 ms.
 """
 
 import asyncio
@@ -16,6 +20,12 @@ NEVER: Final = 1_000_000_000
 ASK_EVERY: Final = 5.0  # seconds
 FULL_EVERY: Final = 600.0  # seconds between full collections at moments when nobody is on the line
 LATEST: Final = 6 * 3600.0  # seconds: where somebody always is
+PORTION: Final = 500  # router's commands between two calls of collect_young
+
+
+def collect_young() -> None:
+    """Look at what was made lately."""
+    gc.collect(1)
 
 
 class Collector:

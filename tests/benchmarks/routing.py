@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from contactcenter.core.garbage import Collector
+from contactcenter.core.garbage import PORTION, Collector, collect_young
 from routing import commands as c
 from routing.commands import Presence, Requirement, WorkOrder
 from routing.engine import Engine
@@ -102,8 +102,10 @@ class Floor:
     def timed(self, command: c.Command) -> list[Any]:
         begin = time.perf_counter()
         decisions = self.engine.handle(command, self.now)
-        took = time.perf_counter() - begin
         self.commands += 1
+        if not self.commands % PORTION:
+            collect_young()
+        took = time.perf_counter() - begin
         self.spent += took
         self.longest = max(self.longest, took)
         if type(command) is not c.Tick:

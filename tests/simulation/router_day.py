@@ -10,6 +10,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+import msgspec
+
 from contactcenter.core.errors import Invalid
 from routing import commands as c
 from routing.commands import AgentRule, Presence, RelaxationStep, Requirement, Service, WithdrawReason, Work, WorkOrder
@@ -383,7 +385,7 @@ def answer(router: Router, command: c.Command, now: float) -> list[object]:
     except (IllegalTransition, Invalid) as error:
         return [Refused(f"{type(error).__name__} {sorted((name, str(value)) for name, value in error.fields.items())}")]
     nobody: Any = None
-    return [one._replace(why=nobody) if isinstance(one, c.Reserve) else one for one in decisions]
+    return [msgspec.structs.replace(one, why=nobody) if isinstance(one, c.Reserve) else one for one in decisions]
 
 
 def plain(needs: Requirement) -> tuple[object, ...]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -93,8 +94,9 @@ def plain(decision: Any) -> str:
     if not isinstance(decision, c.Reserve):
         return repr(decision)
     why = decision.why
-    fields = [getattr(decision, name) for name in decision._fields if name != "why"]
-    return repr((fields, why[1:8], why[9:14]))
+    fields = [getattr(decision, name) for name in decision.__struct_fields__ if name != "why"]
+    told = msgspec.structs.astuple(why)
+    return repr((fields, told[1:8], told[9:14]))
 
 
 class EngineMachine(RuleBasedStateMachine):

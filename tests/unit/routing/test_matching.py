@@ -71,9 +71,14 @@ def test_heads_find_the_first_that_belong() -> None:
         else:
             entries[number] = (chance.randrange(10), f"id{number}")
             heads.set(number, entries[number])
-        belong = set(chance.sample(range(40), 20))
+        belong = set(chance.sample(range(40), chance.choice((1, 2, 5, 20, 39))))
         ranked = sorted((entry, number) for number, entry in entries.items() if number in belong)
-        assert heads.first(belong.__contains__, 3) == [number for _, number in ranked[:3]]
+        bits = sum(1 << number for _, number in ranked)
+        assert heads.bits == sum(1 << number for number in entries)
+        assert heads.among(bits, 3) == [number for _, number in ranked[:3]]
+        assert heads.first(bits, [belong.__contains__], 3) == [number for _, number in ranked[:3]]
+        even = [number for _, number in ranked if number % 2 == 0]
+        assert heads.first(bits, [belong.__contains__, lambda number: number % 2 == 0], 3) == even[:3]
 
 
 def test_empty_lines_are_dropped_and_their_numbers_used_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from contactcenter.core.clock import ManualClock
+from contactcenter.core.garbage import PORTION
 from routing import commands as c
 from routing import replay, runtime
 from routing.commands import Decision, Presence
@@ -235,3 +236,12 @@ async def test_on_a_real_loop() -> None:
     while not any(isinstance(one, c.Revoke) for one in told):
         await asyncio.sleep(0)
     router.close()
+
+
+def test_the_young_are_collected_after_each_portion_of_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    collected: list[int] = []
+    desk = Desk()
+    monkeypatch.setattr(runtime, "collect_young", lambda: collected.append(desk.router.stats.commands))
+    for _ in range(2 * PORTION):
+        desk.router.submit(c.Tick())
+    assert collected == [PORTION, 2 * PORTION]
