@@ -1,7 +1,7 @@
 """Queues and the lines in them: everybody who waits for the same with the same right to go first."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from routing.commands import AgentRule, QueueRules, RelaxationStep, Requirement, Skills, WorkOrder
@@ -43,13 +43,38 @@ class Group(NamedTuple):
     tiers: tuple[int, ...]
 
 
+class Ranking:
+    """All profiles in the order in which their agents are asked by who has these needs; later ones are added."""
+
+    __slots__ = ("_needs", "_places", "_rules", "count", "groups")
+
+    def __init__(self, needs: Requirement, rules: QueueRules) -> None:
+        self.count = 0
+        self.groups: list[Group] = []
+        self._needs = needs
+        self._rules = rules
+        self._places: dict[tuple[int, int], dict[int, int]] = {}  # order and lacks -> tier -> bits
+
+    def add(self, profiles: Iterable[Profile]) -> None:
+        """Give each its place."""
+        rules, needs = self._rules, self._needs
+        for profile in profiles:
+            self.count += 1
+            place = (profile.service(rules.queue_id).order, missing(profile, needs.preferred))
+            tiers, level = self._places.setdefault(place, {}), tier(rules.agent_rule, profile, needs)
+            tiers[level] = tiers.get(level, 0) | 1 << profile.index
+        ranked = [tuple(bits for _, bits in sorted(tiers.items())) for _, tiers in sorted(self._places.items())]
+        self.groups = [Group(sum(tiers), tiers) for tiers in ranked]
+
+
 class Queue:
     """One queue: its rules, its lines, how many wait in it, and where it stands among the queues by length."""
 
     __slots__ = (
-        "_groups",
         "_kinds",
+        "_next_number",
         "_numbers",
+        "_rankings",
         "_stages",
         "instants",
         "lines",
@@ -64,6 +89,7 @@ class Queue:
     def __init__(self, rules: QueueRules, delays: set[float]) -> None:
         self.lines: dict[LineKey, Line] = {}
         self._numbers: dict[Requirement, int] = {}
+        self._next_number = 0
         self.pools: dict[int, Heads] = {}  # priority -> the queue's lines of that level, where it is ``balanced``
         self.waiting = 0
         self.score = 0.0  # the smaller, the longer
@@ -75,7 +101,7 @@ class Queue:
         self.rules = rules
         self.steps: tuple[RelaxationStep, ...] = tuple(sorted(rules.steps, key=lambda step: step.after))
         self._kinds: dict[Requirement, Kind] = {}
-        self._groups: dict[tuple[Skills, Skills, int], list[Group]] = {}
+        self._rankings: dict[tuple[Skills, Skills], Ranking] = {}
         self.instants = sorted({*delays, *(step.after for step in self.steps)} - {0.0})
         self._stages = [(0.0, *self._stage(0.0, delays)), *((t, *self._stage(t, delays)) for t in self.instants)]
 
@@ -92,15 +118,25 @@ class Queue:
         return steps, delay
 
     def needs(self, item: Item, steps: int) -> tuple[Requirement, int]:
-        """Return what is demanded after so many steps of who came with this requirement, and its number."""
+        """Return what is demanded of an agent by an item with so many steps behind it, and the number of that."""
         kind = item.kind
         if kind is None or kind.rules is not self.rules:
             kind = item.kind = self._kind(item.requirement)
         found = kind.needs.get(steps)
         if found is None:
             needs = relax(join(kind.requirement, self.rules.requirement), self.steps[:steps])
-            found = kind.needs[steps] = needs, self._numbers.setdefault(needs, len(self._numbers))
+            found = kind.needs[steps] = needs, self._number(needs)
         return found
+
+    def _number(self, needs: Requirement) -> int:
+        """Return a number that nothing else has in this queue."""
+        number = self._numbers.get(needs)
+        if number is None:
+            if len(self._numbers) >= MOST_KEPT:
+                self._numbers.clear()  # the next of the same needs stand in another line: nothing is wrong by that
+            number = self._numbers[needs] = self._next_number
+            self._next_number += 1
+        return number
 
     def _kind(self, requirement: Requirement) -> Kind:
         kind = self._kinds.get(requirement)
@@ -113,23 +149,14 @@ class Queue:
     def groups(self, needs: Requirement, book: Sequence[Profile]) -> list[Group]:
         """Return all profiles of the book, in the order in which their agents are asked by who has these needs."""
         skills = needs.skills if self.rules.agent_rule is AgentRule.MOST_SKILLED else ()
-        key = (needs.preferred, skills, len(book))
-        found = self._groups.get(key)
-        if found is None:
-            if len(self._groups) >= MOST_KEPT:
-                self._groups.clear()
-            found = self._groups[key] = self._grouped(needs, book)
-        return found
-
-    def _grouped(self, needs: Requirement, book: Sequence[Profile]) -> list[Group]:
-        queue_id, rule = self.rules.queue_id, self.rules.agent_rule
-        places: dict[tuple[int, int], dict[int, int]] = {}
-        for profile in book:
-            first = (profile.service(queue_id).order, missing(profile, needs.preferred))
-            tiers, level = places.setdefault(first, {}), tier(rule, profile, needs)
-            tiers[level] = tiers.get(level, 0) | 1 << profile.index
-        ranked = [tuple(bits for _, bits in sorted(tiers.items())) for _, tiers in sorted(places.items())]
-        return [Group(sum(tiers), tiers) for tiers in ranked]
+        ranking = self._rankings.get((needs.preferred, skills))
+        if ranking is None:
+            if len(self._rankings) >= MOST_KEPT:
+                self._rankings.clear()
+            ranking = self._rankings[needs.preferred, skills] = Ranking(needs, self.rules)
+        if ranking.count < len(book):
+            ranking.add(book[ranking.count :])
+        return ranking.groups
 
     @property
     def is_balanced(self) -> bool:

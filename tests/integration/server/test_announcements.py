@@ -5,6 +5,7 @@ Tones stand for the sentences: files of the names the server looks for, which it
 """
 
 import asyncio
+import contextlib
 import os
 import time
 from datetime import datetime
@@ -62,7 +63,7 @@ async def until_heard(ear: Ear, hertz: float, seconds: float, folder: Path, limi
 @pytest.mark.skipif(os.geteuid() != 0, reason="SIPp plays sound only as root")
 @pytest.mark.skipif(find_speaker() is None, reason="espeak-ng is not installed")
 async def test_callers_are_told_and_an_agent_cuts_it_short(tmp_path):
-    port, media = free_ports(1), free_ports(16)
+    port, media, later = free_ports(1), free_ports(16), free_ports(16)
     voice = write_pcap(tmp_path / "agent.pcap", [Tone(AGENT, 1.5)])
     phone = {"p1": Answers(after=0.2, talk=2, sound=voice)}
     async with running_server(agents=desk_agents(1, port), start=False) as server:
@@ -81,19 +82,20 @@ async def test_callers_are_told_and_an_agent_cuts_it_short(tmp_path):
 
         async with (
             listening(call_media_port(media, 0)) as first,
-            listening(call_media_port(media, 1)) as second,
+            listening(call_media_port(later, 0)) as second,
             desk_phones(tmp_path / "phones", phone, port=port, media_port=free_ports(16)) as phones,
-            server.customers(
-                tmp_path / "calls", [Caller("+49301", "2000"), Caller("+49302", "2000")], rate=2, media_port=media
-            ) as customers,
+            server.customers(tmp_path / "first", [Caller("+49301", "2000")], media_port=media) as customer,
         ):
-            await until_phases(server, waiting=2)
-            waiting_since = time.monotonic()
-            await until_heard(first, NEXT, 1.0, tmp_path, 40)
-            print(f"heard {time.monotonic() - waiting_since:.1f} s after both stood in line")
-            await until_heard(second, BEFORE, SHORT - 0.3, tmp_path, 10)
-            await server.ready("desk1")
-            assert await customers.wait_ended(30) == 0, customers.errors()
+            await until_phases(server, waiting=1)
+            async with server.customers(tmp_path / "second", [Caller("+49302", "2000")], media_port=later) as another:
+                await until_phases(server, waiting=2)
+                waiting_since = time.monotonic()
+                await until_heard(first, NEXT, 1.0, tmp_path, 40)
+                print(f"heard {time.monotonic() - waiting_since:.1f} s after both stood in line")
+                await until_heard(second, BEFORE, SHORT - 0.3, tmp_path, 10)
+                await server.ready("desk1")
+                for one in (customer, another):
+                    assert await one.wait_ended(30) == 0, one.errors()
             answered = sorted(
                 one.at for one in phones.messages() if one.sent and one.first == "200" and "m=audio" in one.text
             )
@@ -125,8 +127,8 @@ async def test_callers_are_told_and_an_agent_cuts_it_short(tmp_path):
 @pytest.mark.skipif(find_speaker() is None, reason="espeak-ng is not installed")
 async def test_the_wait_is_told_once_it_is_known(tmp_path):
     """Five are served out of line, one after the other; the sixth keeps the agent, the last waits and is told."""
-    port, media = free_ports(1), free_ports(40)
-    callers = [Caller(f"+4930{number}", "2000") for number in range(7)]
+    port, media = free_ports(1), free_ports(16)
+    callers = [Caller(f"+4930{number}", "2000") for number in range(6)]
     async with running_server(agents=desk_agents(1, port), start=False) as server:
         short = wait_sentence(0, 60)
         put_tones(server.data / "prompts", (place_sentence(0), NEXT, 2.0), (short, WAIT, 2.0))
@@ -134,10 +136,14 @@ async def test_the_wait_is_told_once_it_is_known(tmp_path):
         await server.start()
         [queue] = await server.api("GET", "/queues")
         async with (
-            listening(call_media_port(media, 6)) as last,
+            listening(call_media_port(media)) as last,
             desk_phones(tmp_path / "phones", {"p1": Answers(after=0.2)}, port=port, media_port=free_ports(40)),
-            server.customers(tmp_path / "calls", callers, rate=5, media_port=media) as customers,
+            server.customers(tmp_path / "calls", callers, rate=5) as customers,
+            contextlib.AsyncExitStack() as stack,
         ):
+            await until_phases(server, waiting=6)
+            one_more = server.customers(tmp_path / "last", [Caller("+49306", "2000")], media_port=media)
+            customer = await stack.enter_async_context(one_more)
             await until_phases(server, waiting=7)
             await server.ready("desk1")
             calls = {number_of(one): one.call_id for one in customers.messages() if one.first == "INVITE"}
@@ -151,9 +157,11 @@ async def test_the_wait_is_told_once_it_is_known(tmp_path):
             # only now: told any sooner, he would hear the place he had then
             await server.api("PATCH", f"/queues/{queue['id']}", {"announce_every": 20})
             await until_heard(last, WAIT, 1.7, tmp_path, ROUND + 15)
-            for number in ("+49305", "+49306"):
-                customers.nudge(calls[number])
-            assert await customers.wait_ended(20) == 0, customers.errors()
+            [talking] = numbers_in(server, "talking")
+            customers.nudge(calls[talking])
+            customer.nudge(next(one.call_id for one in customer.messages() if one.first == "INVITE"))
+            for sipp in (customers, customer):
+                assert await sipp.wait_ended(20) == 0, sipp.errors()
         heard = [seconds_of_tone(last.save(tmp_path / "heard.wav"), hertz) for hertz in (NEXT, WAIT)]
         print(f"seconds heard of next and of less than a minute: {heard}")
         assert heard == [pytest.approx(2.0, abs=0.3)] * 2

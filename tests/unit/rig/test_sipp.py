@@ -28,4 +28,4 @@ def test_ports_just_given_are_not_given_again():
 
 
 def test_who_needs_most_of_the_ports_gets_them():
-    assert {free_ports(1500) for _ in range(20)}
+    assert {free_ports(400) for _ in range(20)}, "more than there are: those given first are given again"

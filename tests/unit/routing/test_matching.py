@@ -6,7 +6,7 @@ import pytest
 
 from contactcenter.core.errors import Invalid
 from routing import commands as c
-from routing import waiting
+from routing import lines, waiting
 from routing.commands import RelaxationStep, Requirement, Service
 from routing.heads import Heads
 from routing.requirements import Profile, join, profile_key, relax, shortfall
@@ -94,6 +94,30 @@ def test_empty_lines_are_dropped_and_their_numbers_used_again(monkeypatch: pytes
     floor.call("wrong", need={"s50": 1})
     floor.do(c.SetPresence("a1", c.Presence.READY))
     assert floor.one(c.Reserve).interaction_id == "stays"
+
+
+def test_of_more_requirements_than_are_kept_each_is_still_told_from_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "MOST_KEPT", 3)
+    floor = Floor()
+    for number in range(12):
+        preferred = Requirement(((f"s{number}", 1),), preferred=((f"p{number}", 1),))
+        floor.do(c.Enqueue(f"i{number:02}", f"v{number}", c.QueueId("sales"), requirement=preferred))
+    assert len(floor.engine.matching.waiting.queues["sales"]._numbers) <= 3
+    for number in (11, 0, 7):
+        floor.agent(f"a{number}", {f"s{number}": 1})
+        assert floor.given_to() == f"a{number}"
+        assert floor.one(c.Reserve).interaction_id == f"i{number:02}"
+
+
+def test_who_comes_with_a_new_profile_has_his_place_in_the_order_at_once() -> None:
+    floor = Floor()
+    floor.agent("many", {"en": 1, "de": 1, "fr": 1}, idle=50)
+    floor.call("i1", need={"en": 1})
+    assert floor.given_to() == "many"
+    floor.agent("other", {"en": 1, "de": 1, "fr": 1}, idle=40)
+    floor.agent("few", {"en": 1}, idle=10)
+    floor.call("i2", need={"en": 1})
+    assert floor.given_to() == "few", "least flexible first"
 
 
 def test_free_lists_answer_like_a_look_at_everybody() -> None:
