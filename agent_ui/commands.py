@@ -114,6 +114,16 @@ async def _hang_up(services: Services, principal: Principal, data: OfInteraction
     return {}
 
 
+async def _hold(services: Services, principal: Principal, data: OfInteraction) -> dict[str, Any]:
+    await services[InteractionService].hold(principal, data.interaction_id)
+    return {}
+
+
+async def _retrieve(services: Services, principal: Principal, data: OfInteraction) -> dict[str, Any]:
+    await services[InteractionService].retrieve(principal, data.interaction_id)
+    return {}
+
+
 async def _extend_wrap_up(services: Services, principal: Principal, data: OfInteraction) -> dict[str, Any]:
     await services[InteractionService].extend_wrap_up(principal, data.interaction_id)
     return {}
@@ -175,6 +185,8 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "accept": Entry(Right.DESK, OfInteraction, _accept),
     "reject": Entry(Right.DESK, OfInteraction, _reject),
     "hang-up": Entry(Right.DESK, OfInteraction, _hang_up),
+    "hold": Entry(Right.DESK, OfInteraction, _hold),
+    "retrieve": Entry(Right.DESK, OfInteraction, _retrieve),
     "extend-wrap-up": Entry(Right.DESK, OfInteraction, _extend_wrap_up),
     "save-note": Entry(Right.INTERACTIONS_WRITE, SaveNote, _save_note),
     "finish-wrap-up": Entry(Right.INTERACTIONS_WRITE, FinishWrapUp, _finish_wrap_up),

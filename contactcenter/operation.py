@@ -1,12 +1,14 @@
 """How the server is doing: health with reasons, metrics, and the numbered feed of events for integrators."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import permutations
 from typing import Annotated, Any
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 from pydantic import Field
 
 from contactcenter.core.clock import Clock
@@ -45,8 +47,8 @@ class Operation:
         self._picture = picture
         self._tasks = tasks
         self._registry = CollectorRegistry()
-        self._events = Counter("contactcenter_events", "Events by kind", ["kind"], registry=self._registry)
-        self._by_kind: dict[str, Counter] = {}  # finding a labelled counter costs more than counting
+        self._events = _EventsByKind()
+        self._registry.register(self._events)
         self._outcomes = Counter(
             "contactcenter_interactions", "Ended, by outcome", ["outcome"], registry=self._registry
         )
@@ -124,14 +126,27 @@ class Operation:
 
     def _count(self, envelope: Envelope) -> None:
         event = envelope.event
-        counter = self._by_kind.get(event.kind)
-        if counter is None:
-            counter = self._by_kind[event.kind] = self._events.labels(event.kind)
-        counter.inc()
+        self._events.count(event.kind)
         if isinstance(event, InteractionEnded):
             self._outcomes.labels(event.outcome.value).inc()
         elif isinstance(event, AgentConnected) and event.direction is Direction.INBOUND:
             self._waits.observe(event.wait_time)
+
+
+class _EventsByKind(Collector):
+    """Counts without a lock: there are ten events a call, all told in the event loop."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+
+    def count(self, kind: str) -> None:
+        self._counts[kind] = self._counts.get(kind, 0) + 1
+
+    def collect(self) -> Iterable[Metric]:
+        family = CounterMetricFamily("contactcenter_events", "Events by kind", labels=["kind"])
+        for kind, count in self._counts.items():
+            family.add_metric([kind], count)
+        yield family
 
 
 class HealthOut(Out):

@@ -31,6 +31,8 @@ ACTS: Final = (
     "accept",
     "reject",
     "hang_up",
+    "hold",
+    "retrieve",
     "extend_wrap_up",
     "save_note",
     "finish_wrap_up",
@@ -120,6 +122,12 @@ class RemoteInteractions(InteractionService):
 
     async def hang_up(self, principal: Principal, interaction_id: str) -> None:
         await self._ask("hang_up", principal, interaction_id)
+
+    async def hold(self, principal: Principal, interaction_id: str) -> None:
+        await self._ask("hold", principal, interaction_id)
+
+    async def retrieve(self, principal: Principal, interaction_id: str) -> None:
+        await self._ask("retrieve", principal, interaction_id)
 
     async def extend_wrap_up(self, principal: Principal, interaction_id: str) -> None:
         await self._ask("extend_wrap_up", principal, interaction_id)

@@ -5,8 +5,9 @@ answer to the one before: change CC_RES on the caller (a leg that comes now is r
 leg passed the guard just before, hang the leg up. So the next agent is never rung while the first could still steal
 the caller (ARCHITECTURE, "No stolen calls").
 
-A "no" is asked for twice: an action that found the caller's channel just before Bridge() moved it reads what was left
-behind, which knows nothing of the leg. Once the channel has moved, whoever asks again finds it.
+A "no" is asked for twice: an action that found a channel just before Bridge() moved it reads what was left behind,
+which knows nothing of the leg. Callers come for their legs themselves now and stay where they are (decision 0017), but
+a PBX with an older dialplan of ours still moves them.
 """
 
 from collections.abc import Mapping

@@ -29,6 +29,7 @@ PLACES: Final = {
     names.INBOUND: ports.CallerPlace.FLOW,
     names.IVR: ports.CallerPlace.FLOW,
     names.HOLD: ports.CallerPlace.HOLD,
+    names.JOIN: ports.CallerPlace.HOLD,
     names.FALLBACK: ports.CallerPlace.FALLBACK,
 }
 _STAND_IN: Final = f"Local/{names.CALLBACK_DIAL}@{names.CALLBACK}-"
@@ -92,7 +93,7 @@ class LegRecord:
 
     When it began, when it entered the bridge it entered last, the line it was put into last, and when that was; the
     call that a customer's leg began; where an agent's that entered a bridge rang, and for whose call; when the customer
-    answered for whom a leg stands in.
+    answered for whom a leg stands in; when it left the bridge it left last.
     """
 
     started_at: datetime | None = None
@@ -103,6 +104,7 @@ class LegRecord:
     endpoint: str = ""
     caller_leg: LegId | None = None
     reached_at: datetime | None = None
+    parted_at: datetime | None = None
 
 
 def is_stand_in(channel_name: str) -> bool:
@@ -167,6 +169,10 @@ class Calls:
     def leg_alias(self, leg_id: LegId) -> LegId:
         """Return the reservation a nailed leg serves now, else the leg's own id."""
         return self.aliases.get(leg_id, leg_id)
+
+    def leg_behind(self, leg_id: LegId) -> LegId:
+        """Return the leg that goes by this id: a nailed one by the reservation it serves, any other by its own."""
+        return next((leg for leg, served in self.aliases.items() if served == leg_id), leg_id)
 
     def customer_beside(self, leg_id: LegId) -> LegId | None:
         """Return the customer who shares a bridge with this leg, if any."""
@@ -336,6 +342,7 @@ class Calls:
             in_line_at=record.in_line_at,
             serves=_served(channel, row),
             is_reached=channel.is_stand_in and (record.reached_at is not None or self._talks(channel.leg_id)),
+            parted_at=record.parted_at if not channel.bridge_id else None,
         )
 
     def _talks(self, stand_in: LegId) -> bool:

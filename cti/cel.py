@@ -80,6 +80,7 @@ class CelNews:
             in_line=known.in_line,
             in_line_at=known.in_line_at,
             reached_at=known.reached_at,
+            parted_at=known.parted_at,
         )
 
 
@@ -233,6 +234,7 @@ class _Leg:
     in_line: ports.PlaceInLine | None = None
     in_line_at: str | None = None
     reached_at: str | None = None
+    parted_at: str | None = None
     end: ports.EndedLeg | None = None
 
     def take(self, line: Line, server_id: ServerId) -> None:
@@ -247,6 +249,8 @@ class _Leg:
             self.first_bridged = self.first_bridged or line["time"]
             self.last_bridged = line["time"]
             self.endpoint, self.caller_leg = _agents(line)
+        elif event == "BRIDGE_EXIT":
+            self.parted_at = line["time"]
         elif line["user_event"] == CEL_HOLD:
             place = ports.PlaceInLine.decode(_told_extra(line))
             # One who comes back to the music of the same visit keeps his instant.
@@ -264,6 +268,7 @@ class _Leg:
             self.endpoint,
             self.caller_leg,
             _instant(self.reached_at),
+            _instant(self.parted_at),
         )
 
     def ended(self) -> ports.EndedLeg | None:
@@ -276,6 +281,7 @@ class _Leg:
             in_line=self.in_line,
             in_line_at=_instant(self.in_line_at),
             reached_at=_instant(self.reached_at),
+            parted_at=_instant(self.parted_at),
         )
 
 
@@ -331,9 +337,12 @@ def _end(hangup: Line) -> ports.EndedLeg | None:
 
 
 def _agents(line: Line) -> tuple[str, LegId | None]:
-    """Return where an agent's leg rings, and for whose call."""
-    endpoint = device_of(line["channel"], line["uniqueid"], line["exten"])
-    return endpoint, LegId(line["account"]) if line["account"] else None
+    """Return where an agent's leg rings, and for whose call.
+
+    Out of the bridge the customer's own leg has his agent's account code, which is his own Uniqueid: he is no agent.
+    """
+    endpoint, account = device_of(line["channel"], line["uniqueid"], line["exten"]), line["account"]
+    return endpoint, LegId(account) if account not in ("", line["uniqueid"]) else None
 
 
 def _arrival(start: Line, server_id: ServerId) -> ports.CallArrived | None:

@@ -9,16 +9,16 @@ Contract of a caller's way through the dialplan (config/asterisk/extensions.conf
     cc-hold      answer, music for CC_MUSIC seconds (not set: MUSIC_SECONDS), AGI agi://HOST:PORT/next may play an
                  announcement and sets CC_NEXT to hold, ivr or hangup, with CC_MUSIC or without; repeat.
     cc-fallback  native queue while nobody steers; asks /next after every round; voicemail after the last.
+    cc-join      where an agent's leg sends the caller whom it may have: he bridges it, and goes on at ``/next`` of
+                 cc-hold when the conversation is over, whatever he was taken out of.
     cc-callback  no caller: ``place`` stands in for a customer who is to be called, ``dial`` calls him when it is told.
 
 FastAGI sessions: Asterisk gives up connecting after 2 s (res_agi.c, MAX_AGI_CONNECT). A server that accepts and says
 nothing (frozen) is caught by ``TIMEOUT(absolute)``: a ``next`` session starts with AGI_SECONDS on the clock, an ``ivr``
 session with ``PbxSettings.ivr_guard``, and a caller whose time is over goes to cc-fallback. A session that plays or
 listens longer says ``SET AUTOHANGUP n`` first (0 = off); the dialplan stops the clock when the session ends.
-AGISTATUS other than SUCCESS, or an unknown CC_NEXT, goes to cc-fallback. A caller whose conversation ended goes on at
-``/next``, also when he was taken out of a running flow or announcement: Bridge() takes him to a channel of its own, on
-which the AGI never ends, so AGISTATUS, emptied before it, stays empty. AGIEXITONHANGUP: after a hang-up Asterisk sends
-the answer to the running command, HANGUP, and closes at once.
+AGISTATUS other than SUCCESS, or an unknown CC_NEXT, goes to cc-fallback. AGIEXITONHANGUP: after a hang-up, or when the
+caller is sent elsewhere, Asterisk sends the answer to the running command, HANGUP, and closes at once.
 
 Names for Asterisk: AMI actions, IMPORT and SHARED take a Uniqueid exactly in place of a channel's name. Bridge() and a
 ``ChannelId`` match the beginning: an id must not be the beginning of another one's (ours all have 26 characters).
@@ -44,6 +44,7 @@ HOLD = "cc-hold"
 PARK = "cc-park"
 ALERT_TONE = "cc-alert-tone"
 BRIDGE = "cc-bridge"
+JOIN = "cc-join"
 CONFERENCE = "cc-conference"
 FALLBACK = "cc-fallback"
 INTERNAL = "cc-internal"
@@ -52,7 +53,21 @@ SERVER = "cc-server"
 SERVER_LEG = "cc-server-leg"
 CALLBACK = "cc-callback"
 REACHED = "cc-reached"  # runs on the customer's leg when he answers
-CONTEXTS = (INBOUND, IVR, HOLD, PARK, ALERT_TONE, BRIDGE, CONFERENCE, FALLBACK, INTERNAL, CALLBACK, REACHED, CHECK)
+CONTEXTS = (
+    INBOUND,
+    IVR,
+    HOLD,
+    PARK,
+    ALERT_TONE,
+    BRIDGE,
+    JOIN,
+    CONFERENCE,
+    FALLBACK,
+    INTERNAL,
+    CALLBACK,
+    REACHED,
+    CHECK,
+)
 
 CALLBACK_PLACE = "place"  # where the half that stands in for the customer waits for his agent
 CALLBACK_OVER = "over"  # its end
@@ -90,9 +105,10 @@ VAR_CALLED = "CC_CALLED"  # + and digits
 VAR_SHOWN = "CC_SHOWN"  # '': the trunk's own number
 VAR_RING = "CC_RING"  # seconds
 VAR_DIALLING = "CC_DIALLING"  # 1 from the call on until what came of it was told
-VAR_SERVED = "CC_SERVED"  # the claim (SHARED_CLAIM) the caller was last asked about after it
 SHARED_CLAIM = "CC_BRIDGED"
 """SHARED(CC_BRIDGED) on the caller: the reservation whose leg passed the guard and bridges, or bridged, him."""
+SHARED_LEG = "CC_LEG_ID"
+"""SHARED(CC_LEG_ID) on the caller: the Uniqueid of the agent's leg that waits for him."""
 SHARED_DIAL = "CC_DIAL"
 """SHARED(CC_DIAL) on a stand-in: 1 as soon as its customer is to be called."""
 
@@ -100,11 +116,11 @@ NEXT_HOLD = "hold"  # from a flow "hold:PLACE"
 NEXT_HANGUP = "hangup"
 NEXT_NO_SERVICE = "noservice"
 NEXT_IVR = "ivr"
+LABEL_OVER = "over"  # where an agent's leg goes on whose conversation is over, in cc-bridge
 LABEL_NEXT = "next"  # where a caller whose conversation is over goes on, in cc-hold
 
 EVENT_ARRIVED = "CCArrived"
 EVENT_BRIDGING = "CCBridging"
-EVENT_BRIDGE_ENDED = "CCBridgeEnded"
 EVENT_LOST = "CCLost"
 EVENT_FALLBACK = "CCFallback"
 EVENT_REACHED = "CCReached"
@@ -116,6 +132,7 @@ AGI_IVR = "ivr"
 AGI_NEXT = "next"
 AGI_SECONDS = 3
 MUSIC_SECONDS = 30
+JOIN_SECONDS = 3  # a caller comes for his agent's leg within milliseconds, or is gone
 SERVER_RING_SECONDS = 120  # the caller's server gives up long before
 
 SOUND_NO_SERVICE = "ss-noservice"
@@ -169,6 +186,7 @@ MODULES = (
     "app_amd",
     "app_bridgewait",
     "app_celgenuserevent",
+    "app_channelredirect",
     "app_chanspy",
     "app_confbridge",
     "app_dial",

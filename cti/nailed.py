@@ -143,7 +143,9 @@ class NailedLegs:
         leg = self.legs.pop(endpoint, None)
         if leg is None:
             return
-        self._calls.aliases.pop(leg.leg_id, None)
+        served = self._calls.aliases.pop(leg.leg_id, None)
+        if served is not None and ReservationId(served) not in self.alerts:  # its customer was on hold
+            self._on_fact(ports.LegEnded(self._server_id, served, 16, self._clock.now()))
         for reservation_id, alert in list(self.alerts.items()):
             if alert.leg is leg:
                 self._over(reservation_id, ports.AlertFailure.UNREACHABLE)
@@ -251,7 +253,8 @@ class NailedLegs:
     def hang_up(self, reservation_id: str) -> None:
         """End the conversation on a nailed leg: it goes back to its park, its customer on to what comes next.
 
-        Both are moved at once: a bridge does not end for the other when one leg is redirected out of it.
+        Both are moved at once: a bridge does not end for the other when one leg is redirected out of it. A customer on
+        hold is in none, and is hung up by whoever ends the conversation.
         """
         leg = self._leg_of(reservation_id)
         if leg is None:
@@ -261,6 +264,8 @@ class NailedLegs:
         if customer is not None:
             fields |= {"ExtraChannel": customer, **self._place_after(customer)}
         self._acts.send("Redirect", fields, _ignore)
+        if customer is None and ReservationId(reservation_id) not in self.alerts:
+            self.parted(reservation_id)
 
     def _place_after(self, customer: LegId) -> Mapping[str, str]:
         """Return where a customer goes whose conversation is over: whoever was called by us is hung up."""

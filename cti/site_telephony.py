@@ -85,6 +85,14 @@ class AsteriskTelephony:
         """See ports.Telephony."""
         self.servers[server_id].stand_ins.dial(leg_id)
 
+    def hold(self, server_id: ServerId, caller_leg: LegId, agent_leg: LegId) -> None:
+        """See ports.Telephony."""
+        self.servers[server_id].holds.hold(caller_leg, agent_leg)
+
+    def retrieve(self, server_id: ServerId, agent_leg: LegId, device: ports.Device) -> None:
+        """See ports.Telephony."""
+        self.servers[server_id].holds.retrieve(agent_leg, device)
+
     def hang_up(self, server_id: ServerId, leg_id: LegId) -> None:
         """See ports.Telephony."""
         self.servers[server_id].hang_up(leg_id)

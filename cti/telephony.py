@@ -29,6 +29,7 @@ from cti.alerts import REVOKING, Act, AlertLeg, Signal, State
 from cti.ami import AmiClient, LinkState, Message
 from cti.calls import AGENT_PREFIX, Calls, number
 from cti.cel import CelNews
+from cti.holds import Holds
 from cti.nailed import NailedLegs
 from cti.originates import originate_of
 from cti.stand_ins import StandIns
@@ -60,6 +61,7 @@ class PbxTelephony:
         self.calls = Calls(server_id)
         self.nailed = NailedLegs(server_id, self.calls, clock, self._tell, new_id)
         self.stand_ins = StandIns(server_id, self.calls, self._no_stand_in)
+        self.holds = Holds(server_id, self.calls)
         self.trunks = Trunks(server_id, clock, tasks, self._trunk_changed)
         self.alerts: dict[LegId, AlertLeg] = {}
         self.version = ""
@@ -90,6 +92,7 @@ class PbxTelephony:
         self._client = self.trunks.client = client
         self._acts = Acts(self.server_id, client, self.calls, later)
         self.nailed.bind(client, self._acts)
+        self.holds.bind(self._acts)
         self.stand_ins.bind(client, self._acts, later)
 
     def resume(self, heard_until: datetime, started: str) -> None:
@@ -112,6 +115,8 @@ class PbxTelephony:
         if isinstance(fact, ports.LegsConnected):
             self._connected(fact.agent_leg)
             self.stand_ins.connected(fact.caller_leg)
+        elif isinstance(fact, ports.LegsParted):
+            fact = self.holds.told(fact)
         elif isinstance(fact, ports.FarLegEnded):
             self.on_far_end(fact.reservation_id)
         elif isinstance(fact, ports.DeviceChanged):
@@ -176,6 +181,7 @@ class PbxTelephony:
         elif self._is_live or state is LinkState.DISCONNECTED:
             self._has_gap = True  # also while Asterisk boots, when events come already
             self.calls.forget_bridges()
+            self.holds.forget()
             self._tell_link(up=False, reason=reason)
 
     def _tell_link(self, *, up: bool, reason: str) -> None:

@@ -6,16 +6,13 @@ is never part of a command line. The PBX plays the files by absolute path, so it
 PBX on another machine give no speaker and let the flows' built-in sounds be played.
 """
 
-import array
 import asyncio
 import hashlib
-import io
-import math
 import os
 import shutil
 import sys
 import tempfile
-import wave
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,15 +22,15 @@ import structlog
 
 from contactcenter.core.errors import Unavailable
 from contactcenter.core.tasks import run_all
+from ivr import telephone_sound
 from ivr.flow import Flow, Prompt
 
 log = structlog.get_logger(__name__)
 
-RATE = 8000
 SPEECH_TIME = 20.0
+RENDER_TIME = 120.0  # of a process that lets others go first
 AT_ONCE = 2
 _VERSION = "1"  # part of every file's name; raise it when the rendering changes
-_HALF_WIDTH = 8  # zero crossings of the low-pass filter on each side
 
 
 class Speaker(Protocol):
@@ -62,25 +59,7 @@ class EspeakSpeaker:
 
     async def speak(self, text: str, language: str) -> bytes:
         arguments = ["-v", language.replace("_", "-").lower(), "-s", str(self.speed), "--stdin", "--stdout"]
-        process = await asyncio.create_subprocess_exec(
-            self.program,
-            *arguments,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        try:
-            async with asyncio.timeout(SPEECH_TIME):
-                sound, _ = await process.communicate(text.encode())
-        except TimeoutError:
-            raise Unavailable("speech-timeout", {"limit": SPEECH_TIME}) from None
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        if process.returncode != 0 or not sound:
-            raise Unavailable("speech-failed", {"exit": process.returncode})
-        return sound
+        return await _filtered([self.program, *arguments], text.encode(), SPEECH_TIME)
 
 
 def sounds_in(folder: Path, language: str = "en") -> Callable[[str], bool]:
@@ -100,6 +79,8 @@ class PromptFiles:
 
     folder: Path
     speaker: Speaker | None = None
+    _turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    _making: dict[Path, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     _ready: dict[tuple[str, str], str] = field(default_factory=dict)  # (language, text) -> file without extension
 
     async def prepare(self, flows: Iterable[Flow]) -> int:
@@ -109,7 +90,10 @@ class PromptFiles:
         )
 
     async def speak(self, texts: Collection[tuple[str, str]], at_once: int = AT_ONCE) -> int:
-        """Speak the texts, (language, text) each, that have no file yet; return how many could not be spoken."""
+        """Speak the texts, (language, text) each, that have no file yet; return how many could not be spoken.
+
+        Of all who ask, ``AT_ONCE`` texts are spoken at a time: who asks for what another had begun waits and finds it.
+        """
         if self.speaker is None or not texts:
             return len(texts)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -119,12 +103,13 @@ class PromptFiles:
 
     async def _make(self, speaker: Speaker, language: str, text: str, turns: asyncio.Semaphore) -> bool:
         path = self.folder / f"{self._key(speaker, language, text)}.wav"
-        async with turns:
+        async with turns, self._making[path], self._turns:
             try:
                 if not path.exists():
                     sound = await speaker.speak(text, language)
+                    sound = await telephone_wav(sound)
                     await asyncio.to_thread(_write_atomically, path, sound)
-            except (Unavailable, OSError, wave.Error, EOFError) as error:
+            except (Unavailable, OSError) as error:
                 log.warning("prompt-not-spoken", language=language, file=path.name, error=str(error))
                 return False
         self._ready[language, text] = str(path.absolute().with_suffix(""))
@@ -171,8 +156,41 @@ def _in_language(texts: Mapping[str, str], language: str) -> tuple[str, str] | N
 # ------------------------------------------------------------------ files
 
 
-def _write_atomically(path: Path, sound: bytes) -> None:
-    data = telephone_wav(sound)
+async def telephone_wav(sound: bytes) -> bytes:
+    """Return a 16 bit mono WAV file of any rate as one of 8 kHz, in a process that lets others go first.
+
+    In a thread the arithmetic held the interpreter: calls that came while prompts were spoken were 30 to 70 ms late.
+
+    Raises:
+        Unavailable: ``sound`` is no such file, or it took more than ``RENDER_TIME``.
+    """
+    program = [sys.executable, "-I", telephone_sound.__file__]
+    return await _filtered(program, sound, RENDER_TIME)
+
+
+async def _filtered(command: list[str], given: bytes, limit: float) -> bytes:
+    """Return what a program makes of its standard input within ``limit`` seconds."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(limit):
+            made, _ = await process.communicate(given)
+    except TimeoutError:
+        raise Unavailable("speech-timeout", {"limit": limit}) from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode != 0 or not made:
+        raise Unavailable("speech-failed", {"exit": process.returncode})
+    return made
+
+
+def _write_atomically(path: Path, data: bytes) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".speaking-")
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -182,65 +200,3 @@ def _write_atomically(path: Path, sound: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-
-
-def telephone_wav(sound: bytes) -> bytes:
-    """Return a 16 bit mono WAV file of any rate as one of 8 kHz, which every Asterisk plays.
-
-    Raises:
-        wave.Error, EOFError: ``sound`` is no such file.
-    """
-    with wave.open(io.BytesIO(sound)) as source:
-        if source.getnchannels() != 1 or source.getsampwidth() != 2:
-            raise wave.Error("not 16 bit mono")
-        rate, frames = source.getframerate(), source.readframes(source.getnframes())
-    samples = array.array("h", frames[: len(frames) // 2 * 2])
-    if sys.byteorder == "big":
-        samples.byteswap()
-    return _wav(resample(samples, rate, RATE))
-
-
-def _wav(samples: "array.array[int]") -> bytes:
-    if sys.byteorder == "big":
-        samples.byteswap()
-    target = io.BytesIO()
-    with wave.open(target, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes(samples.tobytes())
-    return target.getvalue()
-
-
-def resample(samples: "array.array[int]", rate: int, wanted: int) -> "array.array[int]":
-    """Return ``samples`` at ``wanted`` per second, by a windowed sinc low-pass below the lower of both Nyquist rates.
-
-    Source: Smith, Digital Audio Resampling Home Page, https://ccrma.stanford.edu/~jos/resample/.
-    """
-    if rate == wanted:
-        return samples
-    cut = 0.94 * min(1.0, wanted / rate)
-    width = math.ceil(_HALF_WIDTH / cut)
-    phases = wanted // math.gcd(rate, wanted)
-    taps = [_taps(phase * rate / wanted % 1, cut, width) for phase in range(phases)]
-    padded = [0] * width + samples.tolist() + [0] * (width + 1)
-    count = len(samples) * wanted // rate
-    output = array.array("h", bytes(2 * count))
-    for index in range(count):
-        begin = index * rate // wanted + 1
-        window = padded[begin : begin + 2 * width]
-        total = sum(map(float.__mul__, taps[index % phases], map(float, window)))
-        output[index] = max(-32768, min(32767, round(total)))
-    return output
-
-
-def _taps(offset: float, cut: float, width: int) -> list[float]:
-    """Weights of the ``2 * width`` samples around a point ``offset`` behind the middle one's left neighbour."""
-    weights = []
-    for index in range(1 - width, width + 1):
-        distance = index - offset
-        window = 0.5 + 0.5 * math.cos(math.pi * max(-1.0, min(1.0, distance / width)))
-        angle = math.pi * distance * cut
-        weights.append(window * cut * (math.sin(angle) / angle if angle else 1.0))
-    total = sum(weights)
-    return [weight / total for weight in weights]

@@ -1,4 +1,4 @@
-"""Makes the pages that list what the source declares: docs/errors.md and docs/events.md.  Run: python -m tests.docs"""
+"""Makes the pages that list what the source declares: errors, events, phases of a call.  Run: python -m tests.docs"""
 
 import ast
 import dataclasses
@@ -10,9 +10,10 @@ from pathlib import Path
 
 from contactcenter.core import errors
 from contactcenter.core.events import Event, kinds
+from contactcenter.interactions.model import PHASES, Phase, Step
 from tests.source import ROOT, modules
 
-ERRORS, EVENTS = ROOT / "docs/errors.md", ROOT / "docs/events.md"
+ERRORS, EVENTS, PHASES_PAGE = ROOT / "docs/errors.md", ROOT / "docs/events.md", ROOT / "docs/phases.md"
 _KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _CLASSES = {name for name, value in vars(errors).items() if inspect.isclass(value)} | {"Failure"}
 
@@ -71,6 +72,36 @@ def events_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def phases_page() -> str:
+    words = dict(re.findall(r'^    [A-Z_]+ = "([a-z-]+)"  # (.+)$', inspect.getsource(Phase), re.MULTILINE))
+    lines = [
+        "# The phases of a call",
+        "",
+        "An interaction is in exactly one phase; a step that has no row here is refused, counted, and changes nothing",
+        "(`contactcenter/interactions/model.py`). Made from the source by `python -m tests.docs`; do not edit.",
+        "",
+        f"| phase | | {' | '.join(f'`{step}`' for step in Step)} |",
+        f"|---|---|{'---|' * len(Step)}",
+    ]
+    for phase in Phase:
+        following = (PHASES.get((phase, step), "") for step in Step)
+        lines.append(f"| `{phase}` | {words.get(phase, '')} | {' | '.join(following)} |")
+    lines += [
+        "",
+        "```mermaid",
+        "stateDiagram-v2",
+        "    [*] --> flow",
+        *(f"    {phase} --> {after}: {step}" for (phase, step), after in PHASES.items() if phase is not after),
+        "    ended --> [*]",
+        "```",
+        "",
+        "A leg dies: the customer's is `caller-left` in every phase. The agent's is `parted` while he talks or holds;",
+        "while it rings the router tries the next agent, `alert-over`. Where no bridge ties the two together, on hold,",
+        "the other leg is hung up by us.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
@@ -79,3 +110,4 @@ def write(path: Path, text: str) -> None:
 if __name__ == "__main__":
     write(ERRORS, errors_page())
     write(EVENTS, events_page())
+    write(PHASES_PAGE, phases_page())

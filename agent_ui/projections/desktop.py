@@ -10,7 +10,7 @@ from typing import Any, Final
 from contactcenter.core.ids import AgentId, QueueId, SkillId
 from contactcenter.customers.numbers import formatted
 from contactcenter.interactions.live import LiveAgent, Picture
-from contactcenter.interactions.model import Alert, Interaction, Outcome, Phase, Segment
+from contactcenter.interactions.model import Alert, Interaction, Outcome, Segment
 from contactcenter.queues.model import Queue
 
 _BY_ROUTER: Final = frozenset({"no-answer", "rejected", "phone", "busy"})
@@ -144,6 +144,8 @@ _NO_SEGMENT: Final[Mapping[str, Any]] = {
     "ended_at": None,
     "ended_by": "",
     "talk_time": None,
+    "held_since": None,
+    "hold_time": 0.0,
     "disposition": "",
     "note": "",
     "note_saved_at": None,
@@ -154,7 +156,7 @@ _NO_SEGMENT: Final[Mapping[str, Any]] = {
 def _state(item: Interaction) -> str:
     if item.alert is not None:
         return "alerting"
-    return "talking" if item.phase is Phase.TALKING else "wrap-up"
+    return "talking" if item.is_conversation else "wrap-up"
 
 
 def _caller(item: Interaction) -> dict[str, Any]:
@@ -214,7 +216,6 @@ def _alert_part(alert: Alert, agent: LiveAgent, picture: Picture) -> dict[str, A
 
 
 def _segment_part(item: Interaction, segment: Segment, queue: Queue | None) -> dict[str, Any]:
-    talk_time = (segment.ended_at - segment.answered_at).total_seconds() if segment.ended_at else None
     return {
         "alerted_at": segment.alerted_at,
         "reservation_id": segment.segment_id,
@@ -222,7 +223,9 @@ def _segment_part(item: Interaction, segment: Segment, queue: Queue | None) -> d
         "answered_at": segment.answered_at,
         "ended_at": segment.ended_at,
         "ended_by": segment.ended_by.value if segment.ended_by else "",
-        "talk_time": talk_time,
+        "talk_time": segment.talk_time,
+        "held_since": segment.held_since,
+        "hold_time": segment.hold_time,
         "disposition": segment.disposition,
         "note": segment.note,
         "note_saved_at": segment.note_saved_at,

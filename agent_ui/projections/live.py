@@ -34,6 +34,8 @@ def agent_slot(agent: LiveAgent, picture: Picture) -> dict[str, Any]:
     state, reason, since = agent_state(agent)
     item = picture.interactions.get(agent.interaction_id) if agent.interaction_id else None
     queue = picture.queues.get(item.visit.queue_id) if item and item.visit else None
+    if item is not None and item.segment is not None and item.segment.held_since is not None and state == "talking":
+        state, since = "hold", item.segment.held_since
     return {
         "agent_id": agent.agent_id,
         "name": agent.record.name,

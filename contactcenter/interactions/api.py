@@ -53,6 +53,8 @@ class SegmentOut(Out):
     ended_at: Instant | None
     ended_by: str | None
     talk_time: float | None
+    hold_time: float
+    holds: int
     wrap_up_until: Instant | None
     wrap_up_ended_at: Instant | None
     disposition: str

@@ -12,7 +12,6 @@ from typing import Any
 import structlog
 
 from contactcenter.core.clock import Clock, from_timestamp
-from contactcenter.core.errors import NotFound
 from contactcenter.core.events import Event
 from contactcenter.core.ids import (
     AgentId,
@@ -22,7 +21,6 @@ from contactcenter.core.ids import (
     PersonId,
     ReservationId,
     ServerId,
-    SkillId,
     VisitId,
     is_id,
 )
@@ -31,6 +29,7 @@ from contactcenter.core.publisher import Publisher
 from contactcenter.interactions import model, ports, store
 from contactcenter.interactions.agent_states import AgentStates
 from contactcenter.interactions.collaborators import Admit, CallingBack, NobodyCallsBack
+from contactcenter.interactions.holds import Holds
 from contactcenter.interactions.live import Picture
 from contactcenter.interactions.model import (
     Alert,
@@ -44,6 +43,7 @@ from contactcenter.interactions.model import (
     Visit,
     VisitEnd,
 )
+from contactcenter.interactions.orders import place_of
 from contactcenter.interactions.servers import Servers, enqueue_of
 from routing import commands as routing
 from routing.why import render
@@ -75,6 +75,7 @@ class Assignments:
         self.on_seen: Callable[[ports.Seen], None] = lambda fact: None
         self.illegal_steps = 0
         self.servers = Servers(picture, publisher, lambda command: self.router.submit(command), self._one_side_gone)
+        self.holds = Holds(picture, clock, lambda: self.telephony, self._tell)
         self._ended: dict[tuple[ServerId, LegId], None] = {}  # legs that ended lately, oldest first
         self.agent_states = AgentStates(picture, publisher, save_presence)
         self._publisher = publisher
@@ -88,6 +89,7 @@ class Assignments:
             ports.LegAnswered: self._leg_answered,
             ports.LegsConnected: self._legs_connected,
             ports.LegsParted: self._legs_parted,
+            ports.LegsHeld: self.holds.held,
             ports.LegEnded: self._leg_ended,
             ports.FarLegEnded: self.servers.far_leg_ended,
             ports.AlertEnded: self._alert_ended,
@@ -159,7 +161,7 @@ class Assignments:
         self, server_id: ServerId, leg_id: LegId, order: ports.EnqueueOrder
     ) -> ports.PlaceInLine | ports.Diverted:
         """Begin a visit, where the queue takes him. Raises NotFound for an unknown queue or a call that is gone."""
-        item, wanted = self.place_of(server_id, leg_id, order)
+        item, wanted = place_of(self.picture, VisitId(self._ids.new()), server_id, leg_id, order)
         place = self.admit(item, wanted)
         if isinstance(place, ports.Diverted):
             return place
@@ -170,22 +172,6 @@ class Assignments:
         item.in_fallback, item.sent_to, item.waits_since = False, "", None
         self.submit_visit(item)
         return place
-
-    def place_of(
-        self, server_id: ServerId, leg_id: LegId, order: ports.EnqueueOrder
-    ) -> tuple[Interaction, ports.PlaceInLine]:
-        """Return the place a flow asks for. Raises NotFound for an unknown queue or a call that is gone."""
-        item = self.picture.find_by_leg(server_id, leg_id)
-        queue = self.picture.find_queue(order.queue or (item.sent_from if item is not None else ""))
-        if item is None or queue is None:
-            raise NotFound("queue-unknown" if queue is None else "interaction-unknown", {"queue": order.queue})
-        skills = {str(self._skill(name)): level for name, level in order.skills.items()}
-        priority, choices = order.priority, tuple(order.choices)
-        if item.sent_to and item.visit is not None:  # back from where a queue sent him: he asked for this before
-            skills = {**item.visit.skills, **skills}
-            priority, choices = priority or item.visit.priority, (*item.chosen_before, *choices)
-        item.choices = choices
-        return item, ports.PlaceInLine(VisitId(self._ids.new()), queue.queue_id, priority, skills)
 
     def begin_turn(self, item: Interaction, place: ports.PlaceInLine, entered_at: datetime) -> None:
         """Put a customer who is to be called back in line, at the place he left."""
@@ -233,10 +219,6 @@ class Assignments:
         self.picture.touch(f"queue:{visit.queue_id}")
         return [(store.visits, store.visit_row(item, visit))]
 
-    def _skill(self, name: str) -> SkillId:
-        """Return a skill's id by its name; an unknown one stays unmet, so the call waits and *why* names it."""
-        return self.picture.skills.get(name, SkillId(name))
-
     def submit_visit(self, item: Interaction) -> None:
         """Put the interaction's present visit before the router, at its old place."""
         visit = item.visit
@@ -262,7 +244,8 @@ class Assignments:
         item = self.picture.find_by_leg(server_id, leg_id)
         if item is None or item.phase is Phase.FLOW:
             return "stay" if item is not None and item.in_fallback else "ivr"
-        return "hold" if item.phase in (Phase.WAITING, Phase.ALERTING) else "hangup"
+        waits = item.phase in (Phase.WAITING, Phase.ALERTING) or self.holds.keeps(item)
+        return "hold" if waits else "hangup"
 
     # ------------------------------------------------------------ decisions of the router
 
@@ -403,6 +386,8 @@ class Assignments:
     def _legs_connected(self, fact: ports.LegsConnected) -> None:
         item = self.picture.find_by_leg(fact.server_id, fact.caller_leg)
         alert = item.alert if item is not None and item.phase is not Phase.ENDED else None
+        if item is not None and self.holds.retrieved(item, ReservationId(fact.agent_leg), fact.at):
+            return
         if item is None or alert is None or alert.reservation_id != ReservationId(fact.agent_leg):
             self._connected_unasked(item, fact)
             return
@@ -467,16 +452,20 @@ class Assignments:
         self, item: Interaction, segment: Segment, at: datetime, by: EndedBy, past: Callable[[], None] | None = None
     ) -> None:
         """Customer and agent parted at ``at``; wrap-up begins; ``past`` says how, of a talk the router never had."""
+        was_held = item.phase is Phase.HELD
         item.advance(Step.PARTED)
+        segment.end_hold(at)
         segment.ended_at, segment.ended_by = at, EndedBy.AGENT if segment.is_hung_up else by
-        talk_time = (at - segment.answered_at).total_seconds()
+        times = segment.talk_time or 0.0, segment.hold_time
         if past is None:
             self.router.submit(routing.Finish(item.interaction_id, segment.agent_id))
         else:
             past()
-        over = model.ConversationEnded(item.interaction_id, segment.segment_id, segment.agent_id, talk_time)
+        over = model.ConversationEnded(item.interaction_id, segment.segment_id, segment.agent_id, *times)
         rows = [(store.segments, store.segment_row(item, segment)), (store.legs, store.agent_leg_row(item, segment))]
         self._tell(item, over, rows=rows)
+        if was_held:
+            self.holds.over(item, segment)
 
     def _one_side_gone(self, item: Interaction, segment: Segment, at: datetime) -> None:
         self.end_conversation(item, segment, at, EndedBy.SYSTEM)
@@ -509,7 +498,7 @@ class Assignments:
         """The customer's leg is gone at ``at``: whatever was going on ends."""
         if item.phase is Phase.ENDED:
             return
-        if item.phase is Phase.TALKING and item.segment is not None:
+        if item.is_conversation and item.segment is not None:
             self.end_conversation(item, item.segment, at, EndedBy.SYSTEM if reason else EndedBy.CUSTOMER)
         reason = reason or model.unserved_reason(item)
         was, outcome = item.phase, model.outcome_of(item, reason, cause)

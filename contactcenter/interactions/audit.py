@@ -39,9 +39,9 @@ class Code(StrEnum):
     CALL_GONE = "call-gone"  # we have a call that the PBX has not
     CALL_UNKNOWN = "call-unknown"  # the PBX has a customer's call that we have not
     TALK_UNKNOWN = "talk-unknown"  # he is connected to an agent, and we say he is not
-    TALK_OVER = "talk-over"  # we say he is connected to an agent, and he is not
+    TALK_OVER = "talk-over"  # we say he is connected to an agent, or on hold, and he is not
     CALLER_ASTRAY = "caller-astray"  # he waits, but stands neither in the hold loop nor on his way to it
-    LEG_FOR_NOBODY = "leg-for-nobody"  # an agent's device rings for a reservation that is none, or a leg stands in so
+    LEG_FOR_NOBODY = "leg-for-nobody"  # a device rings, is parked, or a leg stands in, for a call that is none
     FAR_LEG_FOR_NOBODY = "far-leg-for-nobody"  # an agent's phone is held by a call from another server that is over
     NOT_IN_LINE = "not-in-line"  # he waits, and the router does not know it
     IN_LINE_FOR_NOBODY = "in-line-for-nobody"  # the router holds a place for somebody who does not wait
@@ -122,8 +122,10 @@ def _call_code(item: Interaction, up: Mapping[LegId, ports.LiveLeg]) -> Code | N
         return Code.CALL_GONE
     if item.phase is Phase.TALKING and leg.peer is None:
         return Code.TALK_OVER
+    if item.phase is Phase.HELD and item.segment is not None and LegId(item.segment.segment_id) not in up:
+        return Code.TALK_OVER
     if leg.peer is not None and up[leg.peer].endpoint.startswith("agent-"):
-        return Code.TALK_UNKNOWN if item.phase in _IN_LINE else None
+        return Code.TALK_UNKNOWN if item.phase in (*_IN_LINE, Phase.HELD) else None
     is_astray = leg.place in (ports.CallerPlace.FALLBACK, ports.CallerPlace.OTHER)
     return Code.CALLER_ASTRAY if item.phase is Phase.WAITING and is_astray else None
 
@@ -135,6 +137,8 @@ def _leg_code(picture: Picture, server_id: ServerId, leg: ports.LiveLeg) -> Code
         return Code.LEG_FOR_NOBODY if is_id(leg.leg_id) else Code.CALL_UNKNOWN
     if leg.is_customer:
         return None
+    if picture.is_parked_for_nobody(leg):
+        return Code.LEG_FOR_NOBODY
     is_alert = is_id(leg.leg_id) and leg.peer is None and not leg.is_up
     return Code.LEG_FOR_NOBODY if is_alert and picture.find_by_reservation(leg.leg_id) is None else None
 

@@ -112,14 +112,20 @@ class Callers:
         reading = self._customers.read_number(item.caller_number)
         candidates = self._customers.find_by_number(connection, reading)
         person_id, confidence, because = _choose(candidates, known)
-        person, rows, total, open_tickets, call_tickets = run_together(
-            connection,
-            [
-                self._customers.card_query(person_id or ""),
-                *store.history_queries(person_id, HISTORY, item.interaction_id),
-                *self._ticket_queries(person_id, item.interaction_id),
-            ],
-        )
+        open_query, call_query = self._ticket_queries(person_id, item.interaction_id)
+        person, rows, total, open_tickets = None, [], 0, []
+        if person_id is None:  # every second caller, perhaps: nobody's card, history and tickets are not asked for
+            call_tickets = call_query.run(connection)
+        else:
+            person, rows, total, open_tickets, call_tickets = run_together(
+                connection,
+                [
+                    self._customers.card_query(person_id),
+                    *store.history_queries(person_id, HISTORY, item.interaction_id),
+                    open_query,
+                    call_query,
+                ],
+            )
         card = {
             "person": person_view(person) if person else None,
             "confidence": confidence,

@@ -34,6 +34,7 @@ from contactcenter.interactions.callbacks import (
     next_try,
 )
 from contactcenter.interactions.model import Direction, EndedBy, IllegalStep, Interaction, Phase
+from contactcenter.interactions.orders import place_of
 
 log = structlog.get_logger(__name__)
 LOOK_EVERY: Final = 1.0  # seconds: how late a pause may end
@@ -86,7 +87,7 @@ class Callbacks:
         Whoever is to be called back already, in the same queue, keeps the place he has.
         """
         try:
-            item, place = self._assignments.place_of(server_id, leg_id, order)
+            item, place = place_of(self._assignments.picture, VisitId(self._ids.new()), server_id, leg_id, order)
         except NotFound as error:
             log.error("callback-impossible", reason=error.code, queue=order.queue)
             return False

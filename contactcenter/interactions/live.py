@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Final
 
 from contactcenter.agents.model import AgentRecord
-from contactcenter.core.ids import AgentId, InteractionId, LegId, QueueId, ReservationId, ServerId, SkillId
+from contactcenter.core.ids import AgentId, InteractionId, LegId, QueueId, ReservationId, ServerId, SkillId, is_id
 from contactcenter.interactions.model import Interaction, Phase
-from contactcenter.interactions.ports import Device, LegMode
+from contactcenter.interactions.ports import Device, LegMode, LiveLeg
 from contactcenter.queues.model import Queue, name_key
 from contactcenter.queues.rules import rules_of
 from routing.commands import QueueRules
@@ -103,6 +103,15 @@ class Picture:
     def find_by_device(self, endpoint: str) -> LiveAgent | None:
         """Return the agent whose device this is, on whichever server: an extension names one of the site."""
         return next((one for one in self.agents.values() if one.device.endpoint == endpoint), None)
+
+    def is_parked_for_nobody(self, leg: LiveLeg) -> bool:
+        """Whether it is an agent's leg for one call that is up, in no bridge, and whose customer is on hold no more."""
+        agent = self.find_by_device(leg.endpoint)
+        if leg.is_customer or not leg.is_up or leg.peer is not None or not is_id(leg.leg_id) or agent is None:
+            return False
+        item = self._by_reservation.get(ReservationId(leg.leg_id))
+        is_over = item is None or (item.alert is None and not item.is_conversation)
+        return is_over and agent.device.mode is not LegMode.NAILED
 
     def is_wanted(self, reservation_id: ReservationId) -> bool:
         """Whether somebody may still be alerted, or talk, by this reservation, as far as the linked PBXs tell."""

@@ -32,6 +32,7 @@ class Phase(StrEnum):
     WAITING = "waiting"  # in a queue
     ALERTING = "alerting"  # reserved for one agent, whose device rings
     TALKING = "talking"  # connected to an agent
+    HELD = "held"  # the agent has put the customer on hold: he hears music, both are on the line
     LEAVING = "leaving"  # the agent has left, the customer is still on the line
     ENDED = "ended"
 
@@ -43,6 +44,7 @@ class Step(StrEnum):
     RESERVED = "reserved"
     ALERT_OVER = "alert-over"
     CONNECTED = "connected"
+    PUT_ON_HOLD = "put-on-hold"
     PARTED = "parted"
     FLOW_LEFT = "flow-left"
     CALLER_LEFT = "caller-left"
@@ -70,6 +72,10 @@ PHASES: Final[Mapping[tuple[Phase, Step], Phase]] = {
     (Phase.ALERTING, Step.CALLER_LEFT): Phase.ENDED,
     (Phase.TALKING, Step.PARTED): Phase.LEAVING,
     (Phase.TALKING, Step.CALLER_LEFT): Phase.ENDED,
+    (Phase.TALKING, Step.PUT_ON_HOLD): Phase.HELD,
+    (Phase.HELD, Step.CONNECTED): Phase.TALKING,
+    (Phase.HELD, Step.PARTED): Phase.LEAVING,
+    (Phase.HELD, Step.CALLER_LEFT): Phase.ENDED,
     (Phase.LEAVING, Step.ENQUEUED): Phase.WAITING,
     (Phase.LEAVING, Step.CALLER_LEFT): Phase.ENDED,
     (Phase.ENDED, Step.ALERT_OVER): Phase.ENDED,
@@ -143,7 +149,10 @@ class Alert:
 
 @dataclass(slots=True)
 class Segment:
-    """The part one agent handles: talk, then wrap-up. Talk time = ended_at - answered_at."""
+    """The part one agent handles: talk and holds, then wrap-up.
+
+    ``hold_time``: seconds of the holds that are over; ``held_since``: the present one's beginning.
+    """
 
     segment_id: ReservationId
     agent_id: AgentId
@@ -160,6 +169,26 @@ class Segment:
     disposition: str = ""
     note: str = ""
     note_saved_at: datetime | None = None
+    hold_time: float = 0.0
+    holds: int = 0
+    held_since: datetime | None = None
+
+    def hold(self, at: datetime) -> None:
+        """A hold begins."""
+        self.held_since, self.holds = at, self.holds + 1
+
+    def end_hold(self, at: datetime) -> None:
+        """A hold, if there is one, is over."""
+        if self.held_since is not None:
+            self.hold_time += max(0.0, (at - self.held_since).total_seconds())
+            self.held_since = None
+
+    @property
+    def talk_time(self) -> float | None:
+        """Seconds, without the holds; None until the conversation is over."""
+        if self.ended_at is None:
+            return None
+        return (self.ended_at - self.answered_at).total_seconds() - self.hold_time
 
     @property
     def is_open(self) -> bool:
@@ -218,6 +247,11 @@ class Interaction:
     def is_over(self) -> bool:
         """True when nothing is left to happen: customer gone, no alert running, wrap-up done."""
         return self.phase is Phase.ENDED and self.alert is None and (self.segment is None or not self.segment.is_open)
+
+    @property
+    def is_conversation(self) -> bool:
+        """True while it is an agent's and a customer's who are both on the line, be he on hold."""
+        return self.phase in (Phase.TALKING, Phase.HELD)
 
     @property
     def waited(self) -> float:
@@ -299,12 +333,35 @@ class AgentConnected(Event):
 @event("conversation-ended", subject="interaction_id")
 @dataclass(frozen=True, slots=True)
 class ConversationEnded(Event):
-    """Customer and agent no longer share a bridge; talk time in seconds."""
+    """The conversation is over; talk time, without its holds, and hold time in seconds."""
 
     interaction_id: InteractionId
     segment_id: ReservationId
     agent_id: AgentId
     talk_time: float
+    hold_time: float = 0.0
+
+
+@event("customer-held", subject="interaction_id")
+@dataclass(frozen=True, slots=True)
+class CustomerHeld(Event):
+    """The agent put the customer on hold at ``held_at``."""
+
+    interaction_id: InteractionId
+    segment_id: ReservationId
+    agent_id: AgentId
+    held_at: datetime
+
+
+@event("customer-retrieved", subject="interaction_id")
+@dataclass(frozen=True, slots=True)
+class CustomerRetrieved(Event):
+    """The agent talks to the customer again; ``hold_time``: seconds of this hold."""
+
+    interaction_id: InteractionId
+    segment_id: ReservationId
+    agent_id: AgentId
+    hold_time: float
 
 
 @event("visit-abandoned", subject="interaction_id")

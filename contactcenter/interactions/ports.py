@@ -166,6 +166,16 @@ class LegsParted:
 
 
 @dataclass(frozen=True, slots=True)
+class LegsHeld:
+    """The two no longer share a bridge because the agent put the customer on hold: he hears music, both are up."""
+
+    server_id: ServerId
+    caller_leg: LegId
+    agent_leg: LegId
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class LegEnded:
     """A leg's channel is gone; ``cause`` is the Q.850 cause code, 0 when unknown.
 
@@ -296,6 +306,7 @@ class LiveLeg:
     in_line_at: datetime | None = None
     serves: ReservationId | None = None
     is_reached: bool = False
+    parted_at: datetime | None = None  # when it left the last bridge it was in, where the PBX's records tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +329,7 @@ class EndedLeg:
     in_line: PlaceInLine | None = None
     in_line_at: datetime | None = None
     reached_at: datetime | None = None
+    parted_at: datetime | None = None  # when it left the last bridge it was in
 
 
 CLOCKS_APART: Final = timedelta(seconds=0.25)
@@ -364,6 +376,7 @@ Fact = (
     | LegAnswered
     | LegsConnected
     | LegsParted
+    | LegsHeld
     | LegEnded
     | FarLegEnded
     | AlertEnded
@@ -433,6 +446,14 @@ class Telephony(Protocol):
 
     def dial(self, server_id: ServerId, leg_id: LegId) -> None:
         """Call the customer for whom ``leg_id`` stands in, whose agent is there. Idempotent: he is called once."""
+        ...
+
+    def hold(self, server_id: ServerId, caller_leg: LegId, agent_leg: LegId) -> None:
+        """Part the two: music for the caller, silence for the agent. LegsHeld follows, unless they parted before."""
+        ...
+
+    def retrieve(self, server_id: ServerId, agent_leg: LegId, device: Device) -> None:
+        """Bring the agent back to the caller he put on hold. LegsConnected follows, unless one of them left."""
         ...
 
     def hang_up(self, server_id: ServerId, leg_id: LegId) -> None:

@@ -88,7 +88,7 @@ class Recovery:
         for item in items:
             self._picture.add(item)
             self._fresh.add(item.interaction_id)
-            if item.phase is Phase.TALKING:
+            if item.is_conversation:
                 self._talked.add(item.interaction_id)
             self._assignments.lookup(item)
             if item.segment is not None:
@@ -110,7 +110,7 @@ class Recovery:
             self.unconfigured += 1
             self._fresh.discard(item.interaction_id)
             at, segment = _last_known(item), item.segment
-            if item.phase is Phase.TALKING and segment is not None:
+            if item.is_conversation and segment is not None:
                 done = (item.interaction_id, segment.agent_id, "none", at)
                 self._assignments.end_conversation(
                     item, segment, at, EndedBy.SYSTEM, partial(self._assignments.close_segment, *done)
@@ -226,7 +226,8 @@ class Recovery:
             if leg.is_customer and is_id(leg.leg_id) and not self._knows(fact.server_id, leg.leg_id):
                 self._assignments.telephony.hang_up(fact.server_id, leg.leg_id)
             rings_far = leg.serves is not None and not leg.is_up and not self._picture.is_wanted(leg.serves)
-            if rings_far or (not leg.is_customer and leg.peer is None and not leg.is_up and unknown):
+            is_parked = self._picture.is_parked_for_nobody(leg)
+            if is_parked or rings_far or (not leg.is_customer and leg.peer is None and not leg.is_up and unknown):
                 self._assignments.telephony.hang_up(fact.server_id, leg.leg_id)
 
     def _reconcile(
@@ -239,7 +240,7 @@ class Recovery:
         fresh = item.interaction_id in self._fresh
         self._fresh.discard(item.interaction_id)
         leg = legs.get(item.leg_id)
-        if fresh and item.phase is Phase.TALKING and item.segment is not None:
+        if fresh and item.is_conversation and item.segment is not None:
             if leg is None and self._has_else(item.segment.agent_id, item, ended):
                 parted = _parted(item, ended) or (_unknown_end(item, fact)[0], EndedBy.SYSTEM)
                 self._end_past_talk(item, item.segment, parted, ended)
@@ -250,6 +251,7 @@ class Recovery:
         if told is not None and item.phase is Phase.FLOW and item.visit is None and told.place in _WAITING_PLACES:
             self._was_in_line(item, told)
         self._met_meanwhile(item, ended)
+        self._held_meanwhile(item, ended, legs)
         self._agent_left_meanwhile(item, ended)
         if leg is not None:
             self._assignments.calling_back.still_there(item, leg, fact.at)
@@ -260,7 +262,7 @@ class Recovery:
         elif leg.peer is not None:
             self._bridged(item, leg.peer, legs[leg.peer], fact.at)
         else:
-            self._unbridged(item, leg, fact.at, unknown_to_router=fresh or is_new_in_line)
+            self._unbridged(item, leg, legs, fact.at, unknown_to_router=fresh or is_new_in_line)
 
     def _is_newer(
         self, item: Interaction, fact: ports.Resynced, ended: _Ended, legs: Mapping[LegId, ports.LiveLeg]
@@ -339,9 +341,23 @@ class Recovery:
 
     def _agent_left_meanwhile(self, item: Interaction, ended: _Ended) -> None:
         """The talk ended when the agent's leg did; who hangs up takes the other's leg along in the same moment."""
-        parted = _parted(item, ended) if item.phase is Phase.TALKING else None
+        parted = _parted(item, ended) if item.is_conversation else None
         if item.segment is not None and parted is not None and parted[1] is EndedBy.AGENT:
             self._assignments.end_conversation(item, item.segment, *parted)
+
+    def _held_meanwhile(self, item: Interaction, ended: _Ended, legs: Mapping[LegId, ports.LiveLeg]) -> None:
+        """The agent's leg left the bridge and lived on: the customer was put on hold, and nobody of us heard of it."""
+        segment = item.segment
+        if item.phase is not Phase.TALKING or segment is None:
+            return
+        up, over = legs.get(LegId(segment.segment_id)), ended.legs.get(LegId(segment.segment_id))
+        parted_at = None
+        if up is not None and up.peer is None:
+            parted_at = up.parted_at
+        elif over is not None and over.parted_at is not None and over.at - over.parted_at > SAME_MOMENT:
+            parted_at = over.parted_at
+        if parted_at is not None and parted_at > segment.answered_at:
+            self._assignments.holds.begin(item, segment, parted_at)
 
     def _gone(self, item: Interaction, fact: ports.Resynced, ended: _Ended) -> None:
         self.closed += 1
@@ -362,11 +378,13 @@ class Recovery:
         segment = item.segment
         if segment is not None and segment.segment_id == ReservationId(peer) and segment.ended_at is None:
             self.adopted += 1
+            self._back_from_hold(item, agent_leg, at)
             return
         agent = self._picture.find_by_device(agent_leg.endpoint)
         if segment is not None and segment.ended_at is None and agent and agent.agent_id == segment.agent_id:
             self.adopted += 1  # his nailed leg goes by the reservation's id while it serves it
             self._assignments.telephony.serve(item.server_id, agent_leg.leg_id, segment.segment_id)
+            self._back_from_hold(item, agent_leg, at)
             return
         if item.alert is not None and item.alert.reservation_id == ReservationId(peer):
             self._assignments.connected(item, item.alert, _began(agent_leg, item, at))
@@ -379,8 +397,27 @@ class Recovery:
         assert item.segment is not None
         self._adopt_work(item, item.segment, routing.Work.HANDLING)
 
-    def _unbridged(self, item: Interaction, leg: ports.LiveLeg, at: datetime, *, unknown_to_router: bool) -> None:
-        if item.phase is Phase.TALKING and item.segment is not None:
+    def _back_from_hold(self, item: Interaction, agent_leg: ports.LiveLeg, at: datetime) -> None:
+        """He was retrieved, and we went before we heard of it."""
+        if item.segment is not None and item.segment.held_since is not None:
+            since = agent_leg.bridged_at or at
+            self._assignments.holds.retrieved(
+                item, item.segment.segment_id, since if since > item.segment.held_since else at
+            )
+
+    def _unbridged(
+        self,
+        item: Interaction,
+        leg: ports.LiveLeg,
+        legs: Mapping[LegId, ports.LiveLeg],
+        at: datetime,
+        *,
+        unknown_to_router: bool,
+    ) -> None:
+        if item.is_conversation and item.segment is not None:
+            if self._is_on_hold(item, item.segment, legs):
+                self._keep_on_hold(item, item.segment, leg, at)
+                return
             self._assignments.end_conversation(item, item.segment, at, EndedBy.AGENT)
         if item.phase in _IN_LINE:
             self._back_in_line(item, leg, unknown_to_router)
@@ -394,6 +431,25 @@ class Recovery:
             if item.placed_since is None:
                 item.waits_since = leg.started_at  # nobody who calls from now on stands in front of him
             self._assignments.telephony.return_to_flow(item.server_id, item.leg_id)
+
+    def _is_on_hold(self, item: Interaction, segment: Segment, legs: Mapping[LegId, ports.LiveLeg]) -> bool:
+        """Both are up and apart. A nailed leg is up in any case: of it the row must say so."""
+        agent_leg = legs.get(LegId(segment.segment_id))
+        agent = self._picture.agents.get(segment.agent_id)
+        if agent_leg is None and agent is not None and item.phase is Phase.HELD:
+            is_nailed = agent.device.mode is ports.LegMode.NAILED
+            of_agent = (one for one in legs.values() if is_nailed and one.endpoint == agent.device.endpoint)
+            agent_leg = next(of_agent, None)
+            if agent_leg is not None:
+                self._assignments.telephony.serve(item.server_id, agent_leg.leg_id, segment.segment_id)
+        return agent_leg is not None and agent_leg.is_up and agent_leg.peer is None
+
+    def _keep_on_hold(self, item: Interaction, segment: Segment, leg: ports.LiveLeg, at: datetime) -> None:
+        self.adopted += 1
+        if item.phase is Phase.TALKING:  # parted, and we went before we heard of it
+            self._assignments.holds.begin(item, segment, at)
+        if leg.place is ports.CallerPlace.FALLBACK:
+            self._assignments.telephony.return_to_hold(item.server_id, item.leg_id)
 
     def _back_in_line(self, item: Interaction, leg: ports.LiveLeg, unknown_to_router: bool) -> None:
         """A redirect could meet the bridge of a running alert, so with one the caller stays where he is."""
@@ -507,4 +563,7 @@ def _segment(row: Row[Any]) -> Segment:
         disposition=row.disposition,
         note=row.note,
         note_saved_at=row.note_saved_at,
+        hold_time=row.hold_time,
+        holds=row.holds,
+        held_since=row.held_since,
     )

@@ -13,7 +13,7 @@ from contactcenter.core.events import Event
 from contactcenter.core.ids import ServerId, SkillId
 from contactcenter.interactions import model, ports
 from contactcenter.interactions.live import Link, LiveAgent, Picture
-from contactcenter.interactions.model import Interaction, Phase, Segment, Visit
+from contactcenter.interactions.model import Interaction, Segment, Visit
 from routing import commands as routing
 from routing.requirements import server_skill
 
@@ -71,7 +71,7 @@ class Servers:
         """
         for item in list(self._picture.interactions.values()):
             segment = item.segment
-            if item.server_id != fact.server_id or item.phase is not Phase.TALKING or segment is None:
+            if item.server_id != fact.server_id or not item.is_conversation or segment is None:
                 continue
             agent = self._picture.agents.get(segment.agent_id)
             if agent is not None and agent.device.server_id == fact.to_server:
@@ -81,7 +81,7 @@ class Servers:
         """The agent's part is over. Only when the caller's own server cannot tell: it knows who left first."""
         item = self._picture.find_by_reservation(fact.reservation_id)
         segment = item.segment if item is not None else None
-        if item is None or segment is None or item.phase is not Phase.TALKING or self._is_up(item.server_id):
+        if item is None or segment is None or not item.is_conversation or self._is_up(item.server_id):
             return
         if segment.segment_id == fact.reservation_id:
             self._part(item, segment, fact.at)

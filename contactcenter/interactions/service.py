@@ -80,6 +80,14 @@ class InteractionService(ABC):
         """End the conversation: the agent's leg is hung up, the customer's call ends with it."""
 
     @abstractmethod
+    async def hold(self, principal: Principal, interaction_id: str) -> None:
+        """Put the customer on hold: he hears music, the agent nothing."""
+
+    @abstractmethod
+    async def retrieve(self, principal: Principal, interaction_id: str) -> None:
+        """Talk to the customer on hold again."""
+
+    @abstractmethod
     async def extend_wrap_up(self, principal: Principal, interaction_id: str) -> None:
         """Ask for more time, as often as the queue allows."""
 

@@ -68,9 +68,25 @@ class OwnWork(InteractionService):
 
     async def hang_up(self, principal: Principal, interaction_id: str) -> None:
         item, segment = self._own(principal, interaction_id)
-        if item.phase is not Phase.TALKING:
+        if not item.is_conversation:
             raise Conflict("not-talking")
         self._assignments.hang_up_on_screen(item, segment)
+
+    async def hold(self, principal: Principal, interaction_id: str) -> None:
+        item, segment = self._own(principal, interaction_id)
+        if not item.is_conversation:
+            raise Conflict("not-talking")
+        if item.phase is Phase.HELD:
+            raise Conflict("already-held")
+        if item.callback is not None and item.callback.reached_at is None:
+            raise Conflict("nobody-to-hold")
+        self._assignments.holds.hold(item, segment)
+
+    async def retrieve(self, principal: Principal, interaction_id: str) -> None:
+        item, segment = self._own(principal, interaction_id)
+        if item.phase is not Phase.HELD:
+            raise Conflict("not-held")
+        self._assignments.holds.retrieve(item, segment)
 
     async def extend_wrap_up(self, principal: Principal, interaction_id: str) -> None:
         item, segment = self._own(principal, interaction_id)

@@ -93,15 +93,30 @@ def _record(exchange: "Exchange", channel: Channel, data: str) -> None:
 
 
 def _bridge(exchange: "Exchange", channel: Channel, data: str) -> None:
-    """Take the other channel to this one; a missing one is told in BRIDGERESULT."""
-    other = exchange.find(data.partition(",")[0])
+    """``channel,options``: take the other channel to this one; a missing one is told in BRIDGERESULT.
+
+    Option F: the context, extension and priority where the other goes on afterwards.
+    """
+    name, _, options = data.partition(",")
+    other, after = exchange.find(name), re.search(r"F\((.*)\^(.*)\^(.*)\)", options)
     if other is None or other is channel or exchange.legs.is_pending(other):
         channel.variables["BRIDGERESULT"] = "NONEXISTENT" if other is None else "FAILURE"
         return
     bridge = exchange.new_bridge()
     exchange.wait(channel, "bridge")
     exchange.pull(other, bridge)
+    other.goes_on_at = exchange.place_of(after[1], after[2], after[3]) if after else None
     exchange.join(channel, bridge)
+
+
+def _channel_redirect(exchange: "Exchange", channel: Channel, data: str) -> None:
+    """``name,context,exten,priority``; without a name it ends the channel that runs it."""
+    name, *place = data.split(",")
+    other = exchange.find(name)
+    if not name:
+        exchange.hang_up(channel, source="dialplan/builtin")
+    elif other is not None:
+        exchange.go(other, *exchange.place_of(*place))
 
 
 def _conference(exchange: "Exchange", channel: Channel, data: str) -> None:
@@ -141,6 +156,7 @@ APPLICATIONS: Final[Mapping[str, Application]] = {
     "Answer": _answer,
     "Bridge": _bridge,
     "CELGenUserEvent": _cel_user_event,
+    "ChannelRedirect": _channel_redirect,
     "ConfBridge": _conference,
     "Dial": _dial,
     "Echo": _forever,

@@ -76,6 +76,7 @@ class Channel:
     connected_number: str = ""
     connected_name: str = ""
     account: str = ""
+    peer_account: str = ""  # of whom it met in a bridge; its own when it leaves without one
     application: str = ""
     data: str = ""
     variables: dict[str, str] = field(default_factory=dict)
@@ -88,6 +89,7 @@ class Channel:
     clock: Wait | None = None  # TIMEOUT(absolute)
     other_half: "Channel | None" = None  # of a Local channel
     returns_to: Callable[[], None] | None = None  # what goes on when its subroutine returns
+    goes_on_at: tuple[str, str, int] | None = None  # behind its bridge, where the one who brought it there told
     is_gone: bool = False
 
     @property

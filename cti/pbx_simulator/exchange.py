@@ -234,7 +234,7 @@ class Exchange:
             channel.priority += bool(channel.application)
             channel.wait = None
         channel.application = channel.data = ""
-        channel.returns_to = None
+        channel.returns_to = channel.goes_on_at = None
         self.agi.stop(channel)
         self.legs.abandon(channel)
         self.leave(channel)
@@ -279,6 +279,7 @@ class Exchange:
         for peer in peers:
             channel.connected_number, channel.connected_name = peer.caller_number, peer.caller_name
             peer.connected_number, peer.connected_name = channel.caller_number, channel.caller_name
+            channel.peer_account, peer.peer_account = peer.account, channel.account
         self.record(channel, "BRIDGE_ENTER", _bridge_extra(bridge), peers=peers)
         self.tell("BridgeEnter", bridge.headers(), channel.headers())
         self.legs.joined(bridge)
@@ -299,6 +300,7 @@ class Exchange:
         channel.bridge = None
         bridge.inside.remove(channel)
         self.record(channel, "BRIDGE_EXIT", _bridge_extra(bridge), peers=bridge.inside)
+        channel.account = channel.account or channel.peer_account
         self.tell("BridgeLeave", bridge.headers(), channel.headers())
         if bridge.name and not bridge.inside:
             self.conferences.pop(bridge.name, None)
@@ -308,6 +310,8 @@ class Exchange:
                 other.variables["BRIDGERESULT"] = "SUCCESS"
                 if other.application == DIALLED_APPLICATION:
                     self.hang_up(other)  # it has no dialplan of its own to go on with
+                elif other.goes_on_at is not None:
+                    self.go(other, *other.goes_on_at)
                 else:
                     self.release(other, other.wait)
 

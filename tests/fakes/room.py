@@ -81,6 +81,12 @@ class FakeTelephony:
     def hang_up(self, server_id: Any, leg_id: Any) -> None:
         self.acts.append(("hang-up", leg_id))
 
+    def hold(self, server_id: Any, caller_leg: Any, agent_leg: Any) -> None:
+        self.acts.append(("hold", caller_leg, agent_leg))
+
+    def retrieve(self, server_id: Any, agent_leg: Any, device: Any) -> None:
+        self.acts.append(("retrieve", agent_leg, device.endpoint))
+
     def look(self, server_id: Any) -> None:
         self.acts.append(("look", server_id))
 
@@ -198,6 +204,17 @@ class Room:
 
     def part(self, item: Interaction, agent_leg: str, *, first: str) -> None:
         self.fact(ports.LegsParted(SERVER, item.leg_id, LegId(agent_leg), LegId(first), self.time.now()))
+
+    def hold(self, item: Interaction, agent_leg: str) -> None:
+        """The agent asks for it on screen, and the PBX parts the two."""
+        assert item.segment is not None
+        self.assignments.holds.hold(item, item.segment)
+        self.fact(ports.LegsHeld(SERVER, item.leg_id, LegId(agent_leg), self.time.now()))
+
+    def retrieve(self, item: Interaction, agent_leg: str) -> None:
+        assert item.segment is not None
+        self.assignments.holds.retrieve(item, item.segment)
+        self.fact(ports.LegsConnected(SERVER, item.leg_id, LegId(agent_leg), self.time.now()))
 
     def leg_ends(self, leg: str, cause: int = 16, reason: str = "", at: datetime | None = None) -> None:
         self.fact(ports.LegEnded(SERVER, LegId(leg), cause, at or self.time.now(), reason))

@@ -19,7 +19,7 @@ from tests.rig.server import desk_agents, running_server
 
 INPUTS = int(os.environ.get("INPUTS", "1000000"))
 SEED, FIRST = int(os.environ.get("SEED", "2026")), int(os.environ.get("FIRST", "0"))
-PARTS = {"ami": 0.30, "agi": 0.33, "frames": 0.32, "flows": 0.03}
+PARTS = {"ami": 0.32, "agi": 0.33, "frames": 0.32, "flows": 0.03}
 REQUESTS = 0.01
 SCHEMA, OPERATIONS = 0.01, 120  # schemathesis: 60 operations, two phases
 GROWTH = 10.0  # MiB of a parser's process, after a tenth of its inputs

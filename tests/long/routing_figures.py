@@ -23,7 +23,7 @@ SEEDS = {"small": 100, "mid": 30, "large": 10}
 CENTERS = [
     Center(20, 0.07, 240, None),
     Center(20, 0.0775, 240, 110),
-    Center(100, 0.36, 268, None),
+    Center(100, 0.36, 268, None, hours=240),
     Center(100, 0.40, 268, 145),
     Center(300, 1.08, 270, 180),
 ]
@@ -37,8 +37,8 @@ pytestmark = pytest.mark.timeout(3600)
 @pytest.mark.parametrize("rule", ["ours", "app-queue"])
 @pytest.mark.parametrize("center", CENTERS, ids=str)
 def test_one_queue_agrees_with_the_formulas(center: Center, rule: str) -> None:
-    days = max(8, round(CALLERS / (24 * 3600 * center.arrivals)))
-    found = compared(center, rule, hours=24, seeds=max(3, round(days * DAYS)))
+    days = max(8, round(CALLERS / (center.hours * 3600 * center.arrivals)))
+    found = compared(center, rule, seeds=max(3, round(days * DAYS)))
     for name, (expected, one) in found.items():
         print(f"\n{name}: {expected:.4f}, simulated {one.mean:.4f} ±{one.half:.4f}", end="")
     assert disagreements(found) == []

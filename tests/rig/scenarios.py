@@ -344,7 +344,7 @@ def _refuse(behaviour: Refuses) -> list[str]:
 
 
 def _answer(behaviour: Answers, number: int) -> list[str]:
-    pick_up, met, again = f"pick{number}", f"met{number}", f"again{number}"
+    pick_up, met = f"pick{number}", f"met{number}"
     wait = {"timeout": _milliseconds(behaviour.after), "ontimeout": pick_up}
     return [
         _reply("180 Ringing"),
@@ -352,14 +352,10 @@ def _answer(behaviour: Answers, number: int) -> list[str]:
         _recv(request="CANCEL", next="cancelled", **wait),
         _label(pick_up),
         _reply("200 OK", body=_OFFER, retrans=500),
-        _recv(request="INVITE", optional="true", next=again),  # sent again by one who heard us late
+        _recv(request="INVITE", optional="true"),  # sent again by one who heard us late: SIPp repeats our 200 until ACK
         _recv(request="ACK", optional="true", next=met),
         _recv(request="CANCEL"),  # crossed our 200: the caller's side acknowledges and says BYE
         _answer_last(),
-        _recv(request="ACK"),
-        _goto(met),
-        _label(again),
-        _reply("200 OK", body=_OFFER, retrans=500),
         _recv(request="ACK"),
         _label(met),
         *_play(behaviour.sound),

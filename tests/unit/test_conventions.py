@@ -269,7 +269,13 @@ def test_error_codes_are_kebab_case() -> None:
 
 
 @pytest.mark.parametrize(
-    "path, page", [(docs.ERRORS, docs.errors_page), (docs.EVENTS, docs.events_page)], ids=["errors", "events"]
+    "path, page",
+    [
+        (docs.ERRORS, docs.errors_page),
+        (docs.EVENTS, docs.events_page),
+        (docs.PHASES_PAGE, docs.phases_page),
+    ],
+    ids=["errors", "events", "phases"],
 )
 def test_pages_made_from_the_source_are_up_to_date(path: Path, page: typing.Callable[[], str]) -> None:
     assert path.read_text(encoding="utf-8") == page(), "run: python -m tests.docs"

@@ -87,6 +87,7 @@ async def talk(floor: Floor, ines: Screen, line, tmp_path) -> dict[str, float]:
     await ines.picture("desk-talking")
     await sound.hear_both_ways(ines.page, line.ear, MICROPHONE_HERTZ, 2.5)
     await mute_works(ines, line)
+    await hold_works(ines, line)
     heard = await ines.page.evaluate("window.heard")
     await ines["hang-up"].click()
     assert await line.sipp.wait_ended(10) == 0, line.sipp.errors()
@@ -103,6 +104,20 @@ async def mute_works(ines: Screen, line) -> None:
     await sound.hear_nothing(line.ear, MICROPHONE_HERTZ)
     await ines["mute"].click()
     await sound.hear(line.ear, MICROPHONE_HERTZ)
+
+
+async def hold_works(ines: Screen, line) -> None:
+    """On hold neither hears the other; retrieved, both do."""
+    await ines.page.keyboard.press("h")
+    await ines.shows("callbar", "On hold")
+    await sound.hear_nothing(line.ear, MICROPHONE_HERTZ)
+    before = await ines.page.evaluate("window.heard.seconds")
+    await ines.picture("desk-held")
+    await asyncio.sleep(0.5)
+    assert await ines.page.evaluate("window.heard.seconds") - before < 0.2, "the agent hears the caller on hold"
+    await ines["hold"].click()
+    await ines.shows("callbar", "Talking")
+    await sound.hear_both_ways(ines.page, line.ear, MICROPHONE_HERTZ, 0.5)
 
 
 async def wrap_up(ines: Screen) -> None:
@@ -134,6 +149,7 @@ async def read_it_all(floor: Floor) -> None:
     assert (segment["agent_id"], segment["ended_by"], segment["disposition"]) == (agent, "agent", "ticket")
     assert segment["note"] == "Router at site 2 replaced; asks for a call on Friday."
     assert segment["talk_time"] > 2.5
+    assert (segment["hold_time"] > 0.5, segment["holds"]) == (True, 1)
     assert {leg["kind"]: leg["result"] for leg in item["legs"]} == {"customer": "", "agent": "answered"}
     assert all(leg["ended_at"] for leg in item["legs"])
     (ticket,) = (await floor.api("GET", f"/tickets?interaction_id={item['id']}"))["items"]

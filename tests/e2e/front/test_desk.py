@@ -1,6 +1,7 @@
 """The agent's desk in a real browser: pops, typed text, gaps, hostile data, keys, errors."""
 
 import asyncio
+import re
 from collections.abc import Callable
 
 import pytest
@@ -8,7 +9,7 @@ from playwright.async_api import Page, expect
 
 from tests.e2e.front.conftest import Open
 from tests.fakes.desk_server import DeskServer
-from tests.fakes.desk_slots import HOSTILE, ahead, callback, card, me, ticket_lines, unknown_card, work
+from tests.fakes.desk_slots import HOSTILE, ago, ahead, callback, card, me, ticket_lines, unknown_card, work
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -52,7 +53,7 @@ async def test_a_ringing_call_is_on_the_screen_before_the_message_handler_return
         await page.add_init_script(HANDLER_WATCH)
         await page.goto("/desk")
         await page.wait_for_selector("html[data-link=live]")
-        await server.push(work__i_1=None)
+        await server.push_slots("desktop", {"work:i-1": None})
         await server.push_slots("desktop", {"work:i-1": work(), "card:i-1": card()})
         hero = page.get_by_test_id("hero")
         await expect(hero).to_have_attribute("data-interaction", "i-1")
@@ -406,15 +407,68 @@ async def test_a_customer_is_called_back(open_page: Open, server: DeskServer) ->
         await expect(page.get_by_test_id("hero")).to_contain_text("Call back · Support DE")
         await expect(page.get_by_test_id("hero-callback")).to_be_visible()
         bar = page.get_by_test_id("callbar")
-        await server.push(work__i_1=work("talking", callback=callback()))
+        await server.push_slots("desktop", {"work:i-1": work("talking", callback=callback())})
         await expect(bar).to_contain_text("Calling")
         await expect(bar).to_contain_text("the customer’s phone rings")
-        await server.push(work__i_1=work("talking", callback=callback(is_reached=True)))
+        await server.push_slots("desktop", {"work:i-1": work("talking", callback=callback(is_reached=True))})
         await expect(bar).to_contain_text("Talking")
         missed = callback(result="no-answer", next_at=ahead(600))
-        await server.push(work__i_1=work("wrap-up", callback=missed))
+        await server.push_slots("desktop", {"work:i-1": work("wrap-up", callback=missed)})
         await expect(bar).to_contain_text("No answer; called again at")
         await expect(bar).not_to_contain_text("caller hung up")
+
+
+async def test_hold_and_retrieve(open_page: Open, server: DeskServer) -> None:
+    hold(server, "talking", answered_at=ago(300))
+    async with open_page("/desk", ready="[data-testid=hold]") as watched:
+        page, bar = watched.page, watched.page.get_by_test_id("callbar")
+        button, note = page.get_by_test_id("hold"), page.get_by_test_id("note")
+        await expect(button).to_contain_text("Hold")
+        await expect(button).to_have_attribute("aria-pressed", "false")
+        await button.click(click_count=2, delay=20)
+        await expect(button).to_have_attribute("aria-disabled", "true")
+        await page.keyboard.down("h")
+        await page.keyboard.down("h")  # held down it repeats
+        await page.keyboard.up("h")
+        await until(lambda: len(named(server, "hold")) == 1)
+        await expect(bar).to_contain_text("Talking")  # nothing is on hold until the server says so
+        await note.fill("asks for the invoice of May")
+        await server.push_slots("desktop", {"work:i-1": work("talking", answered_at=ago(300), held_since=ago(5))})
+        await expect(bar).to_contain_text("On hold")
+        await expect(page.get_by_test_id("call-clock")).to_have_text(re.compile(r"^0?0:0[5-9]$"))
+        await expect(button).to_have_attribute("aria-pressed", "true")
+        await expect(button).to_contain_text("Retrieve")
+        await expect(bar.get_by_role("status")).to_have_text("On hold")
+        await expect(page.get_by_test_id("presence")).to_contain_text("On hold")
+        await expect(page.locator("#work-now")).to_contain_text("on hold")
+        await expect(note).to_have_value("asks for the invoice of May")
+        await expect(note).to_be_focused()
+        await expect(button).to_have_attribute("aria-disabled", "false")
+        await page.keyboard.press("Alt+h")
+        await until(lambda: named(server, "retrieve") == [{"interaction_id": "i-1"}])
+        await server.push_slots("desktop", {"work:i-1": work("talking", answered_at=ago(300), hold_time=9.0)})
+        await expect(bar).to_contain_text("Talking")
+        await expect(page.get_by_test_id("call-clock")).to_have_text(re.compile(r"^0?5:0\d$"))
+        await note.blur()
+        await expect(button).to_have_attribute("aria-disabled", "false")
+        await page.keyboard.press("h")
+        await until(lambda: len(named(server, "hold")) == 2)
+        await server.push_slots("desktop", {"work:i-1": work("wrap-up", hold_time=95.0)})
+        await expect(bar).to_contain_text("on hold 1:35")
+        await expect(button).to_be_hidden()
+        await expect(page.locator("#callbar [role=status]")).to_have_text("")
+        await page.keyboard.press("h")
+        await asyncio.sleep(0.1)
+        assert len(named(server, "hold")) == 2
+
+
+async def test_nobody_is_held_who_has_not_answered(open_page: Open, server: DeskServer) -> None:
+    hold(server, "talking", callback=callback())
+    async with open_page("/desk", ready="[data-testid=hang-up]") as watched:
+        await expect(watched.page.get_by_test_id("hold")).to_be_hidden()
+        await watched.page.keyboard.press("h")
+        await asyncio.sleep(0.1)
+        assert named(server, "hold") == []
 
 
 async def test_an_ordinary_call_says_nothing_of_calling_back(open_page: Open, server: DeskServer) -> None:

@@ -97,6 +97,34 @@ async def test_agent_first_then_the_customer_who_answers(line: TelephonyLine, am
     assert not [one for one in line.facts if isinstance(one, ports.AlertEnded | ports.CustomerMissed)]
 
 
+@pytest.mark.parametrize("who", ["agent", "customer"])
+async def test_the_customer_is_put_on_hold_and_retrieved(line: TelephonyLine, ami: AmiLine, who: str) -> None:
+    leg, reservation = await met(line, ANSWERS)
+    line.site.dial(line.server_id, leg)
+    await line.find(ports.CustomerReached, leg_id=leg)
+    device = ports.Device(AgentId("a-agent-2001"), line.server_id, "agent-2001")
+    for _ in range(2):
+        line.facts.clear()
+        line.site.hold(line.server_id, leg, LegId(reservation))
+        held = await line.find(ports.LegsHeld, caller_leg=leg)
+        assert held.agent_leg == reservation
+        await ami.wait_place(leg, names.HOLD, "MusicOnHold")
+        line.site.retrieve(line.server_id, LegId(reservation), device)
+        await line.find(ports.LegsConnected, caller_leg=leg)
+    assert not [one for one in line.facts if isinstance(one, ports.LegEnded | ports.LegsParted)]
+    if who == "agent":
+        line.site.hang_up(line.server_id, LegId(reservation))
+        parted = await line.find(ports.LegsParted, caller_leg=leg)
+        assert parted.left_first == reservation
+    else:
+        (phone,) = [one for one in await ami.channels() if one["Channel"].startswith("PJSIP/carrier")]
+        await ami.send("Hangup", Channel=phone["Channel"])
+        parted = await line.find(ports.LegsParted, caller_leg=leg)
+        assert parted.left_first == leg
+    await line.find(ports.LegEnded, leg_id=leg)
+    await gone(ami)
+
+
 async def test_the_customer_hangs_up(line: TelephonyLine, ami: AmiLine) -> None:
     leg, reservation = await met(line, LEAVES)
     line.site.dial(line.server_id, leg)

@@ -270,15 +270,14 @@ async def test_a_round_of_music_is_as_long_as_its_session_says(ami: AmiLine, agi
     assert agi.steps() == ["ivr", *["next"] * 3], "a session that says nothing leaves it to the dialplan"
 
 
-async def test_bridge_end_is_told_and_the_leg_ends(ami: AmiLine, agi: ScriptedAgi) -> None:
+async def test_the_leg_ends_with_its_conversation(ami: AmiLine, agi: ScriptedAgi) -> None:
     caller = await waiting_caller(ami)
     await reserve(ami, caller, "res-8a")
     await alert(ami, caller, "res-8a")
     await bridged(ami, caller, "res-8a")
     await ami.send("Hangup", Channel=caller)
-    ended = await ami.event("UserEvent", UserEvent=names.EVENT_BRIDGE_ENDED, Uniqueid="res-8a")
-    assert ended["Result"] == "SUCCESS"
     await ami.event("Hangup", Uniqueid="res-8a")
+    assert not [event for event in ami.events if event.get("UserEvent") == names.EVENT_LOST]
 
 
 async def test_nailed_leg_returns_to_its_place(ami: AmiLine, agi: ScriptedAgi) -> None:

@@ -126,7 +126,7 @@ async def test_one_call_lets_exactly_the_wanted_events_through(ami: AmiLine, agi
     lists = {"CoreShowChannel", "CoreShowChannelsComplete"}
     seen = Counter(event["Event"] for event in ami.events if event["Event"] not in lists)
     assert set(seen) <= set(names.AMI_EVENTS)
-    assert seen["UserEvent"] == 3  # arrived, bridging, bridge ended
+    assert seen["UserEvent"] == 2  # arrived, bridging
     assert (seen["Newchannel"], seen["Hangup"]) == (4, 4)
     assert (seen["BridgeEnter"], seen["BridgeLeave"]) == (2, 2)
     assert all("Timestamp" in event for event in ami.events if event["Event"] == "Newchannel")
@@ -161,7 +161,7 @@ async def test_cel_tells_the_call(ami: AmiLine, agi: ScriptedAgi, pbx: Pbx) -> N
     assert all(len(row["time"].split(".")[1]) == 6 for row in found)
     hangup = next(row for row in found if row["event"] == "HANGUP" and row["uniqueid"] == caller)
     assert "hangupcause" in json.loads(hangup["extra"])
-    assert (hangup["context"], hangup["exten"]) == (names.HOLD, "1000")
+    assert (hangup["context"], hangup["exten"]) == (names.JOIN, "1000")
 
 
 # ---------------------------------------------------------------- who is who on one address

@@ -161,6 +161,37 @@ async def test_a_nailed_leg_on_the_other_server(two: Two) -> None:
     await two.b.find(ports.LegEnded, leg_id=leg)
 
 
+@pytest.mark.parametrize("mode", [LegMode.RING, LegMode.NAILED])
+async def test_hold_and_retrieve_over_the_trunk(two: Two, mode: LegMode) -> None:
+    """Both stand on the caller's server; the far phone hears nothing, and its leg is named as before afterwards."""
+    caller = await waiting_caller(two.ami)
+    device = ports.Device(AgentId("a-agent-2001"), two.b.server_id, "agent-2001", mode)
+    two.a.site.prepare(device)
+    if mode is LegMode.NAILED:
+        await two.b.find(ports.DeviceChanged, endpoint="agent-2001", state="NAILED", usable=True)
+    reservation = two.alert(caller, "agent-2001", mode=mode)
+    agent = LegId(reservation)
+    if mode is LegMode.NAILED:
+        two.a.site.connect(reservation)
+    await two.a.find(ports.LegsConnected, caller_leg=caller, agent_leg=agent)
+    for _ in range(2):
+        two.a.facts.clear()
+        two.a.site.hold(two.a.server_id, LegId(caller), agent)
+        await two.a.find(ports.LegsHeld, caller_leg=caller, agent_leg=agent)
+        await two.ami.wait_place(caller, names.HOLD, "MusicOnHold")
+        two.a.site.retrieve(two.a.server_id, agent, device)
+        await two.a.find(ports.LegsConnected, caller_leg=caller, agent_leg=agent)
+    two.a.facts.clear()
+    two.a.site.resync(two.a.server_id)
+    legs = {one.leg_id: one for one in (await two.a.find(ports.Resynced)).legs}
+    assert (legs[agent].endpoint, legs[agent].peer) == ("agent-2001", caller)
+    assert not [one for one in two.b.facts if isinstance(one, ports.FarLegEnded)]
+    two.a.site.hang_up(two.a.server_id, agent)
+    await two.a.find(ports.LegsParted, caller_leg=caller, agent_leg=agent)
+    await two.ami.wait_place(caller, names.HOLD, "MusicOnHold")
+    two.a.site.release(device)
+
+
 async def test_the_picture_after_a_gap_names_the_agent_at_the_far_end(two: Two) -> None:
     caller = await waiting_caller(two.ami)
     reservation = two.alert(caller, "agent-2001")

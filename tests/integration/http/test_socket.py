@@ -333,6 +333,8 @@ DATA: dict[str, dict[str, Any]] = {
     "accept": {},
     "reject": {},
     "hang-up": {},
+    "hold": {},
+    "retrieve": {},
     "extend-wrap-up": {},
     "save-note": {"text": "mine now"},
     "finish-wrap-up": {"disposition": "solved"},

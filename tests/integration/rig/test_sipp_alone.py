@@ -71,6 +71,34 @@ async def test_two_who_hang_up_in_the_same_moment_both_are_answered(tmp_path, po
             assert said.count("BYE") == said.count("200") > 0
 
 
+async def test_a_phone_that_answered_takes_the_invite_sent_again_and_hangs_up_in_time(tmp_path, ports):
+    """Asterisk was late: it sent the INVITE once more while our 200 was on its way, and then the ACK."""
+    async with desk(tmp_path, ports, p1=Answers(after=0.1, talk=0.2)):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
+            line.bind(("127.0.0.1", ports["customer"]))
+            line.settimeout(3)
+
+            def say(request, branch, to=""):
+                head = [f"{request} sip:1@127.0.0.1:{ports['phones']} SIP/2.0"]
+                head += [f"Via: SIP/2.0/UDP 127.0.0.1:{ports['customer']};branch=z9hG4bK{branch}"]
+                head += ["From: <sip:2@127.0.0.1>;tag=a", f"To: <sip:1@127.0.0.1>{to}", "Call-ID: again@127.0.0.1"]
+                head += [f"CSeq: 1 {request}", f"Contact: <sip:2@127.0.0.1:{ports['customer']}>", "Content-Length: 0"]
+                line.sendto("\r\n".join([*head, "", ""]).encode(), ("127.0.0.1", ports["phones"]))
+
+            def until(word):
+                while True:
+                    heard = line.recv(4096).decode()
+                    if word in heard.splitlines()[0]:
+                        return heard
+
+            say("INVITE", "1")
+            answer = await asyncio.to_thread(until, "200 OK")
+            say("INVITE", "1")
+            await asyncio.sleep(0.02)
+            say("ACK", "2", ";tag=" + answer.partition("To:")[2].partition("tag=")[2].split()[0])
+            assert "again@" in await asyncio.to_thread(until, "BYE")
+
+
 async def test_a_killed_phone_says_nothing_more_and_nobody_else_dies(tmp_path, ports):
     async with desk(tmp_path, ports, p1=Answers(after=0)) as phones, caller(tmp_path, ports, "1") as customer:
         await customer.wait_message("200", sent=False)

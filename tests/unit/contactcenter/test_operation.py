@@ -6,12 +6,14 @@ from types import SimpleNamespace
 import pytest
 from pydantic import ValidationError
 
+from contactcenter.core.events import Envelope
 from contactcenter.core.ids import ServerId, UserId
 from contactcenter.core.permissions import ROLES, Principal, Right, Scope
 from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.core.web.access import Services
 from contactcenter.core.web.openapi import openapi
 from contactcenter.interactions.live import Link
+from contactcenter.interactions.model import InteractionEnded, Outcome
 from contactcenter.operation import EventsQuery, Operation, operation_routes, readyz
 from tests.fakes.room import Room
 
@@ -25,11 +27,13 @@ AGENT = Principal(UserId("a"), "ann", ROLES["agent"])
 @pytest.fixture
 def operation():
     room = Room()
-    publisher = SimpleNamespace(subscribe=lambda listener: None)
+    listeners = []
+    publisher = SimpleNamespace(subscribe=listeners.append)
     database = SimpleNamespace(degraded="", pending=0)
     made = Operation(database, publisher, room.time, room.picture, TaskSupervisor())
     room.picture.links[ServerId("pbx1")] = Link(ServerId("pbx1"), up=True, reason="")
     made.room = room
+    made.told = listeners[0]
     return made
 
 
@@ -79,6 +83,16 @@ def test_metrics_show_what_parts_count_and_who_is_in_fallback(operation):
     text = operation.metrics().decode()
     assert "contactcenter_agi_failed 4.0" in text
     assert "contactcenter_in_fallback 1.0" in text
+
+
+def test_metrics_count_events_by_kind_and_interactions_by_outcome(operation):
+    item = operation.room.arrive()
+    for outcome in (Outcome.ABANDONED, Outcome.ABANDONED, Outcome.ANSWERED):
+        operation.told(Envelope(InteractionEnded(item.interaction_id, outcome, ""), operation.room.time.now()))
+    text = operation.metrics().decode()
+    assert 'contactcenter_events_total{kind="interaction-ended"} 3.0' in text
+    assert 'contactcenter_interactions_total{outcome="abandoned"} 2.0' in text
+    assert "# TYPE contactcenter_events_total counter" in text
 
 
 async def test_one_of_several_servers_lost_is_named_and_the_others_serve(operation):

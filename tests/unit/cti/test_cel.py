@@ -56,6 +56,19 @@ def test_an_agents_leg_says_whose_call_it_answered_and_when() -> None:
     assert leg.bridged_at.timestamp() == 1780000001.5
 
 
+def test_a_customer_who_talked_has_his_agents_account_code_and_is_no_agent() -> None:
+    """As Asterisk 22 writes it: recovery took his leg, which ends last, for the agent's, and the call for abandoned."""
+    agent = {"channel": "PJSIP/agent-101-0000001f", "account": "pbx1-1780000000.1"}
+    customer = {"channel": "PJSIP/carrier-0000000a", "context": "cc-hold"}
+    legs = ended_legs(
+        line("pbx1-1780000000.1", "BRIDGE_ENTER", time="1780000001.4", **customer)
+        + line("res", "BRIDGE_ENTER", time="1780000001.5", **agent)
+        + line("res", time="1780000009.0", **agent)
+        + line("pbx1-1780000000.1", time="1780000009.1", account="pbx1-1780000000.1", **customer)
+    )
+    assert [(leg.leg_id, leg.caller_leg) for leg in legs] == [("res", "pbx1-1780000000.1"), ("pbx1-1780000000.1", None)]
+
+
 @pytest.mark.parametrize("number", ["\u2028", "\x85", "a,b", 'qu"ote', "\x0b\x0c", "<script>", "\ufffd"])
 def test_odd_text_in_a_field_does_not_tear_the_line(number: str) -> None:
     assert [leg.leg_id for leg in ended_legs(line("a.1", caller_number=number) + line("a.2"))] == ["a.1", "a.2"]

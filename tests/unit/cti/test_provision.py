@@ -103,7 +103,7 @@ def test_names_are_unique() -> None:
 def test_every_context_and_name_of_ours_is_in_the_dialplan() -> None:
     text = files()["contactcenter_extensions.conf"]
     assert re.findall(r"^\[(.+)\]$", text, re.M) == [
-        *(names.INBOUND, names.IVR, names.HOLD, names.FALLBACK, names.BRIDGE),
+        *(names.INBOUND, names.IVR, names.HOLD, names.FALLBACK, names.BRIDGE, names.JOIN),
         *(names.PARK, names.ALERT_TONE, names.CONFERENCE, names.INTERNAL),
         *(names.CALLBACK, names.REACHED, names.CHECK),
     ]
@@ -165,7 +165,14 @@ def test_guard_claims_then_looks_again() -> None:
     steps = [body.index(guard), body.index("Set(SHARED(CC_BRIDGED,${CALLER_CHAN})=${CC_RES})"), body.rindex(guard)]
     assert body.count(guard) == 2
     assert steps == sorted(steps)
-    assert steps[-1] < body.index("UserEvent(CCBridging") < body.index(",Bridge(")
+    assert steps[-1] < body.index("UserEvent(CCBridging") < body.index(",ChannelRedirect(")
+
+
+def test_an_agents_leg_pulls_nobody_out_of_what_he_hears() -> None:
+    """Decision 0017: who is pulled into a bridge while a file begins to play to him takes Asterisk with him."""
+    text = files()["contactcenter_extensions.conf"]
+    contexts = [name for name in names.CONTEXTS if any(",Bridge(" in one for one in sections(text, name))]
+    assert contexts == [names.JOIN]
 
 
 def test_ami_user_has_only_the_rights_it_needs() -> None:

@@ -1,38 +1,15 @@
-import array
-import io
-import math
+import asyncio
+import resource
 import shutil
-import wave
+import time
 from pathlib import Path
 
 import pytest
 
 from contactcenter.core.errors import Unavailable
 from ivr.flow import Flow, Prompt
-from ivr.prompts import RATE, EspeakSpeaker, PromptFiles, resample, telephone_wav
-
-
-def tone(hertz: float, rate: int, seconds: float = 0.5) -> "array.array[int]":
-    return array.array(
-        "h", (round(20000 * math.sin(2 * math.pi * hertz * n / rate)) for n in range(int(rate * seconds)))
-    )
-
-
-def wav(samples: "array.array[int]", rate: int, channels: int = 1) -> bytes:
-    target = io.BytesIO()
-    with wave.open(target, "wb") as file:
-        file.setparams((channels, 2, rate, 0, "NONE", ""))
-        file.writeframes(samples.tobytes())
-    return target.getvalue()
-
-
-def strength(samples: "array.array[int]", hertz: float, rate: int) -> float:
-    """Amplitude of one frequency (Goertzel), edges left out."""
-    inner = samples[200:-200]
-    angle = 2 * math.pi * hertz / rate
-    real = sum(value * math.cos(angle * n) for n, value in enumerate(inner))
-    imaginary = sum(value * math.sin(angle * n) for n, value in enumerate(inner))
-    return 2 * math.hypot(real, imaginary) / len(inner)
+from ivr.prompts import AT_ONCE, EspeakSpeaker, PromptFiles
+from tests.unit.ivr.sounds import tone, wav
 
 
 class Voice:
@@ -40,10 +17,15 @@ class Voice:
 
     def __init__(self) -> None:
         self.spoken: list[tuple[str, str]] = []
+        self.now = self.most = 0
         self.sound = wav(tone(440, 22050, 0.05), 22050)
 
     async def speak(self, text: str, language: str) -> bytes:
         self.spoken.append((language, text))
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(0)
+        self.now -= 1
         if text == "fail":
             raise Unavailable("speech-failed")
         return self.sound
@@ -65,6 +47,16 @@ async def test_texts_are_spoken_once_and_found_again_by_the_next_process(tmp_pat
     assert await again.prepare([flow(HELLO)]) == 0
     assert sorted(voice.spoken) == [("en", "Hello"), ("ru", "Привет")]
     assert again.sounds(flow(HELLO), ["hello"], "ru") == files.sounds(flow(HELLO), ["hello"], "ru")
+
+
+async def test_who_asks_for_what_is_being_spoken_waits_for_it(tmp_path: Path) -> None:
+    """Queues and skills change while the first prompts are spoken: each change asks for all of them."""
+    voice = Voice()
+    files = PromptFiles(tmp_path, voice)
+    texts = [("en", f"text {number}") for number in range(6)]
+    assert await asyncio.gather(*(files.speak(texts) for _ in range(4))) == [0, 0, 0, 0]
+    assert sorted(voice.spoken) == texts
+    assert voice.most == AT_ONCE
 
 
 async def test_the_callers_language_then_the_flows_then_the_built_in_sound(tmp_path: Path) -> None:
@@ -121,16 +113,11 @@ async def test_a_program_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, tm
         await EspeakSpeaker(str(program)).speak("hello", "en")
 
 
-def test_resampling_keeps_speech_and_removes_what_would_fold_back() -> None:
-    kept = resample(tone(1000, 22050), 22050, RATE)
-    assert len(kept) == RATE // 2
-    assert strength(kept, 1000, RATE) == pytest.approx(20000, rel=0.02)
-    folded = resample(tone(5500, 22050), 22050, RATE)
-    assert strength(folded, 2500, RATE) < 100
-    assert resample(tone(1000, RATE), RATE, RATE) == tone(1000, RATE)
-    assert strength(resample(tone(1000, 4000), 4000, RATE), 1000, RATE) == pytest.approx(20000, rel=0.02)
-
-
-def test_only_16_bit_mono_is_taken() -> None:
-    with pytest.raises(wave.Error):
-        telephone_wav(wav(tone(440, RATE), RATE, channels=2))
+async def test_the_arithmetic_of_sound_is_no_work_of_ours(tmp_path: Path) -> None:
+    """Calls come in while prompts are spoken: a thread would hold the interpreter they need."""
+    voice = Voice()
+    voice.sound = wav(tone(440, 22050, 4.0), 22050)
+    ours, others = time.process_time(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    assert await PromptFiles(tmp_path, voice).speak([("en", "a long one")]) == 0
+    ours, others = time.process_time() - ours, resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - others
+    assert ours < others / 2

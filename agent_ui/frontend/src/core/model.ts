@@ -58,6 +58,9 @@ export interface Work {
   ended_by: "customer" | "agent" | "";
   waited: number;
   talk_time: number | null;
+  /** Since when the customer is on hold; the seconds of earlier holds. */
+  held_since: string | null;
+  hold_time: number;
   priority: number;
   vip: boolean;
   choices: string[];

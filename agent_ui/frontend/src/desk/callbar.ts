@@ -1,4 +1,4 @@
-/** The call in hand: who, since when, mute and hang up; in wrap-up the countdown and one minute more. */
+/** The call in hand: who, since when, hold, mute and hang up; in wrap-up the countdown and one minute more. */
 
 import { now, since, stop, until } from "../core/clock";
 import { byId, fuse, h, icon, setIcon, setText, show } from "../core/dom";
@@ -6,10 +6,10 @@ import type { Work } from "../core/model";
 import { timer, when } from "../core/times";
 import { number, t } from "../core/texts";
 import { callResult } from "../core/words";
-import { phone } from "./calls";
-import { act } from "./state";
+import { isTurning, phone } from "./calls";
+import { act, isCalling } from "./state";
 
-export interface CallbarActs { hangUp(id: string): void; mute(): void; why(): void }
+export interface CallbarActs { hangUp(id: string): void; hold(id: string): void; mute(): void; why(): void }
 
 const bar = byId("callbar");
 const tagGlyph = h("span", { class: "tag-i" });
@@ -24,8 +24,12 @@ const whyButton = h("button", { type: "button", class: "why", "data-testid": "wh
 const muteIcon = h("span", { class: "ic-w" });
 const muteWord = h("span");
 const mute = h("button", { type: "button", class: "btn", "data-testid": "mute", "aria-pressed": "false", "aria-keyshortcuts": "M Alt+M" }, muteIcon, muteWord, " ", h("kbd", null, "M"));
+const holdIcon = h("span", { class: "ic-w" });
+const holdWord = h("span");
+const hold = h("button", { type: "button", class: "btn hold-b", "data-testid": "hold", "aria-pressed": "false", "aria-keyshortcuts": "H Alt+H" }, holdIcon, holdWord, " ", h("kbd", null, "H"));
+const said = h("span", { class: "sr", role: "status" });
 const hangUp = h("button", { type: "button", class: "btn stop right wide", "data-testid": "hang-up", "aria-keyshortcuts": "Alt+X" }, icon("phone-off"), t("Hang up"), " ", h("kbd", null, "Alt X"));
-const controls = h("div", { class: "ctl" }, mute, hangUp);
+const controls = h("div", { class: "ctl" }, hold, mute, hangUp);
 const burn = fuse("h6 wrapc");
 const more = h("button", { type: "button", class: "btn sm", "data-testid": "extend" });
 const rest = h("div", { class: "fx mt-2" }, burn, more);
@@ -33,6 +37,7 @@ const rest = h("div", { class: "fx mt-2" }, burn, more);
 let shownId = "";
 
 export function buildCallbar(acts: CallbarActs): void {
+  hold.addEventListener("click", () => acts.hold(shownId));
   mute.addEventListener("click", acts.mute);
   whyButton.addEventListener("click", acts.why);
   hangUp.addEventListener("click", () => acts.hangUp(shownId));
@@ -41,15 +46,12 @@ export function buildCallbar(acts: CallbarActs): void {
     h("div", { class: "fx ta" },
       h("div", { class: "grow" }, h("p", { class: "small fx ink2" }, tag, line), name, about),
       h("div", { class: "text-end" }, big, under, whyButton)),
-    controls, rest);
+    controls, rest, said);
 }
 
 function place(one: Work): string {
   return [one.subtitle, one.caller.withheld ? t("number withheld") : one.caller.number].filter((part) => part && part !== one.title).join(" · ");
 }
-
-/** The customer is being called, or did not answer: nobody to talk to yet. */
-const isCalling = (one: Work): boolean => one.state === "talking" && one.callback !== null && !one.callback.is_reached;
 
 function missed(one: Work): string {
   if (!one.callback || one.callback.is_reached || !one.callback.result) return "";
@@ -59,12 +61,20 @@ function missed(one: Work): string {
 
 function paintTalking(one: Work): void {
   setText(line, isCalling(one) ? [one.queue.name, missed(one) || t("the customer’s phone rings")].join(" · ") : t("{queue} · waited {time}", { queue: one.queue.name, time: timer(one.waited) }));
-  if (big.dataset["of"] !== `talk:${one.interaction_id}`) {
+  const clockOf = `${one.held_since ? "hold" : "talk"}:${one.interaction_id}`;
+  if (big.dataset["of"] !== clockOf) {
+    if (big.dataset["of"]?.endsWith(one.interaction_id)) setText(said, one.held_since ? t("On hold") : t("Talking"));
     stop(big);
     setText(big, "");
-    big.dataset["of"] = `talk:${one.interaction_id}`;
-    since(big, one.answered_at ?? one.entered_at);
+    big.dataset["of"] = clockOf;
+    since(big, one.held_since ?? one.answered_at ?? one.entered_at);
   }
+  show(hold, !isCalling(one));
+  setIcon(holdIcon, one.held_since ? "player-play" : "player-pause");
+  setText(holdWord, one.held_since ? t("Retrieve") : t("Hold"));
+  hold.setAttribute("aria-disabled", String(isTurning(one)));
+  hold.setAttribute("aria-pressed", String(one.held_since !== null));
+  hold.classList.toggle("on", one.held_since !== null);
   const session = phone()?.sessionFor(one) ?? null;
   show(mute, session !== null);
   setIcon(muteIcon, session?.muted ? "microphone" : "microphone-off");
@@ -76,7 +86,8 @@ function paintTalking(one: Work): void {
 function ended(one: Work): string {
   const by = { customer: t("caller hung up"), agent: t("you hung up"), "": "" }[one.ended_by];
   const talked = one.talk_time === null ? "" : t("talked {time}", { time: timer(one.talk_time) });
-  return [one.queue.name, ...(missed(one) ? [missed(one)] : [talked, by])].filter(Boolean).join(" · ");
+  const held = one.hold_time >= 1 ? t("on hold {time}", { time: timer(one.hold_time) }) : "";
+  return [one.queue.name, ...(missed(one) ? [missed(one)] : [talked, held, by])].filter(Boolean).join(" · ");
 }
 
 function paintWrapUp(one: Work): void {
@@ -98,15 +109,18 @@ export function paintCallbar(one: Work | null): void {
   const on = one !== null && one.state !== "alerting";
   show(bar, on);
   if (!on) return;
+  if (shownId !== one.interaction_id || one.state !== "talking") setText(said, "");
   shownId = one.interaction_id;
   bar.dataset["interaction"] = shownId;
   const wrap = one.state === "wrap-up";
-  bar.className = `callbar st ${wrap ? "wrap" : "talking"}`;
+  const held = !wrap && one.held_since !== null;
+  const look = wrap ? "wrap" : held ? "hold" : "talking";
+  bar.className = `callbar st ${look}`;
   bar.setAttribute("aria-label", wrap ? t("Wrap-up") : t("Current call"));
   bar.dataset["state"] = one.state;
-  tag.className = `tag st ${wrap ? "wrap" : "talking"}`;
-  setIcon(tagGlyph, wrap ? "pencil" : isCalling(one) ? "phone-outgoing" : "phone", "s");
-  setText(tagWord, wrap ? t("Wrap-up") : isCalling(one) ? t("Calling") : t("Talking"));
+  tag.className = `tag st ${look}`;
+  setIcon(tagGlyph, wrap ? "pencil" : held ? "player-pause" : isCalling(one) ? "phone-outgoing" : "phone", "s");
+  setText(tagWord, wrap ? t("Wrap-up") : held ? t("On hold") : isCalling(one) ? t("Calling") : t("Talking"));
   setText(name, one.title || t("Unknown caller"));
   setText(about, place(one));
   show(controls, !wrap);

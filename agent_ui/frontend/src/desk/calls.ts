@@ -6,7 +6,7 @@ import { errorText } from "../core/errors";
 import type { Work } from "../core/model";
 import { t } from "../core/texts";
 import type { Call, Phone, PhoneConfig } from "../phone";
-import { act, alerting, bars, current, isLive, me, store, work } from "./state";
+import { act, alerting, bars, current, isCalling, isLive, me, store, work } from "./state";
 
 let made: Phone | null = null;
 let starting = false;
@@ -163,6 +163,30 @@ export function hangUp(id = current()?.interaction_id): void {
   const call = phone()?.sessionFor(one);
   if (call) call.hangUp();
   else void act("hang-up", { interaction_id: one.interaction_id });
+}
+
+const DOUBLE_PRESS = 500;
+const TURN = 2000;
+
+let turning = { id: "", from: "" as string | null, at: -Infinity };
+
+/** Whether a hold, or its end, was asked for and is not told yet; the server says within milliseconds, or never. */
+export function isTurning(one: Work): boolean {
+  const age = performance.now() - turning.at;
+  return turning.id === one.interaction_id && (age < DOUBLE_PRESS || (age < TURN && turning.from === one.held_since));
+}
+
+/** Put the caller on hold, or talk to him again; pressed again while that is under way, nothing. */
+export async function toggleHold(id = current()?.interaction_id): Promise<void> {
+  const one = id ? work(id) : null;
+  if (!one || one.state !== "talking" || isCalling(one) || isTurning(one)) return;
+  turning = { id: one.interaction_id, from: one.held_since, at: performance.now() };
+  setTimeout(() => repaint(), DOUBLE_PRESS);
+  setTimeout(() => repaint(), TURN);
+  repaint();
+  const done = await act(one.held_since ? "retrieve" : "hold", { interaction_id: one.interaction_id });
+  if (done === null) turning.at = -Infinity;
+  repaint();
 }
 
 export function mute(): void {

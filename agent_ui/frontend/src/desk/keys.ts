@@ -7,6 +7,7 @@ export interface KeyActs {
   answer(): void;
   reject(): void;
   hangUp(): void;
+  hold(): void;
   mute(): void;
   presence(): void;
   finish(): void;
@@ -17,7 +18,8 @@ export interface KeyActs {
 }
 
 export const keyList = (): [string, string][] => [
-  ["Alt A", t("Answer")], ["Alt R", t("Reject")], ["Alt X", t("Hang up")], ["M", t("Mute")], ["Alt M", t("Mute")],
+  ["Alt A", t("Answer")], ["Alt R", t("Reject")], ["Alt X", t("Hang up")], ["H", t("Hold, retrieve")], ["Alt H", t("Hold, retrieve")],
+  ["M", t("Mute")], ["Alt M", t("Mute")],
   ["Alt P", t("Presence menu")], ["N", t("Write the note")], ["1 … 9", t("In wrap-up: choose what it was about")],
   ["Alt Enter", t("Finish, take next")], ["J / K", t("Next, previous work")], ["W", t("Why it came to you")],
   ["Alt 1 2 3", t("Go to work, stage, customer")],
@@ -27,7 +29,7 @@ const focus = (id: string): void => byId(id).focus();
 
 function altKey(code: string, acts: KeyActs): (() => void) | undefined {
   const table: Record<string, () => void> = {
-    KeyA: acts.answer, KeyR: acts.reject, KeyX: acts.hangUp, KeyM: acts.mute, KeyP: acts.presence,
+    KeyA: acts.answer, KeyR: acts.reject, KeyX: acts.hangUp, KeyH: acts.hold, KeyM: acts.mute, KeyP: acts.presence,
     Enter: acts.finish, NumpadEnter: acts.finish,
     Digit1: () => focus("work"), Digit2: () => focus("stage"), Digit3: () => focus("side"),
   };
@@ -36,13 +38,13 @@ function altKey(code: string, acts: KeyActs): (() => void) | undefined {
 
 function plainKey(code: string, acts: KeyActs): (() => void) | undefined {
   const table: Record<string, () => void> = {
-    KeyM: acts.mute, KeyN: acts.note, KeyW: acts.why, KeyJ: () => acts.walk(1), KeyK: () => acts.walk(-1),
+    KeyH: acts.hold, KeyM: acts.mute, KeyN: acts.note, KeyW: acts.why, KeyJ: () => acts.walk(1), KeyK: () => acts.walk(-1),
   };
   return table[code];
 }
 
 function onKey(event: KeyboardEvent, acts: KeyActs): void {
-  if (event.ctrlKey || event.metaKey || document.querySelector("dialog[open]")) return;
+  if (event.repeat || event.ctrlKey || event.metaKey || document.querySelector("dialog[open]")) return;
   if (event.altKey) {
     const act = altKey(event.code, acts);
     if (!act) return;

@@ -12,7 +12,7 @@ import { reloadWhenFree, startShell } from "../core/shell";
 import { Link } from "../core/socket";
 import { clockTime } from "../core/times";
 import { t } from "../core/texts";
-import { answer, hangUp, leavePhone, mute, paintPhoneBars, phoneSign, reject, startPhone } from "./calls";
+import { answer, hangUp, leavePhone, mute, paintPhoneBars, phoneSign, reject, startPhone, toggleHold } from "./calls";
 import { buildCallbar, paintCallbar } from "./callbar";
 import { paintCard } from "./card";
 import { buildFacts, onFacts, paintHistory, paintIdle, paintTickets, paintWhy, toggleWhy } from "./facts";
@@ -150,7 +150,7 @@ function paintLink(): void {
 
 function build(): void {
   buildHero({ answer, reject });
-  buildCallbar({ hangUp, mute, why: toggleWhy });
+  buildCallbar({ hangUp, hold: (id) => void toggleHold(id), mute, why: toggleWhy });
   buildNote();
   buildTicket();
   buildWrapUp();
@@ -158,7 +158,7 @@ function build(): void {
   buildWorklist();
   const presence = buildPresence();
   startKeys({
-    answer, reject, hangUp, mute, presence: presence.open, finish: finishNext, note: focusNote, why: toggleWhy,
+    answer, reject, hangUp, hold: () => void toggleHold(), mute, presence: presence.open, finish: finishNext, note: focusNote, why: toggleWhy,
     walk: walkWork, digit: chooseByDigit,
   });
   onSelect(schedule);

@@ -23,8 +23,10 @@ const SHOWN: Record<Work["state"], { look: string; icon: IconName; word: () => s
   "wrap-up": { look: "wrap", icon: "pencil", word: () => t("Wrap-up"), since: (one) => one.ended_at },
 };
 
+const HELD = { look: "hold", icon: "player-pause", word: () => t("On hold"), since: (one: Work) => one.held_since } as const;
+
 function busy(one: Work, agent: Me): Pill {
-  const looks = SHOWN[one.state];
+  const looks = one.state === "talking" && one.held_since ? HELD : SHOWN[one.state];
   const later = agent.presence.state === "not-ready" ? t("then {reason}", { reason: reasonText(agent.presence.reason) || t("not ready") }) : "";
   return { look: looks.look, icon: looks.icon, word: looks.word(), since: looks.since(one) ?? agent.work.since, why: later || one.queue.name };
 }

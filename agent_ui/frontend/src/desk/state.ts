@@ -55,6 +55,9 @@ export function current(): Work | null {
   return mine ?? all.sort((a, b) => RANK[a.state] - RANK[b.state])[0] ?? null;
 }
 
+/** The customer is being called, or did not answer: nobody to talk to yet. */
+export const isCalling = (one: Work): boolean => one.state === "talking" && one.callback !== null && !one.callback.is_reached;
+
 /** Whose card is shown: the caller who rings, else the current one. */
 export const shown = (): Work | null => alerting() ?? current();
 

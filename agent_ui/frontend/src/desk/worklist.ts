@@ -34,14 +34,14 @@ const LOOKS = { "alerting": "alert-s", "talking": "talking", "wrap-up": "wrap" }
 
 function paintClock(one: Work, row: Parts): void {
   const burns = one.state === "alerting" ? one.expires_at : one.state === "wrap-up" ? (one.wrap_up?.until ?? null) : null;
-  const words = { "alerting": t("to answer"), "talking": t("talking"), "wrap-up": t("wrap-up") };
+  const words = { "alerting": t("to answer"), "talking": one.held_since ? t("on hold") : t("talking"), "wrap-up": t("wrap-up") };
   setText(row.due, words[one.state]);
   row.burn.toggleAttribute("hidden", burns === null);
   if (burns) until(row.clock, { at: burns, total: one.state === "alerting" ? (one.ring_time ?? 0) : (one.wrap_up?.limit ?? 0), seconds: true, fuse: row.burn });
   else {
     row.clock.classList.remove("soon", "breach");
     setText(row.clock, "");
-    since(row.clock, (one.state === "talking" ? one.answered_at : one.ended_at) ?? one.entered_at);
+    since(row.clock, (one.state === "talking" ? (one.held_since ?? one.answered_at) : one.ended_at) ?? one.entered_at);
   }
 }
 
@@ -53,7 +53,7 @@ function workRow(first: Work): Row<Work> {
     set(one) {
       setText(row.title, one.title || t("Unknown caller"));
       setText(row.line, LINES[one.state](one));
-      row.glyph.className = `m st ${LOOKS[one.state]}`;
+      row.glyph.className = `m st ${one.state === "talking" && one.held_since ? "hold" : LOOKS[one.state]}`;
       const isCurrent = shown()?.interaction_id === one.interaction_id || current()?.interaction_id === one.interaction_id;
       row.link.className = `wi ${one.state === "alerting" ? "ring" : ""} ${isCurrent ? "cur" : ""}`;
       if (isCurrent) row.link.setAttribute("aria-current", "true");

@@ -145,6 +145,26 @@ async def pbx_case(desk: Any, code: Code) -> tuple[list[ports.LiveLeg | None], s
     return [customer(item, CallerPlace.HOLD)], item.interaction_id
 
 
+@pytest.mark.parametrize("shown", ["apart", "together", "agent gone", "agent alone"])
+async def test_who_is_on_hold_is_looked_for_with_his_agent(desk: Any, shown: str) -> None:
+    link(desk)
+    item, leg = talking(desk)
+    desk.room.hold(item, leg)
+    legs = {
+        "apart": [customer(item, CallerPlace.HOLD), agent_leg(leg, "agent-1001")],
+        "together": [customer(item, CallerPlace.BRIDGED, leg), agent_leg(leg, "agent-1001", peer=CALLER)],
+        "agent gone": [customer(item, CallerPlace.HOLD)],
+        "agent alone": [agent_leg(leg, "agent-1001")],
+    }
+    codes = {"together": Code.TALK_UNKNOWN, "agent gone": Code.TALK_OVER, "agent alone": Code.CALL_GONE}
+    await twice(desk, *legs[shown])
+    assert await told(desk) == ([(codes[shown].value, item.interaction_id)] if shown in codes else [])
+    if shown == "apart":
+        desk.room.leg_ends(CALLER)
+        await twice(desk, agent_leg(leg, "agent-1001"))
+        assert await told(desk) == [("leg-for-nobody", leg)], "he hears silence"
+
+
 @pytest.mark.parametrize(
     "code",
     [

@@ -10,7 +10,7 @@ import pytest
 from contactcenter.agents.model import NotReadyReason
 from contactcenter.core.errors import Conflict, Forbidden, Invalid, NotFound
 from contactcenter.core.events import events_table
-from contactcenter.core.ids import QueueId
+from contactcenter.core.ids import LegId, QueueId
 from contactcenter.core.paging import Paging
 from contactcenter.core.permissions import ROLES, SYSTEM, Principal, Right, Scope
 from contactcenter.customers.store import people_table
@@ -36,6 +36,8 @@ ACTS: dict[str, Callable[[Any, Principal, str], Any]] = {
     "accept": lambda s, p, i: s.accept(p, i),
     "reject": lambda s, p, i: s.reject(p, i),
     "hang_up": lambda s, p, i: s.hang_up(p, i),
+    "hold": lambda s, p, i: s.hold(p, i),
+    "retrieve": lambda s, p, i: s.retrieve(p, i),
     "extend_wrap_up": lambda s, p, i: s.extend_wrap_up(p, i),
     "save_note": lambda s, p, i: s.save_note(p, i, "mine now"),
     "finish_wrap_up": lambda s, p, i: s.finish_wrap_up(p, i, "solved", None, "ready", ""),
@@ -127,6 +129,26 @@ async def test_hang_up(floor: Floor) -> None:
     assert item.segment.ended_by == "agent", "he did it, whichever leg went first"
     with pytest.raises(Conflict, match="not-talking"):
         await floor.service.hang_up(floor.ann, item.interaction_id)
+
+
+async def test_hold_and_retrieve(floor: Floor) -> None:
+    item = alerting(floor)
+    service, acts = floor.service, floor.desk.room.telephony.acts
+    for act in (service.hold, service.retrieve):
+        with pytest.raises(Conflict, match="not-talking"):
+            await act(floor.ann, item.interaction_id)
+    leg = floor.desk.room.connect(item)
+    with pytest.raises(Conflict, match="not-held"):
+        await service.retrieve(floor.ann, item.interaction_id)
+    await service.hold(floor.ann, item.interaction_id)
+    assert acts[-1] == ("hold", CALLER, leg)
+    floor.desk.room.fact(ports.LegsHeld(item.server_id, item.leg_id, LegId(leg), floor.desk.time.now()))
+    with pytest.raises(Conflict, match="already-held"):
+        await service.hold(floor.ann, item.interaction_id)
+    await service.retrieve(floor.ann, item.interaction_id)
+    assert acts[-1][:2] == ("retrieve", leg)
+    await service.hang_up(floor.ann, item.interaction_id)
+    assert acts[-1] == ("hang-up", leg), "also before he is back"
 
 
 async def test_extend_as_often_as_the_queue_allows(floor: Floor) -> None:

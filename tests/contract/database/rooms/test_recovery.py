@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from contactcenter.agents.model import DeviceMode
 from contactcenter.core.events import events_table
 from contactcenter.core.ids import AgentId, LegId, QueueId, ServerId, VisitId
 from contactcenter.interactions import ports, store
@@ -20,6 +21,7 @@ from tests.fakes.room import QUEUE, SERVER, record
 
 CALLER = "1780000000.1"
 STRAY = "01ksr492z8gbhfea5mz914gqht"
+NAILED = replace(record("ann", 1).device, mode=DeviceMode.NAILED)
 
 
 async def again(desk: Any, item: Interaction) -> Interaction:
@@ -238,6 +240,150 @@ async def test_the_agents_leg_died_meanwhile(desk: Any) -> None:
     assert found.segment.ended_by is EndedBy.AGENT
     assert ("hang-up", CALLER) in desk.room.telephony.acts, "as what_next would have told him"
     assert desk.room.work_of("ann") == "wrap-up"
+
+
+# ------------------------------------------------------------------ on hold
+
+
+def holding(desk: Any, **more: Any) -> tuple[Interaction, str]:
+    """Ten seconds of talk, then on hold."""
+    desk.take(record("ann", 1, **more))
+    item = desk.room.call()
+    leg = desk.room.connect(item)
+    desk.time.advance(10)
+    desk.room.hold(item, leg)
+    return item, leg
+
+
+@pytest.mark.parametrize("place", [CallerPlace.HOLD, CallerPlace.FALLBACK])
+async def test_who_is_on_hold_stays_on_hold_and_can_be_retrieved(desk: Any, place: CallerPlace) -> None:
+    item, leg = holding(desk)
+    desk.time.advance(5)
+    found = await again(desk, item)
+    desk.resync(customer(found, place), agent_leg(leg, "agent-1001"))
+    assert (found.phase, found.segment.held_since) == (Phase.HELD, item.segment.held_since)
+    assert desk.room.work_of("ann") == "handling"
+    back = [("to-hold", CALLER)] if place is CallerPlace.FALLBACK else []
+    assert desk.room.telephony.acts == back, "the PBX's own queue is no place for him"
+    desk.time.advance(5)
+    desk.room.retrieve(found, leg)
+    assert (found.phase, found.segment.hold_time) == (Phase.TALKING, 10.0)
+    desk.room.part(found, leg, first=CALLER)
+    desk.room.leg_ends(CALLER)
+    desk.room.leg_ends(leg)
+    await desk.check_rows(found)
+    assert (await desk.one(store.segments))["talk_time"] == 10.0
+    desk.room.check_clean()
+
+
+async def test_put_on_hold_and_killed_before_it_was_written(desk: Any) -> None:
+    item, leg = talking(desk)
+    found = await again(desk, item)
+    desk.resync(customer(found, CallerPlace.HOLD), agent_leg(leg, "agent-1001"))
+    assert (found.phase, found.segment.held_since) == (Phase.HELD, desk.time.now())
+    assert desk.room.telephony.acts == []
+    await desk.check_rows(found)
+
+
+async def test_put_on_hold_and_killed_where_the_records_tell_since_when(desk: Any) -> None:
+    item, leg = talking(desk)
+    desk.time.advance(10)
+    parted_at = desk.time.now()
+    desk.time.advance(6)
+    found = await again(desk, item)
+    desk.resync(customer(found, CallerPlace.HOLD), replace(agent_leg(leg, "agent-1001"), parted_at=parted_at))
+    assert (found.phase, found.segment.held_since) == (Phase.HELD, parted_at)
+
+
+@pytest.mark.parametrize("first", ["customer", "agent"])
+async def test_put_on_hold_and_killed_and_both_are_gone(desk: Any, first: str) -> None:
+    item, leg = talking(desk)
+    desk.time.advance(10)
+    parted_at, left_at = desk.time.now(), desk.time.now() + timedelta(seconds=6)
+    desk.time.advance(60)
+    found = await again(desk, item)
+    ends = {"customer": left_at, "agent": left_at} | ({"customer": left_at + timedelta(30)} if first == "agent" else {})
+    of_agent = ports.EndedLeg(LegId(leg), 16, ends["agent"], "agent-1001", parted_at=parted_at)
+    desk.resync(ended=[ports.EndedLeg(LegId(CALLER), 16, ends["customer"]), of_agent])
+    assert (found.segment.talk_time, found.segment.hold_time, found.segment.ended_at) == (10.0, 6.0, left_at)
+    assert found.segment.ended_by == first
+    await desk.check_rows(found)
+
+
+async def test_who_parted_because_he_hung_up_held_nobody(desk: Any) -> None:
+    item, leg = talking(desk)
+    left_at = desk.time.now() + timedelta(seconds=6)
+    desk.time.advance(60)
+    found = await again(desk, item)
+    over = ports.EndedLeg(LegId(leg), 16, left_at, "agent-1001", parted_at=left_at - timedelta(milliseconds=20))
+    desk.resync(customer(found, CallerPlace.HOLD), ended=[over])
+    assert (found.segment.talk_time, found.segment.holds) == (6.0, 0)
+
+
+async def test_retrieved_and_killed_before_it_was_written(desk: Any) -> None:
+    item, leg = holding(desk)
+    desk.time.advance(5)
+    found = await again(desk, item)
+    back_at = desk.time.now() - timedelta(seconds=2)
+    bridged = replace(agent_leg(leg, "agent-1001", peer=CALLER), bridged_at=back_at)
+    desk.resync(customer(found, CallerPlace.BRIDGED, leg), bridged)
+    assert (found.phase, found.segment.hold_time, found.segment.held_since) == (Phase.TALKING, 3.0, None)
+
+
+@pytest.mark.parametrize("who", ["customer", "agent"])
+async def test_either_of_a_hold_left_meanwhile(desk: Any, who: str) -> None:
+    item, leg = holding(desk)
+    left_at = desk.time.now() + timedelta(seconds=4)
+    desk.time.advance(20)
+    found = await again(desk, item)
+    if who == "customer":
+        desk.resync(agent_leg(leg, "agent-1001"), ended=[ports.EndedLeg(LegId(CALLER), 16, left_at)])
+        assert ("hang-up", leg) in desk.room.telephony.acts, "his agent hears nobody"
+        assert (found.segment.ended_by, found.outcome) == (EndedBy.CUSTOMER, Outcome.ANSWERED)
+    else:
+        desk.resync(customer(found, CallerPlace.HOLD), ended=[ports.EndedLeg(LegId(leg), 16, left_at, "agent-1001")])
+        assert ("hang-up", CALLER) in desk.room.telephony.acts, "nobody takes him off hold any more"
+        assert (found.segment.ended_by, found.phase) == (EndedBy.AGENT, Phase.LEAVING)
+    assert (found.segment.ended_at, found.segment.hold_time) == (left_at, 4.0)
+    assert desk.room.work_of("ann") == "wrap-up"
+    await desk.check_rows(found)
+
+
+async def test_a_nailed_leg_is_on_hold_only_where_the_row_says_so(desk: Any) -> None:
+    item, _ = holding(desk, device=NAILED)
+    found = await again(desk, item)
+    desk.resync(customer(found, CallerPlace.HOLD), agent_leg(STRAY, "agent-1001"))
+    assert found.phase is Phase.HELD
+    assert desk.room.telephony.acts == [("serve", STRAY, found.segment.segment_id)]
+
+
+async def test_a_nailed_leg_that_is_parked_after_a_talk_holds_nobody(desk: Any) -> None:
+    desk.take(record("ann", 1, device=NAILED))
+    item = desk.room.call()
+    desk.room.connect(item)
+    found = await again(desk, item)
+    desk.resync(customer(found, CallerPlace.HOLD), agent_leg(STRAY, "agent-1001"))
+    assert found.phase is Phase.LEAVING
+    assert desk.room.telephony.acts == [("hang-up", CALLER)]
+
+
+async def test_an_agents_leg_whose_customer_left_his_hold_is_hung_up(desk: Any) -> None:
+    """The last process died between the customer's end and the agent's."""
+    desk.take(record("ann", 1))
+    desk.resync(agent_leg(STRAY, "agent-1001"))
+    assert desk.room.telephony.acts == [("hang-up", STRAY)]
+
+
+async def test_a_gap_while_on_hold_changes_nothing(desk: Any) -> None:
+    item, leg = holding(desk)
+    desk.room.telephony.acts.clear()
+    desk.room.fact(ports.LinkChanged(SERVER, False, "lost", desk.time.now()))
+    desk.time.advance(3)
+    desk.resync(customer(item, CallerPlace.HOLD), agent_leg(leg, "agent-1001"))
+    assert (item.phase, desk.room.telephony.acts) == (Phase.HELD, [])
+    desk.room.retrieve(item, leg)
+    assert item.segment is not None
+    assert item.segment.hold_time == 3.0
 
 
 @pytest.mark.parametrize("prepare", ["flow", "waiting", "alerting", "talking"])

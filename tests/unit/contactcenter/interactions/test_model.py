@@ -19,7 +19,8 @@ from contactcenter.interactions.model import (
 from tests.fakes.virtual_time import VirtualTime
 
 NOW = VirtualTime().now()
-F, W, A, T, L, E = Phase.FLOW, Phase.WAITING, Phase.ALERTING, Phase.TALKING, Phase.LEAVING, Phase.ENDED
+F, W, A, T = Phase.FLOW, Phase.WAITING, Phase.ALERTING, Phase.TALKING
+H, L, E = Phase.HELD, Phase.LEAVING, Phase.ENDED
 
 EXPECTED = {
     (F, Step.ENQUEUED): W,
@@ -34,6 +35,10 @@ EXPECTED = {
     (A, Step.CALLER_LEFT): E,
     (T, Step.PARTED): L,
     (T, Step.CALLER_LEFT): E,
+    (T, Step.PUT_ON_HOLD): H,
+    (H, Step.CONNECTED): T,
+    (H, Step.PARTED): L,
+    (H, Step.CALLER_LEFT): E,
     (L, Step.ENQUEUED): W,
     (L, Step.CALLER_LEFT): E,
     (E, Step.ALERT_OVER): E,

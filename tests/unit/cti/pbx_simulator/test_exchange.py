@@ -76,7 +76,10 @@ def test_reservation_connects_and_the_caller_goes_on_after_the_agent() -> None:
     stage = Stage()
     caller = talking(stage)
     assert stage.named("UserEvent", UserEvent=names.EVENT_BRIDGING, Uniqueid="res-1")
-    assert {one.get("Linkedid") for one in stage.named("BridgeEnter")} == {caller}
+    assert [(one.get("Uniqueid"), one.get("Linkedid")) for one in stage.named("BridgeEnter")] == [
+        ("res-1", "res-1"),
+        (caller, caller),
+    ]
     stage.scripts["next"] = ["SET VARIABLE CC_NEXT hangup"]
     stage.act("Hangup", Channel="res-1", Cause="16")
     assert stage.exchange.channels == {}
@@ -296,9 +299,9 @@ def test_the_records_of_an_answered_call() -> None:
         ("ANSWER", caller),
         ("CHAN_START", "res-1"),
         ("ANSWER", "res-1"),
-        ("BRIDGE_ENTER", caller),
-        ("LINKEDID_END", "res-1"),
         ("BRIDGE_ENTER", "res-1"),
+        ("LINKEDID_END", "res-1"),
+        ("BRIDGE_ENTER", caller),
         ("BRIDGE_EXIT", caller),
         ("BRIDGE_EXIT", "res-1"),
         ("HANGUP", caller),
