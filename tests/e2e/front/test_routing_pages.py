@@ -148,6 +148,44 @@ async def test_of_two_who_change_a_queue_the_second_takes_the_new(open_as: OpenA
         await expect(page.get_by_test_id("form-said")).to_have_text("Saved.")
 
 
+async def test_what_is_typed_while_the_server_is_asked_is_kept_and_nothing_is_sent_twice(
+    open_as: OpenAs, site: RoutingSite
+) -> None:
+    async with open_as("admin", f"/queues/{site.support.queue_id}", broken=True) as watched:
+        page = watched.page
+        answer = asyncio.Event()
+        methods: list[str] = []
+
+        async def answer_late(route: Route) -> None:
+            methods.append(route.request.method)
+            await answer.wait()
+            await route.continue_()
+
+        await both_change(page, site)
+        await page.route(f"**/api/v1/queues/{site.support.queue_id}", answer_late)
+        await page.get_by_test_id("keep-mine").click()
+        await expect(page.get_by_test_id("save")).to_be_disabled()
+        await page.get_by_label("Ringing").fill("35")
+        await page.get_by_label("Ringing").press("ControlOrMeta+s")
+        await expect(page.get_by_test_id("save")).to_be_disabled()
+        answer.set()
+        await expect(page.get_by_test_id("form-said")).to_contain_text("Yours stands over the new.")
+        await expect(page.get_by_label("Ringing")).to_have_value("35")
+        answer.clear()
+        await page.get_by_test_id("save").click()
+        await page.get_by_label("Priority").fill("55")
+        await page.get_by_label("Priority").press("ControlOrMeta+s")
+        answer.set()
+        await expect(page.get_by_test_id("form-said")).to_have_text("Changes are not saved yet.")
+        await expect(page.get_by_label("Priority")).to_have_value("55")
+        await expect(page.get_by_test_id("save")).to_be_enabled()
+        found = await site.queue()
+        assert (found.priority, found.ring_time, methods) == (50, 35.0, ["GET", "PATCH"])
+        await page.get_by_test_id("save").click()
+        await expect(page.get_by_test_id("form-said")).to_have_text("Saved.")
+        assert (await site.queue()).priority == 55
+
+
 async def test_an_agent_and_a_skill_changed_meanwhile(open_as: OpenAs, site: RoutingSite) -> None:
     async with open_as("admin", f"/agents/{site.agents['ines']}", broken=True) as watched:
         page = watched.page

@@ -65,6 +65,8 @@ function guard(isDirty: boolean): void {
 export function form(options: FormOptions): Form {
   const base = new Map<string, string>();
   let last = options.values;
+  /** The server is asked: what is typed meanwhile stays in its field, but nothing is sent twice or against an old version. */
+  let isAsking = false;
   const said = h("span", { class: "grow row13", role: "status", "data-testid": "form-said" });
   const save = h("button", { class: "btn pri", "data-testid": "save" }, icon("check"), options.isNew ? t("Create") : t("Save"));
   const discard = h("button", { type: "button", class: "btn", "data-testid": "discard" }, t("Discard"));
@@ -83,7 +85,7 @@ export function form(options: FormOptions): Form {
     const isDirty = Object.keys(changes()).length > 0;
     guard(isDirty);
     element.classList.toggle("dirty", isDirty);
-    save.disabled = !isDirty && !options.isNew;
+    save.disabled = isAsking || (!isDirty && !options.isNew);
     show(discard, isDirty);
     said.textContent = isDirty ? t("Changes are not saved yet.") : "";
   };
@@ -96,6 +98,11 @@ export function form(options: FormOptions): Form {
     show(problem, false);
     refresh();
   };
+  const fillUnder = (own: Values, values: Values): void => {
+    fill(values);
+    for (const field of options.fields) if (field.name in own) field.fill(own[field.name]);
+    refresh();
+  };
   const fault = (error: unknown): string => {
     const isNamed = error instanceof CodedError && NAMED.has(error.code);
     const lost = isNamed ? showFaults(inside, error.fields) : [];
@@ -103,38 +110,47 @@ export function form(options: FormOptions): Form {
   };
   const version = (): number | undefined => last["version"] as number | undefined;
   /** Show what is saved now; with one's own changes over it, or without. */
-  const takeUp = async (own: Values): Promise<void> => {
+  const takeUp = async (keepsOwn: boolean): Promise<void> => {
+    if (isAsking) return;
+    isAsking = true;
+    refresh();
     try {
       last = await (options.reload as () => Promise<Values>)();
-      fill(last);
-      for (const field of options.fields) if (field.name in own) field.fill(own[field.name]);
-      refresh();
+      isAsking = false;
+      fillUnder(keepsOwn ? changes() : {}, last);
       const isKept = Object.keys(changes()).length > 0;
+      (isKept ? save : element.querySelector<HTMLElement>("fieldset input, fieldset select"))?.focus(); // before it is said: the field left tells of a change
       said.textContent = isKept ? t("Yours stands over the new. Look at it, then save.") : t("This is what is saved now.");
       options.reloaded?.(last);
       options.changed?.(changes());
-      (isKept ? save : element.querySelector<HTMLElement>("fieldset input, fieldset select"))?.focus();
     } catch (error) {
+      isAsking = false;
+      refresh();
       tell(errorText(error));
     }
   };
   const quicker = async (error: CodedError): Promise<void> => {
-    const own = changes();
     const labels = new Map(options.fields.map((field) => [field.name, field.label]));
-    const notice = await meanwhile(error, { labels, own: Object.keys(own), load: () => void takeUp({}), keep: () => void takeUp(own) });
+    const notice = await meanwhile(error, { labels, own: Object.keys(changes()), load: () => void takeUp(false), keep: () => void takeUp(true) });
     problem.replaceChildren(notice);
     problem.className = "";
     show(problem, true);
     notice.querySelector("button")?.focus();
   };
   const submit = async (): Promise<void> => {
-    save.disabled = true;
+    const sent = changes();
+    const shown = new Map(options.fields.map((field) => [field.name, key(field.read())]));
+    isAsking = true;
+    refresh();
     try {
-      const saved = await options.save(changes(), version());
+      const saved = await options.save(sent, version());
+      isAsking = false;
       last = saved;
-      fill(saved);
-      said.textContent = t("Saved.");
+      const later = differing(options.fields, shown);
+      fillUnder(later, saved);
+      if (!Object.keys(later).length) said.textContent = t("Saved.");
     } catch (error) {
+      isAsking = false;
       refresh();
       if (error instanceof CodedError && error.code === "changed-meanwhile" && options.reload) return void quicker(error);
       tell(fault(error));
