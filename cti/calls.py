@@ -21,7 +21,6 @@ from cti import dialplan_names as names
 from cti.ami import Message
 from cti.caller_names import from_events
 
-AGENT_PREFIX: Final = "agent-"
 _RINGING, _UP = "5", "6"
 UNUSABLE: Final = {"UNAVAILABLE", "INVALID", "Unavailable", "Invalid"}
 _NOBODY: Final = {"", "<unknown>", "unknown", "anonymous", "Anonymous"}
@@ -69,7 +68,7 @@ class Channel:
     @property
     def is_agent(self) -> bool:
         """True for a leg of one of our agents' devices, also for one over the trunk to another server."""
-        return self.endpoint.startswith(AGENT_PREFIX) or self.is_over_trunk
+        return self.endpoint.startswith(names.AGENT_PREFIX) or self.is_over_trunk
 
     @property
     def is_stand_in(self) -> bool:
@@ -118,7 +117,7 @@ def calls_in(channel_name: str, context: str, leg_id: str, linked_id: str) -> bo
     A leg that Dial() made has its endpoint's context, too, but belongs to another channel's call from the start.
     """
     is_dialled = channel_name.startswith("PJSIP/") and leg_id != linked_id
-    return context == names.INBOUND and not is_dialled and not endpoint_of(channel_name).startswith(AGENT_PREFIX)
+    return context == names.INBOUND and not is_dialled and not endpoint_of(channel_name).startswith(names.AGENT_PREFIX)
 
 
 def dial_result(status: str, cause: int) -> ports.DialResult:
@@ -131,7 +130,7 @@ def device_of(channel_name: str, leg_id: str, exten: str) -> str:
     """Return the endpoint of the phone at a leg's end: over the trunk ``exten`` names it (see ``dialplan_names``)."""
     endpoint = endpoint_of(channel_name)
     if endpoint.startswith(names.TRUNK_PREFIX) and is_id(leg_id) and exten.isdigit():  # before the answer it is "s"
-        return AGENT_PREFIX + exten
+        return names.AGENT_PREFIX + exten
     return endpoint
 
 
@@ -268,7 +267,7 @@ class Calls:
 
     def _device_state(self, message: Message, at: datetime) -> Iterator[ports.Fact]:
         technology, _, endpoint = message.get("Device").partition("/")
-        if technology == "PJSIP" and endpoint.startswith(AGENT_PREFIX):
+        if technology == "PJSIP" and endpoint.startswith(names.AGENT_PREFIX):
             yield self.device(endpoint, message.get("State"), at)
 
     def _user_event(self, message: Message, at: datetime) -> Iterator[ports.Fact]:
@@ -315,7 +314,7 @@ class Calls:
         """Take up a channel that is there already, from any message that shows it."""
         leg_id, name = LegId(row.get("Uniqueid")), row.get("Channel")
         is_callers = row.get("Context") in {*PLACES, names.CONFERENCE} and not _is_dialled(row)
-        is_customer = is_stand_in(name) or (is_callers and not endpoint_of(name).startswith(AGENT_PREFIX))
+        is_customer = is_stand_in(name) or (is_callers and not endpoint_of(name).startswith(names.AGENT_PREFIX))
         is_up = row.get("ChannelState") == _UP
         channel = Channel(leg_id, row.get("Linkedid"), name, is_customer, is_up=is_up, exten=row.get("Exten"))
         self.channels[leg_id] = channel

@@ -38,6 +38,9 @@ as account code. Headers of that INVITE: X-CC-Reservation, X-CC-Auto (1: the pho
 nailed leg to be bridged in place of a new one).
 """
 
+AGENT_PREFIX = "agent-"
+"""An agent's endpoint is this and his extension."""
+
 INBOUND = "cc-inbound"
 IVR = "cc-ivr"
 HOLD = "cc-hold"
@@ -120,7 +123,6 @@ LABEL_OVER = "over"  # where an agent's leg goes on whose conversation is over, 
 LABEL_NEXT = "next"  # where a caller whose conversation is over goes on, in cc-hold
 
 EVENT_ARRIVED = "CCArrived"
-EVENT_BRIDGING = "CCBridging"
 EVENT_LOST = "CCLost"
 EVENT_FALLBACK = "CCFallback"
 EVENT_REACHED = "CCReached"

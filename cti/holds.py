@@ -15,7 +15,7 @@ from contactcenter.interactions import ports
 from cti import dialplan_names as names
 from cti.acts import Acts
 from cti.ami import Message
-from cti.calls import AGENT_PREFIX, Calls
+from cti.calls import Calls
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +58,7 @@ class Holds:
 
     def retrieve(self, agent_leg: LegId, device: ports.Device) -> None:
         """See ports.Telephony. The extension of a leg over the trunk tells whose it is (``dialplan_names``)."""
-        exten = "s" if device.server_id == self._server_id else device.endpoint.removeprefix(AGENT_PREFIX)
+        exten = "s" if device.server_id == self._server_id else device.endpoint.removeprefix(names.AGENT_PREFIX)
         leg_id = self._calls.leg_behind(agent_leg)
         fields = {"Channel": leg_id, "Context": names.BRIDGE, "Exten": exten, "Priority": "1"}
         self._acts.send("Redirect", fields, lambda future: self._answered(agent_leg, future))

@@ -7,7 +7,6 @@ from typing import Final
 from contactcenter.core.ids import LegId
 from contactcenter.interactions import ports
 from cti import dialplan_names as names
-from cti.calls import AGENT_PREFIX
 
 STAND_IN_SECONDS: Final = 5
 """How long Asterisk may take to make a stand-in, which rings nowhere."""
@@ -38,7 +37,7 @@ def originate_of(order: ports.AlertOrder, nailed_leg: LegId | None = None) -> Or
     return {
         "Channel": f"PJSIP/{device.endpoint}{trunk}",
         "Context": names.BRIDGE,
-        "Exten": device.endpoint.removeprefix(AGENT_PREFIX) if is_over_trunk else "s",
+        "Exten": device.endpoint.removeprefix(names.AGENT_PREFIX) if is_over_trunk else "s",
         "Priority": "1",
         "Timeout": str(int(order.ring_time * 1000)),
         "CallerID": caller_id(order.caller_name, order.caller_number),

@@ -27,7 +27,7 @@ from cti import dialplan_names as names
 from cti.acts import Acts, Later, call_later
 from cti.alerts import REVOKING, Act, AlertLeg, Signal, State
 from cti.ami import AmiClient, LinkState, Message
-from cti.calls import AGENT_PREFIX, Calls, number
+from cti.calls import Calls, number
 from cti.cel import CelNews
 from cti.holds import Holds
 from cti.nailed import NailedLegs
@@ -347,7 +347,7 @@ class PbxTelephony:
         return {
             name: self.calls.device(name, state, now).usable
             for name, state in names_and_states
-            if name.startswith(AGENT_PREFIX)
+            if name.startswith(names.AGENT_PREFIX)
         }
 
     def _reconcile_alerts(self, legs: Mapping[LegId, ports.LiveLeg]) -> None:

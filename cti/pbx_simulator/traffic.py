@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from contactcenter.core.errors import Unavailable
 from contactcenter.core.tasks import TaskSupervisor
-from cti.calls import AGENT_PREFIX
+from cti import dialplan_names as names
 from cti.demo_traffic import DemoCall, DemoCaller, Traffic, TrafficSettings
 from cti.pbx_simulator.people import BUSY, Customer, PicksUp, Reaction, Refuses, RingsOn
 from cti.pbx_simulator.server import SimulatedPbx
@@ -63,7 +63,7 @@ class SimulatedTraffic(Traffic):
     def _reaction(self, endpoint: str) -> Reaction:
         """``endpoint``: an agent's, or the number of a customer who is called."""
         settings, rng = self.settings, self._phones
-        if not endpoint.startswith(AGENT_PREFIX) and rng.randrange(100) < settings.no_answer_percent // 2:
+        if not endpoint.startswith(names.AGENT_PREFIX) and rng.randrange(100) < settings.no_answer_percent // 2:
             return Refuses(BUSY)
         if self._is_played(endpoint) or rng.randrange(100) < settings.no_answer_percent:
             return RingsOn()

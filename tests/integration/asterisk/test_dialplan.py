@@ -156,7 +156,6 @@ async def test_reservation_connects(ami: AmiLine, agi: ScriptedAgi) -> None:
     caller = await waiting_caller(ami)
     await reserve(ami, caller, "res-1a")
     await alert(ami, caller, "res-1a")
-    await ami.event("UserEvent", UserEvent=names.EVENT_BRIDGING, Uniqueid="res-1a", Reservation="res-1a")
     await bridged(ami, caller, "res-1a")
 
 

@@ -28,7 +28,6 @@ async def test_a_leg_whose_caller_does_not_come_is_lost(ami: AmiLine, agi: Scrip
     await reserve(ami, caller, "res-k")
     await ami.send("Setvar", Channel=caller, Variable=names.VAR_DIALED, Value="h")
     await alert(ami, caller, "res-k")
-    await ami.event("UserEvent", UserEvent=names.EVENT_BRIDGING, Uniqueid="res-k")
     await ami.event("UserEvent", UserEvent=names.EVENT_LOST, Uniqueid="res-k")
     await ami.event("Hangup", Uniqueid="res-k")
     assert not [event for event in ami.events if event["Event"] == "BridgeEnter"]

@@ -126,7 +126,8 @@ async def test_one_call_lets_exactly_the_wanted_events_through(ami: AmiLine, agi
     lists = {"CoreShowChannel", "CoreShowChannelsComplete"}
     seen = Counter(event["Event"] for event in ami.events if event["Event"] not in lists)
     assert set(seen) <= set(names.AMI_EVENTS)
-    assert seen["UserEvent"] == 2  # arrived, bridging
+    assert seen["UserEvent"] == 1  # arrived
+    assert "DeviceStateChange" not in seen  # no agent's device took part
     assert (seen["Newchannel"], seen["Hangup"]) == (4, 4)
     assert (seen["BridgeEnter"], seen["BridgeLeave"]) == (2, 2)
     assert all("Timestamp" in event for event in ami.events if event["Event"] == "Newchannel")

@@ -385,7 +385,7 @@ def test_he_does_not_answer(status: str, cause: str, result: DialResult) -> None
 
 
 def test_other_user_events_are_nothing_here() -> None:
-    assert fold(called_back()[0], user_event("CCArrived", DIALLED), user_event("CCBridging", AGENT)) == []
+    assert fold(called_back()[0], user_event("CCArrived", DIALLED)) == []
 
 
 def shown_callback(*, agents_bridge: str = "", customers_bridge: str | None = None) -> dict[str, Any]:

@@ -75,7 +75,6 @@ def test_two_things_told_never_have_the_same_instant() -> None:
 def test_reservation_connects_and_the_caller_goes_on_after_the_agent() -> None:
     stage = Stage()
     caller = talking(stage)
-    assert stage.named("UserEvent", UserEvent=names.EVENT_BRIDGING, Uniqueid="res-1")
     assert [(one.get("Uniqueid"), one.get("Linkedid")) for one in stage.named("BridgeEnter")] == [
         ("res-1", "res-1"),
         (caller, caller),
