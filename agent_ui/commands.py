@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from agent_ui.projections.live import transfer_queues
 from agent_ui.projections.why import why_panel
 from contactcenter.agents.model import PresenceState
 from contactcenter.agents.service import AgentService
@@ -36,6 +37,13 @@ class OfInteraction(_Data):
     """An act on one interaction."""
 
     interaction_id: str
+
+
+class Transfer(_Data):
+    """Send the customer to a queue."""
+
+    interaction_id: str
+    queue_id: str
 
 
 class SaveNote(_Data):
@@ -124,6 +132,17 @@ async def _retrieve(services: Services, principal: Principal, data: OfInteractio
     return {}
 
 
+async def _transfer(services: Services, principal: Principal, data: Transfer) -> dict[str, Any]:
+    await services[InteractionService].transfer(principal, data.interaction_id, data.queue_id)
+    return {}
+
+
+async def _transfer_queues(services: Services, principal: Principal, data: OfInteraction) -> dict[str, Any]:
+    rooms = services[InteractionService]
+    rooms.held(principal, data.interaction_id)
+    return {"queues": transfer_queues(rooms.picture, rooms.now)}
+
+
 async def _extend_wrap_up(services: Services, principal: Principal, data: OfInteraction) -> dict[str, Any]:
     await services[InteractionService].extend_wrap_up(principal, data.interaction_id)
     return {}
@@ -187,6 +206,8 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "hang-up": Entry(Right.DESK, OfInteraction, _hang_up),
     "hold": Entry(Right.DESK, OfInteraction, _hold),
     "retrieve": Entry(Right.DESK, OfInteraction, _retrieve),
+    "transfer": Entry(Right.DESK, Transfer, _transfer),
+    "transfer-queues": Entry(Right.DESK, OfInteraction, _transfer_queues),
     "extend-wrap-up": Entry(Right.DESK, OfInteraction, _extend_wrap_up),
     "save-note": Entry(Right.INTERACTIONS_WRITE, SaveNote, _save_note),
     "finish-wrap-up": Entry(Right.INTERACTIONS_WRITE, FinishWrapUp, _finish_wrap_up),

@@ -225,8 +225,7 @@ class Hub:
 
     def _flush_work(self, interaction_id: InteractionId, news: dict[AgentId, set[str]]) -> None:
         item = self.picture.interactions.get(interaction_id)
-        holder = desktop.holder(item) if item is not None else None
-        held = set() if holder is None else {holder}
+        held = item.holders if item is not None else set()
         shown = self._shown.pop(interaction_id, set())
         if held:
             self._shown[interaction_id] = held
@@ -287,7 +286,7 @@ class Hub:
         return self._slots(page, keys | page.feed.slots.keys())  # what a page that resumes still shows may be gone
 
     def _is_held(self, page: Page, item: Interaction) -> bool:
-        return page.principal.agent_id is not None and desktop.holder(item) == page.principal.agent_id
+        return page.principal.agent_id is not None and page.principal.agent_id in item.holders
 
     def _slots(self, page: Page, keys: Iterable[str]) -> dict[str, Any]:
         return {key: self._slot(page, key) for key in keys}
@@ -299,10 +298,10 @@ class Hub:
         if kind == "me":
             agent = self.picture.agents.get(page.principal.agent_id or AgentId(""))
             return desktop.me_slot(agent, self.picture, self._waiting) if agent else None
-        item = self.picture.interactions.get(InteractionId(one))
-        if item is None or not self._is_held(page, item):
+        item, agent_id = self.picture.interactions.get(InteractionId(one)), page.principal.agent_id
+        if item is None or agent_id is None or agent_id not in item.holders:
             return None
-        return desktop.work_slot(item, self.picture) if kind == "work" else desktop.card_slot(item)
+        return desktop.work_slot(item, agent_id, self.picture) if kind == "work" else desktop.card_slot(item)
 
     async def _shared_slots(self) -> dict[str, Any]:
         """Make the slots all live pages share: once per beat, a slice per loop turn, so that no call waits for them."""

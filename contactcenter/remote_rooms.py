@@ -33,6 +33,7 @@ ACTS: Final = (
     "hang_up",
     "hold",
     "retrieve",
+    "transfer",
     "extend_wrap_up",
     "save_note",
     "finish_wrap_up",
@@ -128,6 +129,9 @@ class RemoteInteractions(InteractionService):
 
     async def retrieve(self, principal: Principal, interaction_id: str) -> None:
         await self._ask("retrieve", principal, interaction_id)
+
+    async def transfer(self, principal: Principal, interaction_id: str, queue_id: str) -> None:
+        await self._ask("transfer", principal, interaction_id, queue_id)
 
     async def extend_wrap_up(self, principal: Principal, interaction_id: str) -> None:
         await self._ask("extend_wrap_up", principal, interaction_id)

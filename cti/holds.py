@@ -20,6 +20,16 @@ from cti.calls import Calls
 log = structlog.get_logger(__name__)
 
 
+def _goes_on(caller_leg: LegId) -> dict[str, str]:
+    """Return where a caller is sent whose conversation is over, or stands still: ``/next`` tells him to wait."""
+    return {
+        "ExtraChannel": caller_leg,
+        "ExtraContext": names.HOLD,
+        "ExtraExten": "s",
+        "ExtraPriority": names.LABEL_NEXT,
+    }
+
+
 class Holds:
     """Of one PBX. Knows which conversations are being parted by us, not by somebody who hung up."""
 
@@ -41,15 +51,9 @@ class Holds:
             return
         self._asked.add(agent_leg)
         parked = {"Channel": leg_id, "Context": names.PARK, "Exten": "s", "Priority": "1"}
-        kept = {
-            "ExtraChannel": caller_leg,
-            "ExtraContext": names.HOLD,
-            "ExtraExten": "s",
-            "ExtraPriority": names.LABEL_NEXT,
-        }
         is_sent = self._acts.send(
             "Redirect",
-            parked | kept,
+            parked | _goes_on(caller_leg),
             lambda future: self._answered(agent_leg, future),
             lambda: agent_leg in self._asked,
         )
@@ -58,10 +62,19 @@ class Holds:
 
     def retrieve(self, agent_leg: LegId, device: ports.Device) -> None:
         """See ports.Telephony. The extension of a leg over the trunk tells whose it is (``dialplan_names``)."""
+        fields = self._of_bridge(agent_leg, device, "1")
+        self._acts.send("Redirect", fields, lambda future: self._answered(agent_leg, future))
+
+    def let_wait(self, caller_leg: LegId, agent_leg: LegId, device: ports.Device) -> None:
+        """See ports.Telephony. A conversation that is being parted by a hold goes the same way."""
+        self._asked.discard(agent_leg)
+        fields = self._of_bridge(agent_leg, device, names.LABEL_OVER)
+        self._acts.send("Redirect", fields | _goes_on(caller_leg), lambda future: self._answered(agent_leg, future))
+
+    def _of_bridge(self, agent_leg: LegId, device: ports.Device, priority: str) -> dict[str, str]:
         exten = "s" if device.server_id == self._server_id else device.endpoint.removeprefix(names.AGENT_PREFIX)
         leg_id = self._calls.leg_behind(agent_leg)
-        fields = {"Channel": leg_id, "Context": names.BRIDGE, "Exten": exten, "Priority": "1"}
-        self._acts.send("Redirect", fields, lambda future: self._answered(agent_leg, future))
+        return {"Channel": leg_id, "Context": names.BRIDGE, "Exten": exten, "Priority": priority}
 
     def told(self, fact: ports.LegsParted) -> ports.LegsParted | ports.LegsHeld:
         """Return what it means that two were parted: by us, they are on hold."""

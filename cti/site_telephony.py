@@ -93,6 +93,10 @@ class AsteriskTelephony:
         """See ports.Telephony."""
         self.servers[server_id].holds.retrieve(agent_leg, device)
 
+    def let_wait(self, server_id: ServerId, caller_leg: LegId, agent_leg: LegId, device: ports.Device) -> None:
+        """See ports.Telephony."""
+        self.servers[server_id].holds.let_wait(caller_leg, agent_leg, device)
+
     def hang_up(self, server_id: ServerId, leg_id: LegId) -> None:
         """See ports.Telephony."""
         self.servers[server_id].hang_up(leg_id)

@@ -10,20 +10,11 @@ from typing import Any, Final
 from contactcenter.core.ids import AgentId, QueueId, SkillId
 from contactcenter.customers.numbers import formatted
 from contactcenter.interactions.live import LiveAgent, Picture
-from contactcenter.interactions.model import Alert, Interaction, Outcome, Segment
+from contactcenter.interactions.model import Alert, Interaction, Outcome, Segment, Visit
 from contactcenter.queues.model import Queue
 
 _BY_ROUTER: Final = frozenset({"no-answer", "rejected", "phone", "busy"})
 BEST_NAMED: Final = 2
-
-
-def holder(item: Interaction) -> AgentId | None:
-    """Return the agent on whose screen the interaction is: alerted, talking or wrapping up."""
-    if item.alert is not None:
-        return item.alert.agent_id
-    if item.segment is not None and item.segment.is_open:
-        return item.segment.agent_id
-    return None
 
 
 def shown_number(item: Interaction) -> str:
@@ -101,23 +92,23 @@ def _notice(agent: LiveAgent) -> dict[str, Any] | None:
     return {"code": agent.reason, "at": agent.presence_since}
 
 
-def work_slot(item: Interaction, picture: Picture) -> dict[str, Any] | None:
-    """Return an interaction as the agent who holds it sees it; None when nobody holds it."""
-    agent_id = holder(item)
-    agent = picture.agents.get(agent_id) if agent_id else None
-    visit = item.visit
-    if agent is None or visit is None:
+def work_slot(item: Interaction, agent_id: AgentId, picture: Picture) -> dict[str, Any] | None:
+    """Return an interaction as one of the agents who hold it sees it; None for any other."""
+    agent, visit = picture.agents.get(agent_id), item.visit
+    alert = item.alert if item.alert is not None and item.alert.agent_id == agent_id else None
+    part = item.part_of(agent_id) if alert is None else None
+    if agent is None or visit is None or (alert is None and part is None):
         return None
-    queue = picture.queues.get(visit.queue_id)
+    queue_id = part.queue_id if part is not None else visit.queue_id
+    queue = picture.queues.get(queue_id)
     return {
         "interaction_id": item.interaction_id,
         "medium": "voice",
-        "state": _state(item),
-        "queue": {"id": visit.queue_id, "name": queue.name if queue else ""},
+        "state": _state(item, alert, part),
+        "queue": {"id": queue_id, "name": queue.name if queue else ""},
         "caller": _caller(item),
         **_title(item),
-        "entered_at": visit.entered_at,
-        "waited": item.waited,
+        **_wait(visit, part),
         "priority": visit.priority + (queue.priority if queue else 0),
         "vip": item.vip,
         "choices": list(item.choices),
@@ -126,8 +117,9 @@ def work_slot(item: Interaction, picture: Picture) -> dict[str, Any] | None:
         "needs_disposition": bool(queue and queue.needs_disposition) and item.outcome is not Outcome.UNREACHED,
         "tickets": _tickets(item),
         "callback": _callback(item),
-        **(_alert_part(item.alert, agent, picture) if item.alert else _NO_ALERT),
-        **(_segment_part(item, item.segment, queue) if item.segment else _NO_SEGMENT),
+        "transfer": _transfer(item, part, picture),
+        **(_alert_part(alert, agent, picture) if alert else _NO_ALERT),
+        **(_segment_part(part, queue, picture) if part else _NO_SEGMENT),
     }
 
 
@@ -146,6 +138,7 @@ _NO_SEGMENT: Final[Mapping[str, Any]] = {
     "talk_time": None,
     "held_since": None,
     "hold_time": 0.0,
+    "transferred_to": None,
     "disposition": "",
     "note": "",
     "note_saved_at": None,
@@ -153,10 +146,34 @@ _NO_SEGMENT: Final[Mapping[str, Any]] = {
 }
 
 
-def _state(item: Interaction) -> str:
-    if item.alert is not None:
+def _state(item: Interaction, alert: Alert | None, part: Segment | None) -> str:
+    if alert is not None:
         return "alerting"
-    return "talking" if item.is_conversation else "wrap-up"
+    return "talking" if part is item.segment and item.is_conversation else "wrap-up"
+
+
+def _wait(visit: Visit, part: Segment | None) -> dict[str, Any]:
+    """Return since when he was in the line he was taken from, and the seconds it was; 0 while it is not over."""
+    if part is None:
+        return {"entered_at": visit.entered_at, "waited": 0.0}
+    entered_at = part.entered_at or part.answered_at
+    return {"entered_at": entered_at, "waited": (part.answered_at - entered_at).total_seconds()}
+
+
+def _transfer(item: Interaction, part: Segment | None, picture: Picture) -> dict[str, Any] | None:
+    """Return who sent the customer here, and what he noted; None where nobody did."""
+    parts = item.segments
+    before = parts[: parts.index(part)] if part is not None else parts
+    last = before[-1] if before else None
+    if last is None or last.transferred_to is None:
+        return None
+    queue = picture.queues.get(last.queue_id)
+    return {
+        "agent": named(last.agent_id, picture),
+        "queue": {"id": last.queue_id, "name": queue.name if queue else ""},
+        "at": last.ended_at,
+        "note": last.note,
+    }
 
 
 def _caller(item: Interaction) -> dict[str, Any]:
@@ -215,7 +232,8 @@ def _alert_part(alert: Alert, agent: LiveAgent, picture: Picture) -> dict[str, A
     }
 
 
-def _segment_part(item: Interaction, segment: Segment, queue: Queue | None) -> dict[str, Any]:
+def _segment_part(segment: Segment, queue: Queue | None, picture: Picture) -> dict[str, Any]:
+    to = picture.queues.get(segment.transferred_to) if segment.transferred_to else None
     return {
         "alerted_at": segment.alerted_at,
         "reservation_id": segment.segment_id,
@@ -226,6 +244,7 @@ def _segment_part(item: Interaction, segment: Segment, queue: Queue | None) -> d
         "talk_time": segment.talk_time,
         "held_since": segment.held_since,
         "hold_time": segment.hold_time,
+        "transferred_to": {"id": to.queue_id, "name": to.name} if to else None,
         "disposition": segment.disposition,
         "note": segment.note,
         "note_saved_at": segment.note_saved_at,

@@ -33,9 +33,11 @@ def agent_slot(agent: LiveAgent, picture: Picture) -> dict[str, Any]:
     """Return one agent's tile."""
     state, reason, since = agent_state(agent)
     item = picture.interactions.get(agent.interaction_id) if agent.interaction_id else None
-    queue = picture.queues.get(item.visit.queue_id) if item and item.visit else None
-    if item is not None and item.segment is not None and item.segment.held_since is not None and state == "talking":
-        state, since = "hold", item.segment.held_since
+    part = item.part_of(agent.agent_id) if item else None
+    queue_id = part.queue_id if part else item.visit.queue_id if item and item.visit else None
+    queue = picture.queues.get(queue_id) if queue_id else None
+    if part is not None and part.held_since is not None and state == "talking":
+        state, since = "hold", part.held_since
     return {
         "agent_id": agent.agent_id,
         "name": agent.record.name,
@@ -77,6 +79,25 @@ def queue_slot(queue: Queue, picture: Picture, figures: DayFigures, now: datetim
         "wait": AT_ONCE if ready and not waiting else figures.wait(queue.queue_id, ahead, vip=False),
         "is_open": is_open(queue, now),
         "opens_at": opening.opens_at(now) if opening is not None and not opening.is_open(now) else None,
+    }
+
+
+def transfer_queues(picture: Picture, now: datetime) -> list[dict[str, Any]]:
+    """Return the queues an agent may send a customer to, by name: who waits there, and who could take him now."""
+    queues = sorted((one for one in picture.queues.values() if one.is_active), key=lambda one: one.name.casefold())
+    return [_transfer_queue(one, picture, now) for one in queues]
+
+
+def _transfer_queue(queue: Queue, picture: Picture, now: datetime) -> dict[str, Any]:
+    waiting = [item.visit.entered_at for item in picture.waiting(queue.queue_id) if item.visit]
+    serving = (one for one in picture.agents.values() if serves(one, queue))
+    return {
+        "queue_id": queue.queue_id,
+        "name": queue.name,
+        "waiting": len(waiting),
+        "longest_since": min(waiting, default=None),
+        "ready": sum(agent_state(one)[0] == "ready" for one in serving),
+        "is_open": is_open(queue, now),
     }
 
 

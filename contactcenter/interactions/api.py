@@ -55,6 +55,7 @@ class SegmentOut(Out):
     talk_time: float | None
     hold_time: float
     holds: int
+    transferred_to: str | None
     wrap_up_until: Instant | None
     wrap_up_ended_at: Instant | None
     disposition: str

@@ -26,7 +26,7 @@ from contactcenter.core.ids import (
 )
 from contactcenter.core.images import Image
 from contactcenter.core.publisher import Publisher
-from contactcenter.interactions import model, ports, store
+from contactcenter.interactions import model, outcomes, ports, store
 from contactcenter.interactions.agent_states import AgentStates
 from contactcenter.interactions.collaborators import Admit, CallingBack, NobodyCallsBack
 from contactcenter.interactions.holds import Holds
@@ -45,6 +45,7 @@ from contactcenter.interactions.model import (
 )
 from contactcenter.interactions.orders import place_of
 from contactcenter.interactions.servers import Servers, enqueue_of
+from contactcenter.interactions.transfers import Transfers
 from routing import commands as routing
 from routing.why import render
 
@@ -76,6 +77,7 @@ class Assignments:
         self.illegal_steps = 0
         self.servers = Servers(picture, publisher, lambda command: self.router.submit(command), self._one_side_gone)
         self.holds = Holds(picture, clock, lambda: self.telephony, self._tell)
+        self.transfers = Transfers(self, clock, ids, self._tell)
         self._ended: dict[tuple[ServerId, LegId], None] = {}  # legs that ended lately, oldest first
         self.agent_states = AgentStates(picture, publisher, save_presence)
         self._publisher = publisher
@@ -168,7 +170,7 @@ class Assignments:
         item.advance(Step.ENQUEUED)
         self.calling_back.enqueued(item, place.queue_id)
         kept = filter(None, (item.waits_since, item.placed_since))
-        self._begin_visit(item, place, min(kept, default=self._clock.now()))
+        self.begin_visit(item, place, min(kept, default=self._clock.now()))
         item.in_fallback, item.sent_to, item.waits_since = False, "", None
         self.submit_visit(item)
         return place
@@ -178,14 +180,14 @@ class Assignments:
         self.picture.add(item)
         self.lookup(item)
         item.advance(Step.ENQUEUED)
-        self._begin_visit(item, place, entered_at)
+        self.begin_visit(item, place, entered_at)
         self.submit_visit(item)
 
     def adopt_visit(self, item: Interaction, place: ports.PlaceInLine, at: datetime) -> None:
         """The caller was put into this line at ``at``, and the row of it was lost with the process that did it."""
         item.advance(Step.ENQUEUED)
         self.calling_back.enqueued(item, place.queue_id)
-        self._begin_visit(item, place, at)
+        self.begin_visit(item, place, at)
 
     def move_on(self, item: Interaction, diverted: model.InteractionDiverted, place: ports.PlaceInLine | None) -> None:
         """A rule sends a waiting caller on: into another line at his place, or (None) out of it into ``sent_to``."""
@@ -194,7 +196,7 @@ class Assignments:
         item.advance(Step.FLOWED_OUT if place is None else Step.ENQUEUED)
         if place is not None:
             self._tell(item, diverted)
-            self._begin_visit(item, place, visit.entered_at, diverted.left_at)
+            self.begin_visit(item, place, visit.entered_at, diverted.left_at)
             self.submit_visit(item)
             return
         item.placed_since = visit.entered_at
@@ -202,9 +204,10 @@ class Assignments:
         self._tell(item, diverted, rows=self._leave_queue(item, diverted.left_at))
         self.telephony.return_to_flow(item.server_id, item.leg_id)
 
-    def _begin_visit(
+    def begin_visit(
         self, item: Interaction, place: ports.PlaceInLine, at: datetime, left_at: datetime | None = None
     ) -> None:
+        """He is in this line since ``at``; the one he was in he left then, or at ``left_at``."""
         rows = self._leave_queue(item, left_at or at)
         item.visit = Visit(place.visit_id, place.queue_id, at, place.priority, place.skills)
         self._tell(item, model.queued(item), rows=[*rows, (store.visits, store.visit_row(item, item.visit))])
@@ -308,10 +311,8 @@ class Assignments:
     def _own_segment(self, interaction_id: InteractionId, agent_id: AgentId) -> tuple[Interaction, Segment] | None:
         """Return the agent's own open part of a live interaction; another's is none of his."""
         item = self.picture.interactions.get(interaction_id)
-        segment = item.segment if item is not None else None
-        if item is None or segment is None or segment.agent_id != agent_id or not segment.is_open:
-            return None
-        return item, segment
+        segment = item.part_of(agent_id) if item is not None else None
+        return (item, segment) if item is not None and segment is not None else None
 
     def _wrap_up_until(self, interaction_id: InteractionId, agent_id: AgentId, until: datetime | None) -> None:
         """Wrap-up began, was extended, or (after a restart) goes on as it was."""
@@ -424,8 +425,11 @@ class Assignments:
         visit = item.visit
         assert visit is not None
         visit.ended_at, visit.end = at, VisitEnd.ANSWERED
-        item.segment = Segment(segment_id, agent_id, visit.visit_id, visit.queue_id, alerted_at, answered_at=at)
-        return item.segment
+        self.close_segment(item.interaction_id, agent_id, "again", at)
+        segment = Segment(segment_id, agent_id, visit.visit_id, visit.queue_id, alerted_at, answered_at=at)
+        segment.entered_at = visit.entered_at
+        item.begin_segment(segment)
+        return segment
 
     def _tell_connected(self, item: Interaction, segment: Segment) -> None:
         visit = item.visit
@@ -449,11 +453,17 @@ class Assignments:
             self.end_conversation(item, item.segment, fact.at, by)
 
     def end_conversation(
-        self, item: Interaction, segment: Segment, at: datetime, by: EndedBy, past: Callable[[], None] | None = None
+        self,
+        item: Interaction,
+        segment: Segment,
+        at: datetime,
+        by: EndedBy,
+        past: Callable[[], None] | None = None,
+        step: Step = Step.PARTED,
     ) -> None:
         """Customer and agent parted at ``at``; wrap-up begins; ``past`` says how, of a talk the router never had."""
-        was_held = item.phase is Phase.HELD
-        item.advance(Step.PARTED)
+        is_held = item.phase is Phase.HELD
+        item.advance(step)
         segment.end_hold(at)
         segment.ended_at, segment.ended_by = at, EndedBy.AGENT if segment.is_hung_up else by
         times = segment.talk_time or 0.0, segment.hold_time
@@ -464,7 +474,7 @@ class Assignments:
         over = model.ConversationEnded(item.interaction_id, segment.segment_id, segment.agent_id, *times)
         rows = [(store.segments, store.segment_row(item, segment)), (store.legs, store.agent_leg_row(item, segment))]
         self._tell(item, over, rows=rows)
-        if was_held:
+        if is_held and step is Step.PARTED:
             self.holds.over(item, segment)
 
     def _one_side_gone(self, item: Interaction, segment: Segment, at: datetime) -> None:
@@ -477,7 +487,7 @@ class Assignments:
             del self._ended[next(iter(self._ended))]
         item = self.picture.find_by_leg(fact.server_id, fact.leg_id)
         if item is not None:
-            if item.direction is Direction.INBOUND or item.phase not in (Phase.WAITING, Phase.ALERTING):
+            if item.is_on_line or item.phase not in (Phase.WAITING, Phase.ALERTING):
                 self.customer_left(item, fact.at, fact.cause, fact.reason)  # else it stood in for him
             return
         item = self.picture.find_by_reservation(fact.leg_id)
@@ -486,8 +496,8 @@ class Assignments:
 
     def _agent_leg_ended(self, item: Interaction, fact: ports.LegEnded) -> None:
         self.picture.release(ReservationId(fact.leg_id))
-        segment = item.segment
-        if segment is None or segment.segment_id != ReservationId(fact.leg_id):
+        segment = next((one for one in item.segments if one.segment_id == ReservationId(fact.leg_id)), None)
+        if segment is None:
             return
         if segment.ended_at is None:
             self.end_conversation(item, segment, fact.at, EndedBy.SYSTEM if fact.reason else EndedBy.AGENT)
@@ -500,15 +510,15 @@ class Assignments:
             return
         if item.is_conversation and item.segment is not None:
             self.end_conversation(item, item.segment, at, EndedBy.SYSTEM if reason else EndedBy.CUSTOMER)
-        reason = reason or model.unserved_reason(item)
-        was, outcome = item.phase, model.outcome_of(item, reason, cause)
+        reason = reason or outcomes.unserved_reason(item)
+        was, outcome = item.phase, outcomes.outcome_of(item, reason, cause)
         item.advance(Step.CALLER_LEFT)
         item.ended_at, item.outcome = at, outcome
         item.end_reason = reason or item.end_reason or (outcome.value if outcome is model.Outcome.NO_SERVICE else "")
         rows: list[Image] = [(store.legs, {**store.customer_leg_row(item), "ended_at": at, "cause": cause})]
         events: list[Event] = []
         if was in (Phase.WAITING, Phase.ALERTING) and item.visit is not None:
-            is_his = item.direction is Direction.INBOUND
+            is_his = item.is_on_line
             item.visit.ended_at, item.visit.end = at, VisitEnd.ABANDONED if is_his else VisitEnd.WITHDRAWN
             rows.append((store.visits, store.visit_row(item, item.visit)))
             events += [model.abandoned(item, item.visit)] if is_his else []
@@ -523,7 +533,7 @@ class Assignments:
 
     def _alert_ended(self, fact: ports.AlertEnded) -> None:
         item = self.picture.find_by_reservation(fact.reservation_id)
-        if item is not None and item.segment is not None and item.segment.segment_id == fact.reservation_id:
+        if item is not None and any(one.segment_id == fact.reservation_id for one in item.segments):
             return  # it became a conversation after all
         self.picture.release(fact.reservation_id)
         rejected = item is not None and item.alert is not None and item.alert.is_rejected

@@ -15,7 +15,7 @@ from contactcenter.core.ids import AgentId, InteractionId, LegId, ServerId, is_i
 from contactcenter.core.permissions import Principal, Right, Scope, require
 from contactcenter.interactions import ports
 from contactcenter.interactions.live import Picture
-from contactcenter.interactions.model import Direction, Interaction, Phase
+from contactcenter.interactions.model import Interaction, Phase
 from routing.agents import Agent, Assignment
 from routing.commands import Work
 from routing.engine import Engine
@@ -115,8 +115,8 @@ def of_pbx(picture: Picture, server_id: ServerId, legs: Sequence[ports.LiveLeg])
 
 
 def _call_code(item: Interaction, up: Mapping[LegId, ports.LiveLeg]) -> Code | None:
-    if item.direction is Direction.CALLBACK and item.phase in _IN_LINE:
-        return None  # nobody is on the line
+    if not item.is_on_line and item.phase in _IN_LINE:
+        return None
     leg = up.get(item.leg_id)
     if leg is None:
         return Code.CALL_GONE
@@ -201,8 +201,7 @@ def _is_for_somebody(picture: Picture, work: Assignment) -> bool:
         return False
     if work.state in (Work.RESERVED, Work.REVOKING):
         return item.alert is not None and item.alert.reservation_id == work.reservation_id
-    segment = item.segment
-    return segment is not None and segment.is_open and segment.agent_id == work.agent.id
+    return item.part_of(work.agent.id) is not None
 
 
 def _is_free(agent: Agent) -> bool:
@@ -211,15 +210,19 @@ def _is_free(agent: Agent) -> bool:
 
 def of_ages(picture: Picture, now: datetime) -> set[Finding]:
     """Return the interactions that stand in a state longer than it can last."""
-    return {Finding(code, item.interaction_id, item.server_id) for item, code in _stuck(picture, now)}
+    wraps = {
+        Finding(Code.TOO_LONG_IN_WRAP_UP, item.interaction_id, item.server_id, segment.agent_id)
+        for item in picture.interactions.values()
+        for segment in item.open_segments
+        if segment.wrap_up_until and now - segment.wrap_up_until > WRAP_UP_MOST
+    }
+    return wraps | {Finding(code, item.interaction_id, item.server_id) for item, code in _stuck(picture, now)}
 
 
 def _stuck(picture: Picture, now: datetime) -> Iterator[tuple[Interaction, Code]]:
     """What only its PBX can end does not stick while that is away: its picture, once it is back, tells."""
     for item in picture.interactions.values():
         segment, link = item.segment, picture.links.get(item.server_id)
-        if segment and segment.is_open and segment.wrap_up_until and now - segment.wrap_up_until > WRAP_UP_MOST:
-            yield item, Code.TOO_LONG_IN_WRAP_UP
         if link is not None and not link.up:
             continue
         if item.phase is Phase.FLOW and now - item.arrived_at > FLOW_MOST:

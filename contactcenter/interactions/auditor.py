@@ -187,9 +187,9 @@ class Auditor:
 
     def _end_wrap_up(self, finding: Finding) -> None:
         item = self._picture.interactions.get(InteractionId(finding.about))
-        if item is None or item.segment is None:
+        agent_id = finding.agent_id
+        if item is None or agent_id is None:
             return
-        agent_id = item.segment.agent_id
         agent = self._engine.agents.get(agent_id)
         if agent is not None and item.interaction_id in agent.assignments:
             self._assignments.router.submit(routing.EndWrapUp(agent_id, item.interaction_id))

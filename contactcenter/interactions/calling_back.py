@@ -158,9 +158,9 @@ class Callbacks:
     # ------------------------------------------------------------ what happens to interactions
 
     def call_of(self, item: Interaction) -> ports.CustomerCall | None:
-        """Return whom to call; the leg that stands in for him is another one for each alert."""
+        """Return whom to call; the leg that stands in for him is another one for each alert. None: he is there."""
         one = item.callback
-        if one is None:
+        if one is None or item.is_on_line:
             return None
         self._picture.change_leg(item, LegId(self._ids.new()))
         return ports.CustomerCall(one.number, one.dialed, self._rules.ring_time)

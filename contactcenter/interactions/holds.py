@@ -72,7 +72,8 @@ class Holds:
         """The two were parted by us."""
         item = self._picture.find_by_leg(fact.server_id, fact.caller_leg)
         segment = item.segment if item is not None else None
-        if item is not None and segment is not None and segment.segment_id == ReservationId(fact.agent_leg):
+        is_his = segment is not None and segment.segment_id == ReservationId(fact.agent_leg)
+        if item is not None and segment is not None and is_his and segment.ended_at is None:
             self.begin(item, segment, fact.at)
 
     def begin(self, item: Interaction, segment: Segment, at: datetime) -> None:

@@ -21,7 +21,7 @@ from contactcenter.core.ids import (
     ServerId,
     VisitId,
 )
-from contactcenter.interactions.callbacks import Callback, CallbackState
+from contactcenter.interactions.callbacks import Callback
 from contactcenter.queues.limits import Cause
 
 
@@ -46,6 +46,7 @@ class Step(StrEnum):
     CONNECTED = "connected"
     PUT_ON_HOLD = "put-on-hold"
     PARTED = "parted"
+    TRANSFERRED = "transferred"
     FLOW_LEFT = "flow-left"
     CALLER_LEFT = "caller-left"
     FLOWED_OUT = "flowed-out"
@@ -72,9 +73,11 @@ PHASES: Final[Mapping[tuple[Phase, Step], Phase]] = {
     (Phase.ALERTING, Step.CALLER_LEFT): Phase.ENDED,
     (Phase.TALKING, Step.PARTED): Phase.LEAVING,
     (Phase.TALKING, Step.CALLER_LEFT): Phase.ENDED,
+    (Phase.TALKING, Step.TRANSFERRED): Phase.WAITING,
     (Phase.TALKING, Step.PUT_ON_HOLD): Phase.HELD,
     (Phase.HELD, Step.CONNECTED): Phase.TALKING,
     (Phase.HELD, Step.PARTED): Phase.LEAVING,
+    (Phase.HELD, Step.TRANSFERRED): Phase.WAITING,
     (Phase.HELD, Step.CALLER_LEFT): Phase.ENDED,
     (Phase.LEAVING, Step.ENQUEUED): Phase.WAITING,
     (Phase.LEAVING, Step.CALLER_LEFT): Phase.ENDED,
@@ -151,7 +154,9 @@ class Alert:
 class Segment:
     """The part one agent handles: talk and holds, then wrap-up.
 
-    ``hold_time``: seconds of the holds that are over; ``held_since``: the present one's beginning.
+    ``hold_time``: seconds of the holds that are over; ``held_since``: the present one's beginning. ``transferred_to``:
+    the queue this agent sent the customer to. ``entered_at``: when the customer had come into the line he was taken
+    from.
     """
 
     segment_id: ReservationId
@@ -172,6 +177,8 @@ class Segment:
     hold_time: float = 0.0
     holds: int = 0
     held_since: datetime | None = None
+    entered_at: datetime | None = None
+    transferred_to: QueueId | None = None
 
     def hold(self, at: datetime) -> None:
         """A hold begins."""
@@ -200,6 +207,9 @@ class Segment:
 class Interaction:
     """One voice contact. Owned by ``assignments``; nobody else changes it.
 
+    ``segment`` is the present agent's part, or the last one's; ``earlier`` those before it, oldest first: an agent who
+    has transferred the customer may still wrap up while he waits, or talks to the next.
+
     With a ``callback`` it is a turn of that: nobody is on the line until an agent is there, and ``leg_id`` names the
     leg that stands in for the customer, another one for each alert.
     """
@@ -216,6 +226,7 @@ class Interaction:
     visit: Visit | None = None
     alert: Alert | None = None
     segment: Segment | None = None
+    earlier: list[Segment] = field(default_factory=list)
     choices: tuple[str, ...] = ()
     vip: bool = False
     person_id: PersonId | None = None
@@ -246,7 +257,39 @@ class Interaction:
     @property
     def is_over(self) -> bool:
         """True when nothing is left to happen: customer gone, no alert running, wrap-up done."""
-        return self.phase is Phase.ENDED and self.alert is None and (self.segment is None or not self.segment.is_open)
+        return self.phase is Phase.ENDED and self.alert is None and not self.open_segments
+
+    @property
+    def segments(self) -> list[Segment]:
+        """All parts, oldest first."""
+        return [*self.earlier, self.segment] if self.segment is not None else []
+
+    @property
+    def open_segments(self) -> list[Segment]:
+        """The parts of agents who talk or still wrap up, oldest first."""
+        return [one for one in self.segments if one.is_open]
+
+    @property
+    def holders(self) -> set[AgentId]:
+        """The agents who have it on their screen: alerted, talking or wrapping up."""
+        alerted = {self.alert.agent_id} if self.alert is not None else set()
+        return alerted | {one.agent_id for one in self.open_segments}
+
+    def part_of(self, agent_id: AgentId | None) -> Segment | None:
+        """Return the agent's own open part."""
+        return next((one for one in self.open_segments if one.agent_id == agent_id), None)
+
+    def begin_segment(self, segment: Segment) -> None:
+        """The next agent's part begins."""
+        self.earlier = self.segments
+        self.segment = segment
+
+    @property
+    def is_on_line(self) -> bool:
+        """True when the customer is there; one who is called back is as soon as he has answered."""
+        return self.direction is Direction.INBOUND or (
+            self.callback is not None and self.callback.reached_at is not None
+        )
 
     @property
     def is_conversation(self) -> bool:
@@ -362,6 +405,19 @@ class CustomerRetrieved(Event):
     segment_id: ReservationId
     agent_id: AgentId
     hold_time: float
+
+
+@event("customer-transferred", subject="interaction_id")
+@dataclass(frozen=True, slots=True)
+class CustomerTransferred(Event):
+    """The agent sent the customer to a queue, at ``at``; a new visit begins there."""
+
+    interaction_id: InteractionId
+    segment_id: ReservationId
+    agent_id: AgentId
+    queue_id: QueueId
+    to_queue_id: QueueId
+    at: datetime
 
 
 @event("visit-abandoned", subject="interaction_id")
@@ -486,41 +542,6 @@ class AgentPresenceChanged(Event):
 
 
 # ------------------------------------------------------------ what an interaction says of itself
-
-
-PBX_RESTARTED: Final = "pbx-restarted"
-SERVER_AWAY: Final = "server-away"
-"""The end of a call that met only the PBX's own queue, because nobody of us was there."""
-
-
-def unserved_reason(item: Interaction) -> str:
-    """Return ``SERVER_AWAY`` when the caller has waited in the PBX's own queue and reached none of ours, else ''."""
-    return SERVER_AWAY if item.waits_since is not None and item.phase is Phase.FLOW else ""
-
-
-UNALLOCATED: Final = 1
-"""The Q.850 cause with which the dialplan ends a call where nobody is served."""
-
-
-def outcome_of(item: Interaction, reason: str, cause: int) -> Outcome:
-    """Return how it ends when the customer leaves now; ``reason`` is set when that is no ordinary hang-up.
-
-    ``cause`` tells that nobody is served also where the flow's own word was lost with a process of ours.
-    """
-    if item.callback is not None and item.callback.reached_at is None:
-        if item.segment is not None or item.callback.state is CallbackState.PAUSED:
-            return Outcome.UNREACHED
-        return Outcome.LOST if reason else Outcome.WITHDRAWN
-    if item.segment is not None:
-        return Outcome.ANSWERED
-    if item.asks_back:
-        return Outcome.CALLBACK
-    if reason:
-        return Outcome.LOST
-    if item.phase in (Phase.WAITING, Phase.ALERTING):
-        return Outcome.ABANDONED
-    is_unserved = item.end_reason == Outcome.NO_SERVICE or (item.phase is Phase.FLOW and cause == UNALLOCATED)
-    return Outcome.NO_SERVICE if is_unserved else Outcome.LEFT_IN_FLOW
 
 
 def queued(item: Interaction) -> InteractionQueued:

@@ -58,6 +58,7 @@ class Overflow:
         self._unserved: dict[InteractionId, datetime] = {}  # since when nobody has been there for him
         self._missing: set[tuple[QueueId, Way]] = set()  # ways that lead nowhere, told once
         assignments.admit = self.admit
+        assignments.transfers.refusal = self.refusal
 
     async def keep(self) -> None:
         """For ever: end waits that are over."""
@@ -100,6 +101,12 @@ class Overflow:
                 item.waits_since = None
                 return ports.Diverted(way.flow), events
             place = replace(place, queue_id=way.queue_id)
+
+    def refusal(self, item: Interaction, queue: Queue) -> Cause | None:
+        """Return why a queue takes nobody now whom an agent sends there, or None."""
+        place = ports.PlaceInLine(VisitId(""), queue.queue_id, 0, {})
+        is_served = self._would_be_served(item, queue, place)
+        return on_entry(queue, self._clock.now(), waiting=self._waiting(queue), waited=0.0, is_served=is_served)
 
     def _waiting(self, queue: Queue) -> int:
         if queue.max_waiting is None:

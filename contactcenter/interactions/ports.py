@@ -456,6 +456,10 @@ class Telephony(Protocol):
         """Bring the agent back to the caller he put on hold. LegsConnected follows, unless one of them left."""
         ...
 
+    def let_wait(self, server_id: ServerId, caller_leg: LegId, agent_leg: LegId, device: Device) -> None:
+        """Part the two for good: the caller asks what comes next, the agent's leg ends (a nailed one is parked)."""
+        ...
+
     def hang_up(self, server_id: ServerId, leg_id: LegId) -> None:
         """End one leg. Idempotent."""
         ...

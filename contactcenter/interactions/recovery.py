@@ -21,8 +21,6 @@ from contactcenter.core.tasks import TaskSupervisor
 from contactcenter.interactions import ports, store
 from contactcenter.interactions.assignments import Assignments
 from contactcenter.interactions.model import (
-    PBX_RESTARTED,
-    SERVER_AWAY,
     Direction,
     EndedBy,
     Interaction,
@@ -32,6 +30,7 @@ from contactcenter.interactions.model import (
     Visit,
     VisitEnd,
 )
+from contactcenter.interactions.outcomes import PBX_RESTARTED, SERVER_AWAY
 from contactcenter.interactions.servers import requirement_of
 from routing import commands as routing
 
@@ -78,9 +77,12 @@ class Recovery:
         """Read the open interactions (or ``only`` some) into memory objects; ``take_up`` puts them into the picture."""
         rows = [row for row in store.open_rows(connection) if only is None or row.id in only]
         ids = [row.id for row in rows]
-        visits = {row.interaction_id: row for row in store.parts(connection, store.visits, ids)}
-        segments = {row.interaction_id: row for row in store.parts(connection, store.segments, ids)}
-        return [_interaction(row, visits.get(row.id), segments.get(row.id)) for row in rows]
+        visits: dict[str, list[Row[Any]]] = {}
+        segments: dict[str, list[Row[Any]]] = {}
+        for table, found in ((store.visits, visits), (store.segments, segments)):
+            for part in store.parts(connection, table, ids):
+                found.setdefault(part.interaction_id, []).append(part)
+        return [_interaction(row, visits.get(row.id, []), segments.get(row.id, [])) for row in rows]
 
     def take_up(self, items: Sequence[Interaction]) -> None:
         """Put loaded interactions into the picture; finished calls whose wrap-up runs are given to the router."""
@@ -91,12 +93,14 @@ class Recovery:
             if item.is_conversation:
                 self._talked.add(item.interaction_id)
             self._assignments.lookup(item)
-            if item.segment is not None:
-                self._picture.reserve(item.segment.segment_id, item)
+            for segment in item.segments:
+                self._picture.reserve(segment.segment_id, item)
             if item.is_over:
                 self._assignments.settle(item)  # its last act was an alert that died with us
-            elif item.segment is not None and item.segment.is_open and item.segment.ended_at is not None:
-                self._adopt_wrap_up(item, item.segment)
+                continue
+            for segment in item.open_segments:
+                if segment.ended_at is not None:
+                    self._adopt_wrap_up(item, segment)
 
     def close_unconfigured(self, configured: Collection[ServerId]) -> None:
         """At the start: end what goes on at a PBX that is no longer configured, as nobody will ever tell its end.
@@ -154,7 +158,7 @@ class Recovery:
 
         Unless the agent has answered by now: then he is to be called.
         """
-        if item.direction is Direction.INBOUND or item.phase not in _IN_LINE:
+        if item.is_on_line or item.phase not in _IN_LINE:
             return False
         if item.callback is None:  # what came of the promise was written, and of this turn not
             self._assignments.customer_left(item, fact.at, 0, "end-unknown")
@@ -259,7 +263,7 @@ class Recovery:
             self._assignments.calling_back.ended_unheard(item, gone)
         if leg is None:
             self._gone(item, fact, ended)
-        elif leg.peer is not None:
+        elif leg.peer is not None and not self._is_transferred_away(item, leg.peer):
             self._bridged(item, leg.peer, legs[leg.peer], fact.at)
         else:
             self._unbridged(item, leg, legs, fact.at, unknown_to_router=fresh or is_new_in_line)
@@ -333,11 +337,7 @@ class Recovery:
         agent = self._picture.agents.get(agent_id)
         if agent is not None and agent.device.endpoint in ended.busy:
             return True
-        for item in self._picture.interactions.values():
-            parts = (item.alert, item.segment if item.segment is not None and item.segment.is_open else None)
-            if item is not but and any(part is not None and part.agent_id == agent_id for part in parts):
-                return True
-        return False
+        return any(item is not but and agent_id in item.holders for item in self._picture.interactions.values())
 
     def _agent_left_meanwhile(self, item: Interaction, ended: _Ended) -> None:
         """The talk ended when the agent's leg did; who hangs up takes the other's leg along in the same moment."""
@@ -396,6 +396,14 @@ class Recovery:
         self._assignments.adopt_talk(item, ReservationId(peer), agent.agent_id, _began(agent_leg, item, at))
         assert item.segment is not None
         self._adopt_work(item, item.segment, routing.Work.HANDLING)
+
+    def _is_transferred_away(self, item: Interaction, peer: LegId) -> bool:
+        """Whether the two were to be parted, and we went before the PBX heard of it: the leg ends, he is in line."""
+        parts = (one for one in item.segments if one.segment_id == ReservationId(peer))
+        is_over = item.phase in _IN_LINE and any(one.ended_at is not None for one in parts)
+        if is_over:
+            self._assignments.telephony.hang_up(item.server_id, peer)
+        return is_over
 
     def _back_from_hold(self, item: Interaction, agent_leg: ports.LiveLeg, at: datetime) -> None:
         """He was retrieved, and we went before we heard of it."""
@@ -516,8 +524,10 @@ def _arrival(server_id: ServerId, leg: ports.LiveLeg) -> ports.CallArrived:
     )
 
 
-def _interaction(row: Row[Any], visit: Row[Any] | None, segment: Row[Any] | None) -> Interaction:
+def _interaction(row: Row[Any], visits: Sequence[Row[Any]], segments: Sequence[Row[Any]]) -> Interaction:
     phase = Phase(row.phase)
+    entered = {visit.id: visit.entered_at for visit in visits}
+    parts = [_segment(segment, entered.get(segment.visit_id)) for segment in segments]
     return Interaction(
         interaction_id=InteractionId(row.id),
         server_id=ServerId(row.server_id),
@@ -528,8 +538,9 @@ def _interaction(row: Row[Any], visit: Row[Any] | None, segment: Row[Any] | None
         dialed=row.dialed,
         arrived_at=row.arrived_at,
         phase=Phase.WAITING if phase is Phase.ALERTING else phase,  # the alert died with us
-        visit=_visit(visit) if visit is not None else None,
-        segment=_segment(segment) if segment is not None else None,
+        visit=_visit(visits[-1]) if visits else None,
+        segment=parts[-1] if parts else None,
+        earlier=parts[:-1],
         choices=tuple(row.choices),
         vip=row.vip,
         person_id=row.person_id,
@@ -547,7 +558,7 @@ def _visit(row: Row[Any]) -> Visit:
     )
 
 
-def _segment(row: Row[Any]) -> Segment:
+def _segment(row: Row[Any], entered_at: datetime | None) -> Segment:
     return Segment(
         ReservationId(row.id),
         row.agent_id,
@@ -566,4 +577,6 @@ def _segment(row: Row[Any]) -> Segment:
         hold_time=row.hold_time,
         holds=row.holds,
         held_since=row.held_since,
+        entered_at=entered_at,
+        transferred_to=row.transferred_to,
     )

@@ -16,7 +16,7 @@ from contactcenter.agents.service import AgentService
 from contactcenter.core.clock import Clock
 from contactcenter.core.database import Database, Transaction
 from contactcenter.core.errors import Conflict, NotFound
-from contactcenter.core.ids import AgentId, InteractionId, PersonId
+from contactcenter.core.ids import InteractionId, PersonId
 from contactcenter.core.paging import Page, Paging, cut
 from contactcenter.core.permissions import Principal, Right, Scope, require
 from contactcenter.customers.service import CustomerService
@@ -65,6 +65,11 @@ class InteractionService(ABC):
         self._agents = agents
         self._customers = customers
 
+    @property
+    def now(self) -> datetime:
+        """The present instant."""
+        return self._clock.now()
+
     # ------------------------------------------------------------ acts
 
     @abstractmethod
@@ -86,6 +91,14 @@ class InteractionService(ABC):
     @abstractmethod
     async def retrieve(self, principal: Principal, interaction_id: str) -> None:
         """Talk to the customer on hold again."""
+
+    @abstractmethod
+    async def transfer(self, principal: Principal, interaction_id: str, queue_id: str) -> None:
+        """Send the customer, on hold or not, to a queue and begin the wrap-up: a new visit of the same interaction.
+
+        Raises NotFound ``queue-unknown``; Conflict ``queue-closed``, ``queue-full``, ``queue-unserved`` when the queue
+        takes nobody now: the conversation goes on.
+        """
 
     @abstractmethod
     async def extend_wrap_up(self, principal: Principal, interaction_id: str) -> None:
@@ -182,7 +195,7 @@ class InteractionService(ABC):
     async def check_reach(self, principal: Principal, interaction_id: str) -> None:
         """Raise NotFound unless the interaction exists and is in the agent's hand, or one he may read."""
         item = self.picture.interactions.get(InteractionId(interaction_id))
-        if item is None or principal.agent_id is None or principal.agent_id not in holders(item):
+        if item is None or principal.agent_id is None or principal.agent_id not in item.holders:
             await self._database.flush()
             await self.get(principal, interaction_id)
 
@@ -214,7 +227,7 @@ class InteractionService(ABC):
         """Return an interaction the agent is alerted for or handles. Raises NotFound for any other."""
         require(principal, Right.DESK)
         item = self.picture.interactions.get(InteractionId(interaction_id))
-        if item is None or principal.agent_id is None or principal.agent_id not in holders(item):
+        if item is None or principal.agent_id is None or principal.agent_id not in item.holders:
             raise NotFound("not-found", {"interaction_id": interaction_id})
         return item
 
@@ -231,13 +244,6 @@ def _details(connection: Connection, rows: Sequence[Row[Any]]) -> list[Detail]:
         return [part for part in parts[name] if part.interaction_id == interaction_id]
 
     return [Detail(row, of("visits", row.id), of("segments", row.id), of("legs", row.id)) for row in rows]
-
-
-def holders(item: Interaction) -> set[AgentId]:
-    """Return the agents who have the interaction on their screen: alerted, or in an open segment."""
-    alerted = {item.alert.agent_id} if item.alert else set()
-    open_segment = item.segment is not None and item.segment.is_open
-    return alerted | ({item.segment.agent_id} if item.segment is not None and open_segment else set())
 
 
 def _digits(number: str) -> str:

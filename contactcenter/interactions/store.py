@@ -124,6 +124,7 @@ segments = Table(
     Column("hold_time", Float, nullable=False, default=0.0, server_default=text("0")),
     Column("holds", Integer, nullable=False, default=0, server_default=text("0")),
     Column("held_since", Instant),
+    Column("transferred_to", String(26)),
     Index("segments_interaction", "interaction_id"),
     Index("segments_agent", "agent_id", "answered_at"),
 )
@@ -208,6 +209,7 @@ def segment_row(item: Interaction, segment: Segment) -> dict[str, Any]:
         "hold_time": segment.hold_time,
         "holds": segment.holds,
         "held_since": segment.held_since,
+        "transferred_to": segment.transferred_to,
         "wrap_up_until": segment.wrap_up_until,
         "wrap_up_ended_at": segment.wrap_up_ended_at,
         "extensions": segment.extensions,

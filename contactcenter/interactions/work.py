@@ -12,7 +12,7 @@ from contactcenter.agents.model import PresenceState
 from contactcenter.agents.service import AgentService
 from contactcenter.core.clock import Clock
 from contactcenter.core.database import Database, Transaction
-from contactcenter.core.errors import Conflict, Forbidden, Invalid, NotFound
+from contactcenter.core.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from contactcenter.core.ids import AgentId, CallbackId, InteractionId, PersonId, QueueId
 from contactcenter.core.permissions import Principal, Right, Scope, require
 from contactcenter.customers.service import CustomerService
@@ -21,7 +21,7 @@ from contactcenter.interactions.assignments import Assignments
 from contactcenter.interactions.callers import Callers
 from contactcenter.interactions.calling_back import Callbacks
 from contactcenter.interactions.model import Interaction, Phase, Segment
-from contactcenter.interactions.service import InteractionService, holders
+from contactcenter.interactions.service import InteractionService
 from routing import commands as routing
 
 MAX_NOTE: Final = 10_000
@@ -67,15 +67,11 @@ class OwnWork(InteractionService):
         self._assignments.reject_on_screen(item.alert)
 
     async def hang_up(self, principal: Principal, interaction_id: str) -> None:
-        item, segment = self._own(principal, interaction_id)
-        if not item.is_conversation:
-            raise Conflict("not-talking")
+        item, segment = self._talking(principal, interaction_id)
         self._assignments.hang_up_on_screen(item, segment)
 
     async def hold(self, principal: Principal, interaction_id: str) -> None:
-        item, segment = self._own(principal, interaction_id)
-        if not item.is_conversation:
-            raise Conflict("not-talking")
+        item, segment = self._talking(principal, interaction_id)
         if item.phase is Phase.HELD:
             raise Conflict("already-held")
         if item.callback is not None and item.callback.reached_at is None:
@@ -84,9 +80,21 @@ class OwnWork(InteractionService):
 
     async def retrieve(self, principal: Principal, interaction_id: str) -> None:
         item, segment = self._own(principal, interaction_id)
-        if item.phase is not Phase.HELD:
+        if item.phase is not Phase.HELD or segment is not item.segment:
             raise Conflict("not-held")
         self._assignments.holds.retrieve(item, segment)
+
+    async def transfer(self, principal: Principal, interaction_id: str, queue_id: str) -> None:
+        item, segment = self._talking(principal, interaction_id)
+        queue = self.picture.queues.get(QueueId(queue_id))
+        link = self.picture.links.get(item.server_id)
+        if item.callback is not None and item.callback.reached_at is None:
+            raise Conflict("nobody-to-hold")
+        if queue is None or not queue.is_active:
+            raise NotFound("queue-unknown", {"queue": queue_id})
+        if link is None or not link.up:
+            raise Unavailable("pbx-unavailable", {"server": item.server_id})
+        self._assignments.transfers.to_queue(item, segment, queue)
 
     async def extend_wrap_up(self, principal: Principal, interaction_id: str) -> None:
         item, segment = self._own(principal, interaction_id)
@@ -130,7 +138,8 @@ class OwnWork(InteractionService):
             raise Invalid("invalid", {"note": "too-long"})
         segment = await self._own_segment(principal, interaction_id)
         item = self.picture.interactions.get(InteractionId(interaction_id))
-        if item is not None and item.phase not in (Phase.LEAVING, Phase.ENDED):
+        part = item.part_of(principal.agent_id) if item is not None else None
+        if part is not None and part.ended_at is None:
             raise Conflict("still-talking")
         agent_id, state = _agent_of(principal), PresenceState(then)
         chooses = state is PresenceState.NOT_READY or self._is_to_be_ready(agent_id, item)
@@ -145,7 +154,7 @@ class OwnWork(InteractionService):
     def _is_to_be_ready(self, agent_id: AgentId, item: Interaction | None) -> bool:
         """Tell whether an agent who wraps this up has to be made ready to get the next one."""
         agent = self.picture.agents.get(agent_id)
-        return agent is not None and agent.presence != "ready" and item is not None and agent_id in holders(item)
+        return agent is not None and agent.presence != "ready" and item is not None and agent_id in item.holders
 
     async def _save_disposition(
         self, principal: Principal, interaction_id: str, segment: str, disposition: str, note: str | None
@@ -177,8 +186,10 @@ class OwnWork(InteractionService):
         self, interaction_id: str, segment: str, *, note: str | None, saved_at: datetime, disposition: str | None = None
     ) -> None:
         item = self.picture.interactions.get(InteractionId(interaction_id))
-        if item is not None and item.segment is not None and item.segment.segment_id == segment:
-            self._assignments.texts_saved(item, item.segment, note, disposition, saved_at)
+        parts = item.segments if item is not None else []
+        part = next((one for one in parts if one.segment_id == segment), None)
+        if item is not None and part is not None:
+            self._assignments.texts_saved(item, part, note, disposition, saved_at)
 
     async def choose_person(self, principal: Principal, interaction_id: str, person_id: str) -> None:
         await self._customers.get_person(principal, person_id)
@@ -206,10 +217,18 @@ class OwnWork(InteractionService):
         return item
 
     def _own(self, principal: Principal, interaction_id: str) -> tuple[Interaction, Segment]:
+        """Return the caller's own open part of what he has in hand."""
         item = self.held(principal, interaction_id)
-        if item.segment is None or item.segment.agent_id != principal.agent_id:
+        segment = item.part_of(principal.agent_id)
+        if segment is None:
             raise Conflict("not-talking")
-        return item, item.segment
+        return item, segment
+
+    def _talking(self, principal: Principal, interaction_id: str) -> tuple[Interaction, Segment]:
+        item, segment = self._own(principal, interaction_id)
+        if not item.is_conversation or segment is not item.segment:
+            raise Conflict("not-talking")
+        return item, segment
 
     async def _own_segment(self, principal: Principal, interaction_id: str) -> str:
         """Return the id of the caller's latest segment, live or past. The tail is committed first: its row is there."""
@@ -259,7 +278,7 @@ class OwnWork(InteractionService):
 def _may_ask(principal: Principal, item: Interaction) -> bool:
     """A waiting call has no agent yet: who sees the live page may ask. One with an agent is his, or in scope."""
     waits = item.phase is Phase.WAITING and principal.may(Right.LIVE_VIEW)
-    return waits or (principal.agent_id is not None and principal.agent_id in holders(item))
+    return waits or (principal.agent_id is not None and principal.agent_id in item.holders)
 
 
 def _agent_of(principal: Principal) -> AgentId:

@@ -87,6 +87,9 @@ class FakeTelephony:
     def retrieve(self, server_id: Any, agent_leg: Any, device: Any) -> None:
         self.acts.append(("retrieve", agent_leg, device.endpoint))
 
+    def let_wait(self, server_id: Any, caller_leg: Any, agent_leg: Any, device: Any) -> None:
+        self.acts.append(("let-wait", caller_leg, agent_leg, device.endpoint))
+
     def look(self, server_id: Any) -> None:
         self.acts.append(("look", server_id))
 

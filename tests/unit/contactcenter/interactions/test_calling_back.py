@@ -22,6 +22,7 @@ from contactcenter.interactions.callbacks import (
 )
 from contactcenter.interactions.calling_back import Callbacks
 from contactcenter.interactions.model import Direction, Interaction, Outcome, Phase, VisitEnd
+from contactcenter.interactions.outcomes import PBX_RESTARTED
 from tests.fakes.room import QUEUE, SERVER, Room, queue
 
 ORDER = ports.EnqueueOrder("Support", 2, {}, ("Billing",))
@@ -283,7 +284,7 @@ async def test_a_call_whose_end_nobody_saw_is_not_repeated(desk: Desk) -> None:
     room.agent("ann")
     _, one = await desk.promise()
     item, _ = await desk.agent_takes(one)
-    room.leg_ends(item.leg_id, reason=model.PBX_RESTARTED)
+    room.leg_ends(item.leg_id, reason=PBX_RESTARTED)
     await desk.tasks.run()
     assert (one.state, one.result) == (CallbackState.GIVEN_UP, "unknown")
     assert desk.tickets == [one]

@@ -1,0 +1,54 @@
+"""Blind transfer: an agent sends his customer to a queue and is done with him.
+
+The customer stands in the new line from the moment it is asked, with a new visit of the same interaction, and so he can
+be given to the next agent while the PBX is still parting him from the first one, who wraps up meanwhile. What was
+written down survives us: after a restart the leg of an agent who has transferred somebody is hung up.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from contactcenter.core.clock import Clock
+from contactcenter.core.errors import Conflict
+from contactcenter.core.ids import Ids, LegId, VisitId
+from contactcenter.interactions import model, ports
+from contactcenter.interactions.holds import Tell
+from contactcenter.interactions.model import EndedBy, Interaction, Phase, Segment, Step
+from contactcenter.queues.limits import Cause
+from contactcenter.queues.model import Queue
+
+if TYPE_CHECKING:
+    from contactcenter.interactions.assignments import Assignments
+
+_REFUSED: Final = {Cause.CLOSED: "queue-closed", Cause.FULL: "queue-full", Cause.NOBODY: "queue-unserved"}
+
+
+class Transfers:
+    """Part of ``assignments``; called in the event loop only. ``refusal`` tells why a queue takes nobody now."""
+
+    def __init__(self, assignments: "Assignments", clock: Clock, ids: Ids, tell: Tell) -> None:
+        self._assignments = assignments
+        self._clock = clock
+        self._ids = ids
+        self._tell = tell
+        self.refusal: Callable[[Interaction, Queue], Cause | None] = lambda item, queue: None
+
+    def to_queue(self, item: Interaction, segment: Segment, queue: Queue) -> None:
+        """Put the customer of a conversation, on hold or not, in line there. Raises Conflict when it takes nobody."""
+        cause = self.refusal(item, queue)
+        if cause is not None:
+            raise Conflict(_REFUSED.get(cause, "queue-closed"), {"queue_id": queue.queue_id})
+        now, is_held = self._clock.now(), item.phase is Phase.HELD
+        segment.transferred_to = queue.queue_id
+        self._assignments.end_conversation(item, segment, now, EndedBy.AGENT, step=Step.TRANSFERRED)
+        ids = item.interaction_id, segment.segment_id, segment.agent_id, segment.queue_id
+        self._tell(item, model.CustomerTransferred(*ids, queue.queue_id, now))
+        place = ports.PlaceInLine(VisitId(self._ids.new()), queue.queue_id, 0, {})
+        self._assignments.begin_visit(item, place, now)
+        self._assignments.submit_visit(item)
+        telephony, leg_id = self._assignments.telephony, LegId(segment.segment_id)
+        if is_held:
+            telephony.hang_up(item.server_id, leg_id)
+        else:
+            device = self._assignments.picture.agents[segment.agent_id].device
+            telephony.let_wait(item.server_id, item.leg_id, leg_id, device)
