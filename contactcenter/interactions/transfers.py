@@ -43,9 +43,12 @@ class Transfers:
         self._assignments.end_conversation(item, segment, now, EndedBy.AGENT, step=Step.TRANSFERRED)
         ids = item.interaction_id, segment.segment_id, segment.agent_id, segment.queue_id
         self._tell(item, model.CustomerTransferred(*ids, queue.queue_id, now))
+        self._part(item, segment, is_held=is_held)  # first: the next agent's leg would be sent after him in vain
         place = ports.PlaceInLine(VisitId(self._ids.new()), queue.queue_id, 0, {})
         self._assignments.begin_visit(item, place, now)
         self._assignments.submit_visit(item)
+
+    def _part(self, item: Interaction, segment: Segment, *, is_held: bool) -> None:
         telephony, leg_id = self._assignments.telephony, LegId(segment.segment_id)
         if is_held:
             telephony.hang_up(item.server_id, leg_id)

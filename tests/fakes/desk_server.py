@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from contactcenter.core.texts import Texts
 from tests.fakes.desk_slots import callbacks as made_callbacks
 from tests.fakes.desk_slots import iso, now
+from tests.fakes.desk_slots import transfer_queues as made_queues
 
 ROOT = Path(__file__).parents[2]
 DIST = ROOT / "agent_ui/static/dist"
@@ -57,6 +58,7 @@ class DeskServer:
     tickets: list[dict[str, Any]] = field(default_factory=list)
     people: list[dict[str, Any]] = field(default_factory=list)
     callbacks: list[dict[str, Any]] = field(default_factory=made_callbacks)
+    transfer_queues: list[dict[str, Any]] = field(default_factory=made_queues)
     withdraw_refused: str = ""
     may: list[str] = field(default_factory=lambda: ["interactions:read"])
     erase_refused: str = ""
@@ -160,6 +162,8 @@ class DeskServer:
             return {"saved_at": saved_at}
         elif name == "why":
             return {"why": self.why}
+        elif name == "transfer-queues":
+            return {"queues": self.transfer_queues}
         elif name == "create-ticket" and work:
             ticket = {
                 "id": "t-9",

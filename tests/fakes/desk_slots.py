@@ -79,6 +79,8 @@ def work(state: str = "alerting", **more: Any) -> Slot:
         "talk_time": None,
         "held_since": None,
         "hold_time": 0.0,
+        "transferred_to": None,
+        "transfer": None,
         "priority": 72,
         "vip": True,
         "choices": ["Technical", "VPN or router"],
@@ -114,6 +116,28 @@ def work(state: str = "alerting", **more: Any) -> Slot:
             "wrap_up": {"until": ahead(48), "limit": 120, "extension": 60, "extensions_left": 1},
         }
     return made | more
+
+
+def transferred(note: str = "Wants the invoice of May again; the VAT id is on it.") -> Slot:
+    """Who sent the customer here."""
+    agent, queue = {"id": "a-2", "name": "Ines Duarte"}, {"id": "q-2", "name": "Sales"}
+    return {"agent": agent, "queue": queue, "at": ago(20), "note": note}
+
+
+def transfer_queues() -> list[Slot]:
+    """The answer of ``transfer-queues``."""
+    names = [("q-4", "Billing", 0, 2, True), ("q-2", "Sales", 3, 0, True), ("q-3", "Night desk", 0, 0, False)]
+    return [
+        {
+            "queue_id": queue_id,
+            "name": name,
+            "waiting": waiting,
+            "longest_since": ago(95) if waiting else None,
+            "ready": ready,
+            "is_open": is_open,
+        }
+        for queue_id, name, waiting, ready, is_open in names
+    ]
 
 
 TICKETS = [

@@ -8,7 +8,7 @@ import pytest
 from tests.e2e.front.conftest import Open
 from tests.e2e.front.looks import assert_fits, axe
 from tests.fakes.desk_server import DeskServer
-from tests.fakes.desk_slots import ago, ahead, callback, card, me, ticket_lines, unknown_card, work
+from tests.fakes.desk_slots import ago, ahead, callback, card, me, ticket_lines, transferred, unknown_card, work
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -25,6 +25,13 @@ SCENES: dict[str, tuple[str, str, Callable[[], dict[str, Any]]]] = {
     "wrap-up": ("/desk", "[data-testid=finish]", lambda: handling("wrap-up", disposition="solved")),
     "unknown": ("/desk", "[data-testid=person-form]", lambda: handling("talking") | {"card:i-1": unknown_card()}),
     "held": ("/desk", "[data-testid=hold]", lambda: handling("talking", held_since=ago(41), hold_time=0.0)),
+    "transferred": ("/desk", "[data-testid=hero-from]", lambda: handling("alerting", transfer=transferred())),
+    "transferred talk": ("/desk", "[data-testid=transfer]", lambda: handling("talking", transfer=transferred())),
+    "transferred away": (
+        "/desk",
+        "[data-testid=finish]",
+        lambda: handling("wrap-up", ended_by="agent", transferred_to={"id": "q-4", "name": "Billing"}),
+    ),
     "callback alert": ("/desk", "[data-testid=hero-name]", lambda: handling("alerting", callback=callback())),
     "callback missed": (
         "/desk",

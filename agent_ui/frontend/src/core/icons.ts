@@ -6,7 +6,7 @@ export const ICONS = [
   "mail", "maximize", "menu-2", "message-circle", "microphone", "microphone-off", "moon", "notes", "pencil", "phone",
   "phone-call", "phone-incoming", "phone-off", "phone-outgoing", "phone-x", "player-pause", "player-play", "player-track-next",
   "plug-connected", "plug-connected-x", "plus", "question-mark", "refresh", "route", "school", "search", "shield-check", "sun",
-  "ticket", "tools-kitchen-2", "user", "user-plus", "user-question", "users", "x",
+  "ticket", "tools-kitchen-2", "transfer", "user", "user-plus", "user-question", "users", "x",
 ] as const;
 
 export type IconName = (typeof ICONS)[number];

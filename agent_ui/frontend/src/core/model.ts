@@ -61,6 +61,9 @@ export interface Work {
   /** Since when the customer is on hold; the seconds of earlier holds. */
   held_since: string | null;
   hold_time: number;
+  /** Where this agent sent the customer; who sent him here, and what he noted. */
+  transferred_to: { id: string; name: string } | null;
+  transfer: { agent: { id: string; name: string }; queue: { id: string; name: string }; at: string; note: string } | null;
   priority: number;
   vip: boolean;
   choices: string[];
@@ -77,6 +80,9 @@ export interface Work {
   /** He is called back: ``result`` is how the call ended that he did not answer, ``next_at`` when he is called again. */
   callback: { asked_at: string; attempts: number; is_reached: boolean; result: string; next_at: string | null } | null;
 }
+
+/** A queue a customer can be sent to: who waits there, how many agents could take him now. */
+export interface TransferQueue { queue_id: string; name: string; waiting: number; longest_since: string | null; ready: number; is_open: boolean }
 
 export interface Person {
   person_id: string;

@@ -8,8 +8,9 @@ import { number, t } from "../core/texts";
 import { callResult } from "../core/words";
 import { isTurning, phone } from "./calls";
 import { act, isCalling } from "./state";
+import { paintFrom } from "./transfer";
 
-export interface CallbarActs { hangUp(id: string): void; hold(id: string): void; mute(): void; why(): void }
+export interface CallbarActs { hangUp(id: string): void; hold(id: string): void; transfer(): void; mute(): void; why(): void }
 
 const bar = byId("callbar");
 const tagGlyph = h("span", { class: "tag-i" });
@@ -27,9 +28,11 @@ const mute = h("button", { type: "button", class: "btn", "data-testid": "mute", 
 const holdIcon = h("span", { class: "ic-w" });
 const holdWord = h("span");
 const hold = h("button", { type: "button", class: "btn hold-b", "data-testid": "hold", "aria-pressed": "false", "aria-keyshortcuts": "H Alt+H" }, holdIcon, holdWord, " ", h("kbd", null, "H"));
+const transfer = h("button", { type: "button", class: "btn", "data-testid": "transfer", "aria-haspopup": "dialog", "aria-keyshortcuts": "T Alt+T" }, h("span", { class: "ic-w" }, icon("transfer")), h("span", null, t("Transfer")), " ", h("kbd", null, "T"));
+const from = h("p", { class: "small ink2 xfrom", "data-testid": "transferred-from" });
 const said = h("span", { class: "sr", role: "status" });
 const hangUp = h("button", { type: "button", class: "btn stop right wide", "data-testid": "hang-up", "aria-keyshortcuts": "Alt+X" }, icon("phone-off"), t("Hang up"), " ", h("kbd", null, "Alt X"));
-const controls = h("div", { class: "ctl" }, hold, mute, hangUp);
+const controls = h("div", { class: "ctl" }, hold, transfer, mute, hangUp);
 const burn = fuse("h6 wrapc");
 const more = h("button", { type: "button", class: "btn sm", "data-testid": "extend" });
 const rest = h("div", { class: "fx mt-2" }, burn, more);
@@ -38,6 +41,7 @@ let shownId = "";
 
 export function buildCallbar(acts: CallbarActs): void {
   hold.addEventListener("click", () => acts.hold(shownId));
+  transfer.addEventListener("click", acts.transfer);
   mute.addEventListener("click", acts.mute);
   whyButton.addEventListener("click", acts.why);
   hangUp.addEventListener("click", () => acts.hangUp(shownId));
@@ -46,7 +50,7 @@ export function buildCallbar(acts: CallbarActs): void {
     h("div", { class: "fx ta" },
       h("div", { class: "grow" }, h("p", { class: "small fx ink2" }, tag, line), name, about),
       h("div", { class: "text-end" }, big, under, whyButton)),
-    controls, rest, said);
+    from, controls, rest, said);
 }
 
 function place(one: Work): string {
@@ -70,6 +74,7 @@ function paintTalking(one: Work): void {
     since(big, one.held_since ?? one.answered_at ?? one.entered_at);
   }
   show(hold, !isCalling(one));
+  show(transfer, !isCalling(one));
   setIcon(holdIcon, one.held_since ? "player-play" : "player-pause");
   setText(holdWord, one.held_since ? t("Retrieve") : t("Hold"));
   hold.setAttribute("aria-disabled", String(isTurning(one)));
@@ -84,7 +89,7 @@ function paintTalking(one: Work): void {
 }
 
 function ended(one: Work): string {
-  const by = { customer: t("caller hung up"), agent: t("you hung up"), "": "" }[one.ended_by];
+  const by = one.transferred_to ? t("transferred to {queue}", { queue: one.transferred_to.name }) : { customer: t("caller hung up"), agent: t("you hung up"), "": "" }[one.ended_by];
   const talked = one.talk_time === null ? "" : t("talked {time}", { time: timer(one.talk_time) });
   const held = one.hold_time >= 1 ? t("on hold {time}", { time: timer(one.hold_time) }) : "";
   return [one.queue.name, ...(missed(one) ? [missed(one)] : [talked, held, by])].filter(Boolean).join(" · ");
@@ -124,6 +129,7 @@ export function paintCallbar(one: Work | null): void {
   setText(name, one.title || t("Unknown caller"));
   setText(about, place(one));
   show(controls, !wrap);
+  paintFrom(from, one);
   show(rest, wrap);
   show(under, wrap);
   show(whyButton, !wrap && one.why !== null);

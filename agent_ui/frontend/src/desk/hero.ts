@@ -4,6 +4,7 @@ import { stop, until } from "../core/clock";
 import { byId, fuse, h, icon, rich, setIcon, setText, show, bold, region } from "../core/dom";
 import type { Card, Me, Work } from "../core/model";
 import { money, t } from "../core/texts";
+import { paintFrom } from "./transfer";
 
 export interface HeroActs { answer(id: string): void; reject(id: string): void }
 
@@ -12,6 +13,7 @@ const bar = byId("answer-bar");
 const glyph = h("span", { class: "ic-w" });
 const lead = h("span");
 const thenCalled = h("p", { class: "row13", "data-testid": "hero-callback", hidden: true }, t("Asked to be called back. Answer, and the customer’s phone rings."));
+const from = h("p", { class: "row13 xfrom", "data-testid": "hero-from", hidden: true });
 const name = h("h2", { class: "hero-n", "data-testid": "hero-name" });
 const about = h("p", { class: "fx wrapf" });
 const facts = h("p", { class: "facts only-s" });
@@ -32,7 +34,7 @@ export function buildHero(acts: HeroActs): void {
     note);
   hero.append(
     h("div", { class: "fx ta" },
-      h("div", { class: "grow" }, h("p", { class: "h-lead" }, glyph, lead), name, about, thenCalled, facts),
+      h("div", { class: "grow" }, h("p", { class: "h-lead" }, glyph, lead), name, about, from, thenCalled, facts),
       h("div", { class: "text-end" }, clock, h("p", { class: "small b" }, t("left to answer")))),
     buttons, burn);
   bar.append(
@@ -56,6 +58,7 @@ export function paintHero(work: Work | null, me: Me | null): void {
   setIcon(glyph, work.callback ? "phone-outgoing" : "phone-incoming");
   setText(lead, t(work.callback ? "Call back · {queue}" : "Incoming call · {queue}", { queue: work.queue.name }));
   show(thenCalled, work.callback !== null);
+  paintFrom(from, work);
   setText(name, work.title || t("Unknown caller"));
   setText(about, place(work));
   if (work.expires_at) until(clock, { at: work.expires_at, total: work.ring_time ?? 0, fuse: burn, seconds: true, calm: true });

@@ -8,6 +8,7 @@ export interface KeyActs {
   reject(): void;
   hangUp(): void;
   hold(): void;
+  transfer(): void;
   mute(): void;
   presence(): void;
   finish(): void;
@@ -19,6 +20,7 @@ export interface KeyActs {
 
 export const keyList = (): [string, string][] => [
   ["Alt A", t("Answer")], ["Alt R", t("Reject")], ["Alt X", t("Hang up")], ["H", t("Hold, retrieve")], ["Alt H", t("Hold, retrieve")],
+  ["T", t("Transfer")], ["Alt T", t("Transfer")],
   ["M", t("Mute")], ["Alt M", t("Mute")],
   ["Alt P", t("Presence menu")], ["N", t("Write the note")], ["1 … 9", t("In wrap-up: choose what it was about")],
   ["Alt Enter", t("Finish, take next")], ["J / K", t("Next, previous work")], ["W", t("Why it came to you")],
@@ -29,7 +31,7 @@ const focus = (id: string): void => byId(id).focus();
 
 function altKey(code: string, acts: KeyActs): (() => void) | undefined {
   const table: Record<string, () => void> = {
-    KeyA: acts.answer, KeyR: acts.reject, KeyX: acts.hangUp, KeyH: acts.hold, KeyM: acts.mute, KeyP: acts.presence,
+    KeyA: acts.answer, KeyR: acts.reject, KeyX: acts.hangUp, KeyH: acts.hold, KeyT: acts.transfer, KeyM: acts.mute, KeyP: acts.presence,
     Enter: acts.finish, NumpadEnter: acts.finish,
     Digit1: () => focus("work"), Digit2: () => focus("stage"), Digit3: () => focus("side"),
   };
@@ -38,7 +40,7 @@ function altKey(code: string, acts: KeyActs): (() => void) | undefined {
 
 function plainKey(code: string, acts: KeyActs): (() => void) | undefined {
   const table: Record<string, () => void> = {
-    KeyH: acts.hold, KeyM: acts.mute, KeyN: acts.note, KeyW: acts.why, KeyJ: () => acts.walk(1), KeyK: () => acts.walk(-1),
+    KeyH: acts.hold, KeyT: acts.transfer, KeyM: acts.mute, KeyN: acts.note, KeyW: acts.why, KeyJ: () => acts.walk(1), KeyK: () => acts.walk(-1),
   };
   return table[code];
 }

@@ -24,6 +24,7 @@ import { paintRecent } from "./recent";
 import { armRing, beatRing, ring } from "./ring";
 import { act, alerting, bars, card, current, me, onSelect, setLink, settings, shown, store, works } from "./state";
 import { showTab, startTabs } from "./tabs";
+import { openTransfer, paintTransfer } from "./transfer";
 import { buildTicket, paintTicket } from "./ticket";
 import { showDesk, startViews } from "./view";
 import { buildWrapUp, chooseByDigit, finishNext, paintWrapUp } from "./wrapup";
@@ -63,6 +64,7 @@ function paintStage(): void {
   show(byId("forms"), forms !== null);
   byId("forms").dataset["state"] = forms?.state ?? "";
   paintCallbar(forms);
+  paintTransfer();
   paintNote(forms);
   paintTicket(forms);
   paintWrapUp(forms);
@@ -150,7 +152,7 @@ function paintLink(): void {
 
 function build(): void {
   buildHero({ answer, reject });
-  buildCallbar({ hangUp, hold: (id) => void toggleHold(id), mute, why: toggleWhy });
+  buildCallbar({ hangUp, hold: (id) => void toggleHold(id), transfer: openTransfer, mute, why: toggleWhy });
   buildNote();
   buildTicket();
   buildWrapUp();
@@ -158,7 +160,7 @@ function build(): void {
   buildWorklist();
   const presence = buildPresence();
   startKeys({
-    answer, reject, hangUp, hold: () => void toggleHold(), mute, presence: presence.open, finish: finishNext, note: focusNote, why: toggleWhy,
+    answer, reject, hangUp, hold: () => void toggleHold(), transfer: openTransfer, mute, presence: presence.open, finish: finishNext, note: focusNote, why: toggleWhy,
     walk: walkWork, digit: chooseByDigit,
   });
   onSelect(schedule);
