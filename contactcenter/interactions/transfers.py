@@ -20,7 +20,12 @@ from contactcenter.queues.model import Queue
 if TYPE_CHECKING:
     from contactcenter.interactions.assignments import Assignments
 
-_REFUSED: Final = {Cause.CLOSED: "queue-closed", Cause.FULL: "queue-full", Cause.NOBODY: "queue-unserved"}
+_REFUSED: Final = {
+    Cause.CLOSED: "queue-closed",
+    Cause.FULL: "queue-full",
+    Cause.TOO_LONG: "queue-full",  # nobody may wait there at all
+    Cause.NOBODY: "queue-unserved",
+}
 
 
 class Transfers:
@@ -37,7 +42,7 @@ class Transfers:
         """Put the customer of a conversation, on hold or not, in line there. Raises Conflict when it takes nobody."""
         cause = self.refusal(item, queue)
         if cause is not None:
-            raise Conflict(_REFUSED.get(cause, "queue-closed"), {"queue_id": queue.queue_id})
+            raise Conflict(_REFUSED[cause], {"queue_id": queue.queue_id})
         now, is_held = self._clock.now(), item.phase is Phase.HELD
         segment.transferred_to = queue.queue_id
         self._assignments.end_conversation(item, segment, now, EndedBy.AGENT, step=Step.TRANSFERRED)

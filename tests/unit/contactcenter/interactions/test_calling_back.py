@@ -527,3 +527,24 @@ async def test_withdrawn_as_the_agent_picks_up_nobody_is_left_in_silence(desk: D
     assert room.work_of("ann") == "idle"
     assert room.picture.agents[next(iter(room.picture.agents))].presence == "ready"
     room.check_clean()
+
+
+async def test_who_is_transferred_is_on_the_line_in_the_other_queue_too(desk: Desk) -> None:
+    """He has answered: nothing stands in for him a second time, and when he hangs up he has given up."""
+    room = desk.room
+    room.agent("ann")
+    room.agent("bea", 2)
+    _, one = await desk.promise()
+    item, leg = await desk.agent_takes(one)
+    desk.reached(item)
+    his_leg, segment = item.leg_id, item.segment
+    assert segment is not None
+    room.assignments.transfers.to_queue(item, segment, room.picture.queues[QUEUE])
+    room.leg_ends(leg)
+    (order,) = [act for act in room.telephony.alerts if act.reservation_id == item.alert.reservation_id]
+    assert (item.leg_id, order.caller_leg, order.call) == (his_leg, his_leg, None)
+    room.leg_ends(his_leg)
+    room.alert_ends(order.reservation_id, ports.AlertFailure.REVOKED)
+    assert (item.outcome, item.visit.end, one.state) == (Outcome.ANSWERED, VisitEnd.ABANDONED, CallbackState.DONE)
+    assert (room.work_of("ann"), room.work_of("bea")) == ("idle", "idle")
+    room.check_clean()

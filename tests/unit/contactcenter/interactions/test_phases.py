@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from contactcenter.core.ids import LegId
 from contactcenter.interactions import ports
 from contactcenter.interactions.model import PHASES, Phase, Step
-from tests.fakes.room import SERVER, Room
+from tests.fakes.room import QUEUE, SERVER, Room
 
 CALLER = "1780000000.1"
 
@@ -31,12 +31,13 @@ def test_a_leg_dies_in_every_phase() -> None:
 
 
 class Conversation(RuleBasedStateMachine):
-    """One customer and one agent; what was asked of the PBX is done by it, or a leg dies before."""
+    """One customer and two agents; what was asked of the PBX is done by it, or a leg dies before."""
 
     @initialize()
     def begin(self) -> None:
         self.room = Room()
-        self.room.agent("ann")
+        for number, name in enumerate(("ann", "bea"), start=1):
+            self.room.agent(name, number)
         self.item: Any = self.room.call()
         self.agent_leg = ""
         self.legs = {CALLER}
@@ -53,6 +54,7 @@ class Conversation(RuleBasedStateMachine):
     @precondition(lambda self: self.item.alert is not None and CALLER in self.legs)
     @rule()
     def answers(self) -> None:
+        self.part_for_good()  # it was told that before it was told to ring
         self.agent_leg = self.room.connect(self.item)
         self.legs.add(self.agent_leg)
         self.is_bridged = True
@@ -69,6 +71,11 @@ class Conversation(RuleBasedStateMachine):
 
     @precondition(lambda self: self.item.is_conversation)
     @rule()
+    def transfers(self) -> None:
+        self.room.assignments.transfers.to_queue(self.item, self.item.segment, self.room.picture.queues[QUEUE])
+
+    @precondition(lambda self: self.item.is_conversation)
+    @rule()
     def hangs_up_on_screen(self) -> None:
         self.room.assignments.hang_up_on_screen(self.item, self.item.segment)
 
@@ -80,9 +87,14 @@ class Conversation(RuleBasedStateMachine):
         if self.act("retrieve") and not self.is_bridged and len(self.legs) == 2:
             self.is_bridged = True
             self.room.fact(ports.LegsConnected(SERVER, LegId(CALLER), LegId(self.agent_leg), self.room.time.now()))
+        self.part_for_good()
         for revoked in {one[1] for one in self.room.telephony.acts if one[0] == "revoke"}:  # said again every 5 s
             self.room.alert_ends(revoked, ports.AlertFailure.REVOKED)
         self.act("revoke")
+
+    def part_for_good(self) -> None:
+        if self.act("let-wait"):
+            self.dies(self.agent_leg)
         self.hang_up_what_was_asked()
 
     def hang_up_what_was_asked(self) -> None:
@@ -125,6 +137,7 @@ class Conversation(RuleBasedStateMachine):
         if hasattr(self, "room"):
             self.room.check_clean()
             segment = self.item.segment
+            assert all(not one.is_open or one.ended_at is not None for one in self.item.earlier)
             if segment is not None:
                 assert (segment.held_since is not None) == (self.item.phase is Phase.HELD)
                 assert segment.talk_time is None or (segment.talk_time >= 0 and segment.hold_time >= 0)
@@ -140,7 +153,7 @@ class Conversation(RuleBasedStateMachine):
         assert self.legs == set(), "a leg that nobody hangs up"
         self.room.time.advance(120)
         assert self.room.picture.interactions == {}
-        assert self.room.work_of("ann") == "idle"
+        assert [self.room.work_of(name) for name in ("ann", "bea")] == ["idle", "idle"]
 
 
 TestConversation = Conversation.TestCase
