@@ -113,6 +113,7 @@ EXTRA: dict[str, tuple[Any, ...]] = {
     "save_note": ("Zoë 🦜",),
     "finish_wrap_up": ("solved", "bye", "ready", ""),
     "choose_person": ("nobody",),
+    "transfer": ("no queue",),
 }
 
 

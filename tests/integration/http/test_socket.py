@@ -335,6 +335,8 @@ DATA: dict[str, dict[str, Any]] = {
     "hang-up": {},
     "hold": {},
     "retrieve": {},
+    "transfer": {"queue_id": "q-support"},
+    "transfer-queues": {},
     "extend-wrap-up": {},
     "save-note": {"text": "mine now"},
     "finish-wrap-up": {"disposition": "solved"},

@@ -16,7 +16,7 @@ from contactcenter.interactions.ports import CallerPlace
 from routing import commands as routing
 from routing.engine import Engine
 from tests.fakes.desk import agent_leg, customer
-from tests.fakes.room import SERVER, record
+from tests.fakes.room import QUEUE, SERVER, record
 from tests.source import ROOT
 
 CALLER = "1780000000.1"
@@ -344,6 +344,22 @@ async def test_a_wrap_up_whose_timer_was_lost(desk: Any) -> None:
     assert not item.segment.is_open
     assert ("too-long-in-wrap-up", item.interaction_id) in await told(desk)
     assert desk.room.engine.agents[ANN].assignments == {}
+
+
+async def test_the_wrap_up_of_one_who_transferred_him_ends_too(desk: Any) -> None:
+    link(desk)
+    item, leg = talking(desk)
+    desk.take(record("bea", 2))
+    desk.room.assignments.transfers.to_queue(item, item.segment, desk.room.picture.queues[QUEUE])
+    desk.room.leg_ends(leg)
+    second = desk.room.connect(item)
+    desk.room.router._timer.cancel()
+    desk.time.advance(30 + 31)
+    bridged = agent_leg(second, "agent-1002", peer=CALLER)
+    await twice(desk, customer(item, CallerPlace.BRIDGED, second), bridged)
+    assert [one.is_open for one in item.segments] == [False, True]
+    assert desk.room.engine.agents[ANN].assignments == {}
+    assert item.phase is Phase.TALKING
 
 
 @pytest.mark.parametrize("phase", [Phase.FLOW, Phase.LEAVING])

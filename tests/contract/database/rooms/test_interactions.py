@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from contactcenter.agents.model import NotReadyReason
-from contactcenter.core.errors import Conflict, Forbidden, Invalid, NotFound
+from contactcenter.core.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from contactcenter.core.events import events_table
 from contactcenter.core.ids import LegId, QueueId
 from contactcenter.core.paging import Paging
 from contactcenter.core.permissions import ROLES, SYSTEM, Principal, Right, Scope
 from contactcenter.customers.store import people_table
 from contactcenter.interactions import ports, store
+from contactcenter.interactions.live import Link
 from contactcenter.interactions.model import Interaction, Phase
 from contactcenter.interactions.service import Filters, InteractionService
 from contactcenter.interactions.work import MAX_NOTE, OwnWork
@@ -22,7 +23,7 @@ from contactcenter.tickets.service import TicketFilter
 from routing import commands as routing
 from routing.replay import Journal
 from tests.fakes.floor import CALLER, Floor, alerting, floor_of, talking, wrapping_up
-from tests.fakes.room import queue
+from tests.fakes.room import QUEUE, queue
 
 
 @pytest.fixture
@@ -38,6 +39,7 @@ ACTS: dict[str, Callable[[Any, Principal, str], Any]] = {
     "hang_up": lambda s, p, i: s.hang_up(p, i),
     "hold": lambda s, p, i: s.hold(p, i),
     "retrieve": lambda s, p, i: s.retrieve(p, i),
+    "transfer": lambda s, p, i: s.transfer(p, i, QUEUE),
     "extend_wrap_up": lambda s, p, i: s.extend_wrap_up(p, i),
     "save_note": lambda s, p, i: s.save_note(p, i, "mine now"),
     "finish_wrap_up": lambda s, p, i: s.finish_wrap_up(p, i, "solved", None, "ready", ""),
@@ -59,7 +61,7 @@ def test_every_act_is_here(floor: Floor) -> None:
     """A use case added later must say here whose it is; ``search`` narrows by itself, the rest the program does."""
     kinds = (InteractionService, OwnWork)
     public = {name for kind in kinds for name in vars(kind) if not name.startswith("_")}
-    programs = {"refresh_card", "refresh_cards_of", "find_traces", "erase_traces", "check_there"}
+    programs = {"refresh_card", "refresh_cards_of", "find_traces", "erase_traces", "check_there", "now"}
     supervisors = {"list_callbacks", "withdraw_callback"}  # test_callbacks
     assert public - {"search"} - programs - supervisors == set(ACTS)
 
@@ -149,6 +151,40 @@ async def test_hold_and_retrieve(floor: Floor) -> None:
     assert acts[-1][:2] == ("retrieve", leg)
     await service.hang_up(floor.ann, item.interaction_id)
     assert acts[-1] == ("hang-up", leg), "also before he is back"
+
+
+async def test_transfer(floor: Floor) -> None:
+    """Each agent has his own part of it; what the first noted stays in his."""
+    room, service = floor.desk.room, floor.service
+    item = alerting(floor)
+    with pytest.raises(Conflict, match="not-talking"):
+        await service.transfer(floor.ann, item.interaction_id, QUEUE)
+    leg = room.connect(item)
+    with pytest.raises(NotFound, match="queue-unknown"):
+        await service.transfer(floor.ann, item.interaction_id, "nothing")
+    with pytest.raises(Unavailable, match="pbx-unavailable"):
+        await service.transfer(floor.ann, item.interaction_id, QUEUE)
+    room.picture.links[item.server_id] = Link(item.server_id, up=True)
+    await service.transfer(floor.ann, item.interaction_id, QUEUE)
+    room.leg_ends(leg)
+    assert item.alert is not None
+    for act in (service.hang_up, service.hold, service.retrieve):
+        with pytest.raises(Conflict):
+            await act(floor.ann, item.interaction_id)
+    with pytest.raises(Conflict, match="not-talking"):
+        await service.transfer(floor.ann, item.interaction_id, QUEUE)
+    second = room.connect(item)
+    await service.save_note(floor.ann, item.interaction_id, "wants May")
+    await service.finish_wrap_up(floor.ann, item.interaction_id, "solved", None, "ready", "")
+    with pytest.raises(Conflict, match="still-talking"):
+        await service.finish_wrap_up(floor.bob, item.interaction_id, "solved", None, "ready", "")
+    await service.hold(floor.bob, item.interaction_id)
+    assert room.telephony.acts[-1] == ("hold", CALLER, second)
+    first, last = await floor.desk.rows(store.segments)
+    assert (first["note"], first["disposition"], first["transferred_to"]) == ("wants May", "solved", QUEUE)
+    assert (last["note"], last["agent_id"], last["transferred_to"]) == ("", floor.bob.agent_id, None)
+    with pytest.raises(NotFound):
+        service.held(floor.ann, item.interaction_id)
 
 
 async def test_extend_as_often_as_the_queue_allows(floor: Floor) -> None:

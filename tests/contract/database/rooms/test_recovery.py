@@ -1133,3 +1133,81 @@ async def test_a_conversation_wholly_in_the_gap_is_not_lost(desk: Any) -> None:
     assert (found.phase, found.alert) == (Phase.LEAVING, None)
     assert desk.room.work_of("ann") == "wrap-up"
     await desk.check_rows(found)
+
+
+# ------------------------------------------------------------------ transferred
+
+
+def transferred(desk: Any) -> tuple[Interaction, str]:
+    """Ann has sent her customer to the queue, where Bea is rung; returns him and Ann's leg."""
+    item, leg = talking(desk)
+    desk.take(record("bea", 2))
+    desk.time.advance(10)
+    desk.room.assignments.transfers.to_queue(item, item.segment, desk.room.picture.queues[QUEUE])
+    return item, leg
+
+
+def check_parts(item: Interaction, *agents: str) -> None:
+    assert [one.agent_id for one in item.segments] == list(agents)
+
+
+async def test_he_waits_after_a_transfer_and_the_first_agent_wraps_up(desk: Any) -> None:
+    item, leg = transferred(desk)
+    desk.room.leg_ends(leg)
+    found = await again(desk, item)
+    desk.resync(customer(found, CallerPlace.HOLD))
+    assert (found.phase, found.visit.entered_at) == (Phase.ALERTING, item.visit.entered_at)
+    assert desk.room.work_of("ann") == "wrap-up"
+    check_parts(found, "a-ann")
+    assert found.segment.transferred_to == QUEUE
+    desk.room.connect(found)
+    assert found.holders == {"a-ann", "a-bea"}
+    await desk.check_rows(found)
+    desk.room.check_clean()
+
+
+async def test_the_second_talks_and_the_first_wraps_up(desk: Any) -> None:
+    item, leg = transferred(desk)
+    desk.room.leg_ends(leg)
+    second = desk.room.connect(item)
+    desk.time.advance(3)
+    found = await again(desk, item)
+    desk.resync(customer(found, CallerPlace.BRIDGED, second), agent_leg(second, "agent-1002", peer=CALLER))
+    assert (found.phase, found.holders) == (Phase.TALKING, {"a-ann", "a-bea"})
+    assert (desk.room.work_of("ann"), desk.room.work_of("bea")) == ("wrap-up", "handling")
+    check_parts(found, "a-ann", "a-bea")
+    assert [one.entered_at for one in found.segments] == [one.entered_at for one in item.segments]
+    desk.room.leg_ends(CALLER)
+    desk.room.leg_ends(second)
+    desk.time.advance(60)
+    assert desk.room.picture.interactions == {}
+    assert [row["talk_time"] for row in await desk.rows(store.segments)] == [10.0, 3.0]
+    desk.room.check_clean()
+
+
+async def test_killed_before_the_pbx_heard_of_the_transfer(desk: Any) -> None:
+    """The rows say that he waits: the leg of the agent who is done with him ends, and he is given to the next."""
+    item, leg = transferred(desk)
+    found = await again(desk, item)
+    desk.resync(customer(found, CallerPlace.BRIDGED, leg), agent_leg(leg, "agent-1001", peer=CALLER))
+    assert ("hang-up", leg) in desk.room.telephony.acts
+    assert (found.phase, found.alert.agent_id) == (Phase.ALERTING, "a-bea")
+    desk.room.part(found, leg, first=leg)
+    desk.room.leg_ends(leg)
+    check_parts(found, "a-ann")
+    desk.room.connect(found)
+    check_parts(found, "a-ann", "a-bea")
+    await desk.check_rows(found)
+    desk.room.check_clean()
+
+
+async def test_he_gave_up_meanwhile_in_the_other_queue(desk: Any) -> None:
+    item, leg = transferred(desk)
+    left_at = desk.time.now() + timedelta(seconds=4)
+    desk.time.advance(60)
+    found = await again(desk, item)
+    over = ports.EndedLeg(LegId(leg), 16, left_at - timedelta(seconds=4), "agent-1001")
+    desk.resync(ended=[ports.EndedLeg(LegId(CALLER), 16, left_at), over])
+    assert (found.outcome, found.visit.end, found.waited) == (Outcome.ANSWERED, VisitEnd.ABANDONED, 4.0)
+    check_parts(found, "a-ann")
+    desk.room.check_clean()
