@@ -125,6 +125,22 @@ async def test_the_customer_is_put_on_hold_and_retrieved(line: TelephonyLine, am
     await gone(ami)
 
 
+async def test_who_was_called_waits_for_another_agent(line: TelephonyLine, ami: AmiLine) -> None:
+    """The leg that stands in for him is not ended by the end of his first conversation here."""
+    leg, reservation = await met(line, ANSWERS)
+    line.site.dial(line.server_id, leg)
+    await line.find(ports.CustomerReached, leg_id=leg)
+    device = ports.Device(AgentId("a-agent-2001"), line.server_id, "agent-2001")
+    line.site.let_wait(line.server_id, leg, LegId(reservation), device)
+    await line.find(ports.LegEnded, leg_id=LegId(reservation))
+    await ami.wait_place(leg, names.HOLD, "MusicOnHold")
+    second = LegId(line.alert(leg, "agent-2001"))
+    await line.find(ports.LegsConnected, caller_leg=leg, agent_leg=second)
+    line.site.hang_up(line.server_id, second)
+    await line.find(ports.LegEnded, leg_id=leg)
+    await gone(ami)
+
+
 async def test_the_customer_hangs_up(line: TelephonyLine, ami: AmiLine) -> None:
     leg, reservation = await met(line, LEAVES)
     line.site.dial(line.server_id, leg)

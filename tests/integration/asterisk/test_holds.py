@@ -18,7 +18,7 @@ from tests.rig.scenarios import Answers
 from tests.rig.simulated import Simulated
 from tests.rig.sipp import desk_phones
 
-PHONES = {"agent-2001": Answers(after=0.05)}
+PHONES = {"agent-2001": Answers(after=0.05), "agent-2002": Answers(after=0.05)}
 
 
 @pytest.fixture

@@ -192,6 +192,30 @@ async def test_hold_and_retrieve_over_the_trunk(two: Two, mode: LegMode) -> None
     two.a.site.release(device)
 
 
+@pytest.mark.parametrize("mode", [LegMode.RING, LegMode.NAILED])
+async def test_let_wait_over_the_trunk(two: Two, mode: LegMode) -> None:
+    """The leg over the trunk ends, and the far phone with it; one that is nailed goes back to its park."""
+    caller = await waiting_caller(two.ami)
+    device = ports.Device(AgentId("a-agent-2001"), two.b.server_id, "agent-2001", mode)
+    two.a.site.prepare(device)
+    if mode is LegMode.NAILED:
+        await two.b.find(ports.DeviceChanged, endpoint="agent-2001", state="NAILED", usable=True)
+    for _ in range(2):
+        reservation = two.alert(caller, "agent-2001", mode=mode)
+        agent = LegId(reservation)
+        if mode is LegMode.NAILED:
+            two.a.site.connect(reservation)
+        await two.a.find(ports.LegsConnected, caller_leg=caller, agent_leg=agent)
+        two.a.site.let_wait(two.a.server_id, LegId(caller), agent, device)
+        await two.a.find(ports.LegsParted, caller_leg=caller, agent_leg=agent)
+        await two.a.find(ports.LegEnded, leg_id=agent)
+        await two.ami.wait_place(caller, names.HOLD, "MusicOnHold")
+        async with asyncio.timeout(8):
+            while len(await two.far.channels()) != (1 if mode is LegMode.NAILED else 0):
+                await asyncio.sleep(0.05)
+    two.a.site.release(device)
+
+
 async def test_the_picture_after_a_gap_names_the_agent_at_the_far_end(two: Two) -> None:
     caller = await waiting_caller(two.ami)
     reservation = two.alert(caller, "agent-2001")
