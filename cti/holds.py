@@ -39,6 +39,7 @@ class Holds:
         self._server_id = server_id
         self._calls = calls
         self._asked: set[LegId] = set()  # agents' legs, by the reservations they serve
+        self._to_end: dict[LegId, tuple[LegId, ports.Device]] = {}  # of those whose customer is to wait for another
 
     def bind(self, acts: Acts) -> None:
         """Give the way acts on channels go."""
@@ -66,10 +67,12 @@ class Holds:
         self._acts.send("Redirect", fields, lambda future: self._answered(agent_leg, future))
 
     def let_wait(self, caller_leg: LegId, agent_leg: LegId, device: ports.Device) -> None:
-        """See ports.Telephony. A conversation that is being parted by a hold goes the same way."""
-        self._asked.discard(agent_leg)
-        fields = self._of_bridge(agent_leg, device, names.LABEL_OVER)
-        self._acts.send("Redirect", fields | _goes_on(caller_leg), lambda future: self._answered(agent_leg, future))
+        """See ports.Telephony. While a hold parts the two already, Asterisk would lose a second Redirect of the leg."""
+        if agent_leg in self._asked:
+            self._to_end[agent_leg] = caller_leg, device
+            return
+        fields = self._of_bridge(agent_leg, device, names.LABEL_OVER) | _goes_on(caller_leg)
+        self._acts.send("Redirect", fields, lambda future: self._answered(agent_leg, future))
 
     def _of_bridge(self, agent_leg: LegId, device: ports.Device, priority: str) -> dict[str, str]:
         exten = "s" if device.server_id == self._server_id else device.endpoint.removeprefix(names.AGENT_PREFIX)
@@ -81,11 +84,17 @@ class Holds:
         if fact.agent_leg not in self._asked:
             return fact
         self._asked.discard(fact.agent_leg)
+        if fact.agent_leg in self._to_end:
+            _, device = self._to_end.pop(fact.agent_leg)
+            fields = self._of_bridge(fact.agent_leg, device, names.LABEL_OVER)
+            self._acts.send("Redirect", fields, lambda future: self._answered(fact.agent_leg, future))
+            return fact
         return ports.LegsHeld(fact.server_id, fact.caller_leg, fact.agent_leg, fact.at)
 
     def forget(self) -> None:
         """The link is lost: what became of the two, the picture tells."""
         self._asked.clear()
+        self._to_end.clear()
 
     def _answered(self, agent_leg: LegId, future: "asyncio.Future[Message]") -> None:
         """One that was refused parts nobody; the end of a leg that was gone is told by its own event."""
@@ -93,3 +102,5 @@ class Holds:
         if isinstance(error, ActionFailed):
             self._asked.discard(agent_leg)
             log.info("hold-refused", server=self._server_id, error=str(error))
+            if (waits := self._to_end.pop(agent_leg, None)) is not None:
+                self.let_wait(waits[0], agent_leg, waits[1])

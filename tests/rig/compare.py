@@ -137,7 +137,10 @@ class _Row:
         if bool(visits) != (self.call.queued and not self.is_away):
             self._differ("queued", len(visits), self.call.queued)
         elif visits and self.call.wait_time is not None:
-            self._near("wait", sum(one["wait_time"] or 0.0 for one in visits), self.call.wait_time, longer=ENTRY)
+            ends = [visit["end"] for visit in visits]
+            until = ends.index("answered") + 1 if "answered" in ends else len(ends)  # the oracle's is the first wait
+            waited = sum(visit["wait_time"] or 0.0 for visit in visits[:until])
+            self._near("wait", waited, self.call.wait_time, longer=ENTRY)
 
     def _talk(self) -> None:
         segments, call = self.row["segments"], self.call
@@ -149,6 +152,21 @@ class _Row:
         self._same("agent", f"PJSIP/{self.endpoints.get(segments[0]['agent_id'])}", call.agent)
         if call.end is not End.OPEN and not self.is_cut:
             self._near("talk", sum(one["talk_time"] or 0.0 for one in segments), call.talk_time)
+        if len(segments) > 1:
+            self._parts()
+
+    def _parts(self) -> None:
+        """Each agent's part of a customer who was transferred, beside his leg."""
+        theirs = {alert.uniqueid: alert for alert in self.call.alerts if alert.connected_at is not None}
+        for part in self.row["segments"]:
+            alert = theirs.get(part["id"])
+            if alert is None:
+                self._differ("part", part["id"], "no leg that was connected")
+                continue
+            self._same("agent", f"PJSIP/{self.endpoints.get(part['agent_id'])}", alert.endpoint)
+            self._near("answered", seconds(part["answered_at"]), alert.connected_at)
+            if not self.is_cut:
+                self._near("talk", part["talk_time"], alert.talk_time)
 
     def _legs(self) -> None:
         ours = {leg["id"]: leg for leg in self.row["legs"] if leg["kind"] == "agent"}

@@ -1,5 +1,7 @@
 """A customer is sent from browser to browser, and back out of hold: who hears whom, and what is written."""
 
+import asyncio
+
 import pytest
 from playwright.async_api import expect
 
@@ -61,6 +63,9 @@ async def back_out_of_hold(ines: Screen, chen: Screen, line: Line) -> None:
     await transfer(chen, "supp", "Support")
     await ines.alert("Marta Köhler")
     await ines.shows("hero-from", "Transferred by Chen Wei, Sales")
+    await ines.phone("ringing")
+    await asyncio.sleep(0.5)
+    await ines.phone("ringing")  # that she answered him before answers no second alert
     await ines["answer"].click()
     await ines.state("talking")
     await sound.hear_both_ways(ines.page, line.ear, MICROPHONE_HERTZ, 2.0)

@@ -6,11 +6,11 @@ import { errorText } from "../core/errors";
 import type { Work } from "../core/model";
 import { t } from "../core/texts";
 import type { Call, Phone, PhoneConfig } from "../phone";
-import { act, alerting, bars, current, isCalling, isLive, me, store, work } from "./state";
+import { act, alerting, bars, current, isCalling, isLive, me, store, work, works } from "./state";
 
 let made: Phone | null = null;
 let starting = false;
-let wanted = "";
+let wanted = ""; // the alert answered last: the same customer may ring here again, and is not answered by that
 let repaint: () => void = () => undefined;
 let startFailed: string | null = null;
 
@@ -38,8 +38,8 @@ const answersByCommand = (): boolean => me()?.device.mode === "nailed" || me()?.
 /** A session may come before or after its slot: an answer wished for early is given when it comes. */
 function rings(call: Call): boolean {
   if (me()?.device.mode === "auto") return true;
-  const one = wanted ? work(wanted) : null;
-  return one !== null && belongs(call, one);
+  const one = wanted ? works().find((other) => other.reservation_id === wanted) : undefined;
+  return one !== undefined && belongs(call, one);
 }
 
 function testHook(): void {
@@ -146,7 +146,7 @@ export function answer(id = alerting()?.interaction_id): void {
   if (answersByCommand()) return void act("accept", { interaction_id: one.interaction_id });
   if (!usesBrowser()) return;
   const call = phone()?.sessionFor(one);
-  wanted = one.interaction_id;
+  wanted = one.reservation_id ?? "";
   if (call) void call.answer().catch(() => undefined);
 }
 

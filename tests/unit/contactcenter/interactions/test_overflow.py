@@ -242,3 +242,23 @@ def test_so_many_at_a_time() -> None:
     assert sum(one.phase is Phase.WAITING for one in room.picture.interactions.values()) == 5
     wait(room, overflow, 1)
     assert not any(one.phase is Phase.WAITING for one in room.picture.interactions.values())
+
+
+def test_whom_an_agent_sends_there_a_queue_may_not_take() -> None:
+    """The agent is told why, and keeps him: no rule sends such a customer elsewhere."""
+    room, _ = make_room(hours=NEVER_OPEN)
+    item = room.call(queue="Spare")
+    refusal = room.assignments.transfers.refusal
+    assert refusal(item, room.picture.queues[QUEUE]) is Cause.CLOSED
+    assert refusal(item, room.picture.queues[SPARE]) is None
+    room, _ = make_room(max_waiting=1, when_nobody=TO_FLOW, nobody_after=0.0)
+    refusal = room.assignments.transfers.refusal
+    other = room.call("1780000000.2", queue="Spare")
+    assert refusal(other, room.picture.queues[QUEUE]) is Cause.NOBODY
+    room.agent("ann")
+    assert refusal(other, room.picture.queues[QUEUE]) is None
+    room.connect(other)
+    room.call("1780000000.3")
+    assert refusal(other, room.picture.queues[QUEUE]) is Cause.FULL
+    assert room.events(model.InteractionDiverted) == []
+    room.check_clean()
