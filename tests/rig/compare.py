@@ -137,7 +137,7 @@ class _Row:
         if bool(visits) != (self.call.queued and not self.is_away):
             self._differ("queued", len(visits), self.call.queued)
         elif visits and self.call.wait_time is not None:
-            ends = [visit["end"] for visit in visits]
+            ends = [visit.get("end") for visit in visits]
             until = ends.index("answered") + 1 if "answered" in ends else len(ends)  # the oracle's is the first wait
             waited = sum(visit["wait_time"] or 0.0 for visit in visits[:until])
             self._near("wait", waited, self.call.wait_time, longer=ENTRY)
