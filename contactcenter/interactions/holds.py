@@ -5,7 +5,7 @@ Either leg may end meanwhile: the conversation is over then, and the other leg, 
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from contactcenter.core.clock import Clock
 from contactcenter.core.events import Event
@@ -27,6 +27,14 @@ class Tell(Protocol):
         ...
 
 
+class _Asked(NamedTuple):
+    """Whose agent asked, out of which phase and when."""
+
+    segment: Segment
+    phase: Phase
+    at: datetime
+
+
 class Holds:
     """Part of ``assignments``; called in the event loop only."""
 
@@ -35,32 +43,34 @@ class Holds:
         self._clock = clock
         self._telephony = telephony
         self._tell = tell
-        self._asked: dict[InteractionId, tuple[Phase, datetime]] = {}  # what is under way, out of which phase
+        self._asked: dict[InteractionId, _Asked] = {}  # what is under way
 
     # ------------------------------------------------------------ acts of agents on screen
 
     def hold(self, item: Interaction, segment: Segment) -> None:
         """Put the customer on hold; asked again while it is under way, nothing."""
-        if self._begins(item):
+        if self._begins(item, segment):
             self._telephony().hold(item.server_id, item.leg_id, LegId(segment.segment_id))
 
     def retrieve(self, item: Interaction, segment: Segment) -> None:
         """Talk to him again; asked again while it is under way, nothing."""
-        if self._begins(item):
+        if self._begins(item, segment):
             device = self._picture.agents[segment.agent_id].device
             self._telephony().retrieve(item.server_id, LegId(segment.segment_id), device)
 
-    def _begins(self, item: Interaction) -> bool:
+    def _begins(self, item: Interaction, segment: Segment) -> bool:
         if self._is_under_way(item):
             return False
         now = self._clock.now()
-        self._asked = {one: asked for one, asked in self._asked.items() if now - asked[1] < UNDER_WAY}
-        self._asked[item.interaction_id] = item.phase, now
+        self._asked = {one: asked for one, asked in self._asked.items() if now - asked.at < UNDER_WAY}
+        self._asked[item.interaction_id] = _Asked(segment, item.phase, now)
         return True
 
     def _is_under_way(self, item: Interaction) -> bool:
-        phase, at = self._asked.get(item.interaction_id, (None, None))
-        return phase is item.phase and at is not None and self._clock.now() - at < UNDER_WAY
+        asked = self._asked.get(item.interaction_id)
+        if asked is None or self._clock.now() - asked.at >= UNDER_WAY:
+            return False
+        return asked.phase is item.phase and asked.segment is item.segment
 
     # ------------------------------------------------------------ what came of them
 

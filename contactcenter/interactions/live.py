@@ -109,9 +109,12 @@ class Picture:
         agent = self.find_by_device(leg.endpoint)
         if leg.is_customer or not leg.is_up or leg.peer is not None or not is_id(leg.leg_id) or agent is None:
             return False
-        item = self._by_reservation.get(ReservationId(leg.leg_id))
-        is_over = item is None or (item.alert is None and not item.is_conversation)
-        return is_over and agent.device.mode is not LegMode.NAILED
+        reservation = ReservationId(leg.leg_id)
+        item = self._by_reservation.get(reservation)
+        alert, segment = (item.alert, item.segment) if item is not None else (None, None)
+        is_alert = alert is not None and alert.reservation_id == reservation
+        is_talk = segment is not None and segment.segment_id == reservation and segment.ended_at is None
+        return not is_alert and not is_talk and agent.device.mode is not LegMode.NAILED
 
     def is_wanted(self, reservation_id: ReservationId) -> bool:
         """Whether somebody may still be alerted, or talk, by this reservation, as far as the linked PBXs tell."""

@@ -1211,3 +1211,18 @@ async def test_he_gave_up_meanwhile_in_the_other_queue(desk: Any) -> None:
     assert (found.outcome, found.visit.end, found.waited) == (Outcome.ANSWERED, VisitEnd.ABANDONED, 4.0)
     check_parts(found, "a-ann")
     desk.room.check_clean()
+
+
+async def test_the_leg_of_who_transferred_out_of_hold_is_not_left_in_silence(desk: Any) -> None:
+    """It was to be hung up, and we went before: his customer talks to the next agent by now."""
+    item, leg = talking(desk)
+    desk.take(record("bea", 2))
+    desk.room.hold(item, leg)
+    desk.room.assignments.transfers.to_queue(item, item.segment, desk.room.picture.queues[QUEUE])
+    second = desk.room.connect(item)
+    found = await again(desk, item)
+    bridged = (customer(found, CallerPlace.BRIDGED, second), agent_leg(second, "agent-1002", peer=CALLER))
+    desk.resync(*bridged, agent_leg(leg, "agent-1001"))
+    assert [act for act in desk.room.telephony.acts if act[0] == "hang-up"] == [("hang-up", leg)]
+    assert found.phase is Phase.TALKING
+    desk.room.check_clean()
