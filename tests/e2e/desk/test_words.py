@@ -28,7 +28,7 @@ DATA = """Marta Köhler Head of IT Nordlicht GmbH Piet de Vries Studio Ahoi Diet
 Ben Okafor Ida Santos Sofia Lindqvist Support Sales Quick All Router support contactcenter VIP Alt Enter Esc EUR marta
 koehler nordlicht example Line at site failed twice in November call back the same day drops VPN every min Invoice with
 wrong VAT Move office to Altona More SIP lines Confirm the new router works German Routers IV CW SL MK PD DF English
-ines sofia"""
+ines sofia Wants the invoice of May again"""
 WORDS = set(re.findall(r"\w+", DATA))
 
 
