@@ -71,13 +71,22 @@ class Holds:
         if agent_leg in self._asked:
             self._to_end[agent_leg] = caller_leg, device
             return
-        fields = self._of_bridge(agent_leg, device, names.LABEL_OVER) | _goes_on(caller_leg)
-        self._acts.send("Redirect", fields, lambda future: self._answered(agent_leg, future))
+        leg_id = self._calls.leg_behind(agent_leg)
+        self._acts.send(
+            "Redirect",
+            self._of_bridge(agent_leg, device, names.LABEL_OVER) | _goes_on(caller_leg),
+            lambda future: self._answered(agent_leg, future),
+            lambda: self._calls.customer_beside(leg_id) == caller_leg,  # later it would take him from the next agent
+        )
 
     def _of_bridge(self, agent_leg: LegId, device: ports.Device, priority: str) -> dict[str, str]:
         exten = "s" if device.server_id == self._server_id else device.endpoint.removeprefix(names.AGENT_PREFIX)
         leg_id = self._calls.leg_behind(agent_leg)
         return {"Channel": leg_id, "Context": names.BRIDGE, "Exten": exten, "Priority": priority}
+
+    def ends(self, agent_leg: LegId) -> None:
+        """The conversation is being ended: a hold of it that is under way is none any more."""
+        self._asked.discard(agent_leg)
 
     def told(self, fact: ports.LegsParted) -> ports.LegsParted | ports.LegsHeld:
         """Return what it means that two were parted: by us, they are on hold."""
@@ -104,3 +113,5 @@ class Holds:
             log.info("hold-refused", server=self._server_id, error=str(error))
             if (waits := self._to_end.pop(agent_leg, None)) is not None:
                 self.let_wait(waits[0], agent_leg, waits[1])
+        elif error is not None and self._calls.customer_beside(self._calls.leg_behind(agent_leg)) is not None:
+            self._asked.discard(agent_leg)  # no answer came, and they talk on: the next one who asks is heard

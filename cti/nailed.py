@@ -109,7 +109,7 @@ class NailedLegs:
         up = {leg.leg_id: leg for leg in legs}
         for endpoint, nailed in list(self.legs.items()):
             if nailed.leg_id not in up and self._calls.leg_alias(nailed.leg_id) not in up:
-                self._lost(endpoint)
+                self._lost(endpoint, is_heard=False)
         for leg in up.values():
             device = self._wanted.get(leg.endpoint)
             if device is not None and leg.is_up and leg.endpoint not in self.legs:
@@ -139,12 +139,13 @@ class NailedLegs:
         if not future.cancelled() and isinstance(future.exception(), ActionFailed):
             self._lost(leg.device.endpoint)
 
-    def _lost(self, endpoint: str) -> None:
+    def _lost(self, endpoint: str, *, is_heard: bool = True) -> None:
+        """``is_heard``: now. Whose leg went in a gap, and when, the picture after it tells."""
         leg = self.legs.pop(endpoint, None)
         if leg is None:
             return
         served = self._calls.aliases.pop(leg.leg_id, None)
-        if served is not None and ReservationId(served) not in self.alerts:  # its customer was on hold
+        if is_heard and served is not None and ReservationId(served) not in self.alerts:  # its customer was on hold
             self._on_fact(ports.LegEnded(self._server_id, served, 16, self._clock.now()))
         for reservation_id, alert in list(self.alerts.items()):
             if alert.leg is leg:
@@ -263,8 +264,8 @@ class NailedLegs:
         customer = self._calls.customer_beside(leg.leg_id)
         if customer is not None:
             fields |= {"ExtraChannel": customer, **self._place_after(customer)}
-        self._acts.send("Redirect", fields, _ignore)
-        if customer is None and ReservationId(reservation_id) not in self.alerts:
+        is_sent = self._acts.send("Redirect", fields, _ignore)
+        if is_sent and customer is None and ReservationId(reservation_id) not in self.alerts:
             self.parted(reservation_id)
 
     def _place_after(self, customer: LegId) -> Mapping[str, str]:
@@ -274,8 +275,11 @@ class NailedLegs:
         return {"ExtraContext": names.HOLD, "ExtraExten": "s", "ExtraPriority": names.LABEL_NEXT}
 
     def connected(self, reservation_id: str) -> None:
-        """The bridge formed: nothing is alerted any more."""
-        self.alerts.pop(ReservationId(reservation_id), None)
+        """The bridge formed: nothing is alerted any more. A revoke that came too late is undone, for holds to come."""
+        alert = self.alerts.pop(ReservationId(reservation_id), None)
+        if alert is not None and alert.state is State.REVOKING:
+            fields = {"Channel": alert.order.caller_leg, "Variable": names.VAR_RESERVATION, "Value": reservation_id}
+            self._acts.send("Setvar", fields, _ignore)
 
     def parted(self, reservation_id: str) -> None:
         """The conversation is over: the leg, which stays, no longer goes by the reservation's id."""

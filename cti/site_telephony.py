@@ -98,8 +98,9 @@ class AsteriskTelephony:
         self.servers[server_id].holds.let_wait(caller_leg, agent_leg, device)
 
     def hang_up(self, server_id: ServerId, leg_id: LegId) -> None:
-        """See ports.Telephony."""
-        self.servers[server_id].hang_up(leg_id)
+        """See ports.Telephony. Of a server that is not configured any more nothing can be hung up."""
+        if server_id in self.servers:
+            self.servers[server_id].hang_up(leg_id)
 
     def look(self, server_id: ServerId) -> None:
         """See ports.Telephony."""

@@ -172,6 +172,9 @@ class PbxTelephony:
         alert = self.alerts.pop(agent_leg, None)
         if alert is not None:
             alert.signal(Signal.CONNECTED)
+            if alert.was_revoked:  # too late: he is that agent's, also when he is to be retrieved from hold
+                fields = _variable(alert.caller_leg, names.VAR_RESERVATION, alert.reservation_id)
+                self._acts.send("Setvar", fields, _seen)
 
     def on_state(self, state: LinkState, reason: str) -> None:
         """Take a change of the link: down is told at once, up only after the whole picture was taken."""
@@ -521,6 +524,7 @@ class PbxTelephony:
 
     def hang_up(self, leg_id: LegId) -> None:
         """End one leg; one that is gone already is fine. A nailed one goes back to its park."""
+        self.holds.ends(leg_id)
         if self.nailed.owns(leg_id):
             self.nailed.hang_up(leg_id)
             return

@@ -340,7 +340,7 @@ class Assignments:
     ) -> None:
         """The agent is done with it (``at`` None: now): by hand, by the timer, or because there is no wrap-up."""
         own = self._own_segment(interaction_id, agent_id)
-        if own is None:
+        if own is None or own[1].ended_at is None:  # he has him again: the part before was closed as this one began
             return
         item, segment = own
         segment.wrap_up_ended_at = at or self._clock.now()

@@ -195,7 +195,7 @@ class Segment:
         """Seconds, without the holds; None until the conversation is over."""
         if self.ended_at is None:
             return None
-        return (self.ended_at - self.answered_at).total_seconds() - self.hold_time
+        return max(0.0, (self.ended_at - self.answered_at).total_seconds() - self.hold_time)
 
     @property
     def is_open(self) -> bool:

@@ -111,7 +111,7 @@ class Overflow:
     def _waiting(self, queue: Queue) -> int:
         if queue.max_waiting is None:
             return 0
-        return sum(one.callback is None for one in self._picture.waiting(queue.queue_id))
+        return sum(one.is_on_line for one in self._picture.waiting(queue.queue_id))
 
     def _would_be_served(self, item: Interaction, queue: Queue, place: ports.PlaceInLine) -> bool:
         if queue.when_nobody is None or queue.nobody_after:
@@ -133,8 +133,8 @@ class Overflow:
             queue = self._picture.queues.get(visit.queue_id) if visit is not None else None
             if visit is None or queue is None or (queue.max_wait is None and queue.when_nobody is None):
                 continue
-            if item.callback is not None:
-                continue  # he is not on the line
+            if not item.is_on_line:
+                continue  # he is to be called back
             if link is not None and not link.up:
                 continue
             if queue.when_nobody is not None:

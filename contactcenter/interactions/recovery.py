@@ -7,7 +7,7 @@ nobody of us was there), our rows for whose call it is and where it stood in lin
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -261,9 +261,11 @@ class Recovery:
             self._assignments.calling_back.still_there(item, leg, fact.at)
         elif (gone := ended.legs.get(item.leg_id) or ended.cut_off.get(item.leg_id)) is not None:
             self._assignments.calling_back.ended_unheard(item, gone)
+        if leg is not None and leg.peer is not None and self._assignments.transfers.part_again(item, legs[leg.peer]):
+            leg = replace(leg, place=ports.CallerPlace.HOLD, peer=None)  # he is on his way there
         if leg is None:
             self._gone(item, fact, ended)
-        elif leg.peer is not None and not self._is_transferred_away(item, leg.peer):
+        elif leg.peer is not None:
             self._bridged(item, leg.peer, legs[leg.peer], fact.at)
         else:
             self._unbridged(item, leg, legs, fact.at, unknown_to_router=fresh or is_new_in_line)
@@ -397,14 +399,6 @@ class Recovery:
         assert item.segment is not None
         self._adopt_work(item, item.segment, routing.Work.HANDLING)
 
-    def _is_transferred_away(self, item: Interaction, peer: LegId) -> bool:
-        """Whether the two were to be parted, and we went before the PBX heard of it: the leg ends, he is in line."""
-        parts = (one for one in item.segments if one.segment_id == ReservationId(peer))
-        is_over = item.phase in _IN_LINE and any(one.ended_at is not None for one in parts)
-        if is_over:
-            self._assignments.telephony.hang_up(item.server_id, peer)
-        return is_over
-
     def _back_from_hold(self, item: Interaction, agent_leg: ports.LiveLeg, at: datetime) -> None:
         """He was retrieved, and we went before we heard of it."""
         if item.segment is not None and item.segment.held_since is not None:
@@ -508,7 +502,8 @@ def _unknown_end(item: Interaction, fact: ports.Resynced) -> tuple[datetime, str
 def _last_known(item: Interaction) -> datetime:
     visit, segment = item.visit, item.segment
     told = [visit.entered_at, visit.ended_at] if visit is not None else []
-    told += [segment.answered_at, segment.ended_at] if segment is not None else []
+    if segment is not None:
+        told += [segment.answered_at + timedelta(seconds=segment.hold_time), segment.held_since, segment.ended_at]
     return max(item.arrived_at, *(at for at in told if at is not None), item.arrived_at)
 
 

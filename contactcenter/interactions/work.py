@@ -76,25 +76,31 @@ class OwnWork(InteractionService):
             raise Conflict("already-held")
         if item.callback is not None and item.callback.reached_at is None:
             raise Conflict("nobody-to-hold")
+        self._check_link(item)
         self._assignments.holds.hold(item, segment)
 
     async def retrieve(self, principal: Principal, interaction_id: str) -> None:
         item, segment = self._own(principal, interaction_id)
         if item.phase is not Phase.HELD or segment is not item.segment:
             raise Conflict("not-held")
+        self._check_link(item)
         self._assignments.holds.retrieve(item, segment)
 
     async def transfer(self, principal: Principal, interaction_id: str, queue_id: str) -> None:
         item, segment = self._talking(principal, interaction_id)
         queue = self.picture.queues.get(QueueId(queue_id))
-        link = self.picture.links.get(item.server_id)
         if item.callback is not None and item.callback.reached_at is None:
             raise Conflict("nobody-to-hold")
         if queue is None or not queue.is_active:
             raise NotFound("queue-unknown", {"queue": queue_id})
+        self._check_link(item)
+        self._assignments.transfers.to_queue(item, segment, queue)
+
+    def _check_link(self, item: Interaction) -> None:
+        """Raise Unavailable while nothing can be asked of the PBX the customer is on."""
+        link = self.picture.links.get(item.server_id)
         if link is None or not link.up:
             raise Unavailable("pbx-unavailable", {"server": item.server_id})
-        self._assignments.transfers.to_queue(item, segment, queue)
 
     async def extend_wrap_up(self, principal: Principal, interaction_id: str) -> None:
         item, segment = self._own(principal, interaction_id)

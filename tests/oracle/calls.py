@@ -64,13 +64,18 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One agent's leg, seen from one customer's call. Times in epoch seconds; ``talk_time`` in seconds."""
+    """One agent's leg, seen from one customer's call. Times in epoch seconds; ``talk_time`` in seconds.
+
+    ``parted_at``: when they last left their bridge, be it for a hold; ``ended_at`` of a leg that serves several calls
+    in turn is none of this one's.
+    """
 
     uniqueid: str
     endpoint: str
     started_at: float | None
     picked_up_at: float | None
     connected_at: float | None
+    parted_at: float | None
     ended_at: float | None
     cause: int
     outcome: AlertOutcome
@@ -106,10 +111,33 @@ class Call:
     alerts: tuple[Alert, ...]
 
     @property
+    def talks(self) -> tuple[Alert, ...]:
+        """The agents he talked to, one after the other: more than one after a transfer."""
+        met = [alert for alert in self.alerts if alert.connected_at is not None]
+        return tuple(sorted(met, key=lambda alert: alert.connected_at or 0.0))
+
+    @property
+    def later_waits(self) -> tuple[float | None, ...]:
+        """Seconds he waited after each agent for the next one, and after the last one for the end of his call.
+
+        A wait begins with the end of the agent's leg, up to which a hold lasts; where that one goes on, as it serves
+        others too, with their parting. None while it is not over.
+        """
+        until = [*(alert.connected_at for alert in self.talks[1:]), self.ended_at]
+        return tuple(_between(alert, end) for alert, end in zip(self.talks, until, strict=False))
+
+    @property
     def wait_time(self) -> float | None:
         """Seconds from entering the waiting place to the agent or, without one, to the end."""
         until = self.answered_at or self.ended_at
         return None if self.queued_at is None or until is None else until - self.queued_at
+
+
+def _between(alert: Alert, until: float | None) -> float | None:
+    """Seconds from an agent's going until then."""
+    is_own_end = alert.ended_at is not None and until is not None and alert.ended_at <= until
+    gone_at = alert.ended_at if is_own_end else alert.parted_at
+    return None if gone_at is None or until is None else until - gone_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +294,7 @@ def _alert(leg: Channel, customer: Channel, now: float) -> Alert:
         started_at=leg.started_at,
         picked_up_at=leg.answered_at,
         connected_at=spans[0][0] if spans else None,
+        parted_at=spans[-1][1] if spans else None,
         ended_at=leg.ended_at,
         cause=leg.cause,
         outcome=AlertOutcome.CONNECTED if spans else _failure(leg, customer),

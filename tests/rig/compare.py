@@ -141,6 +141,16 @@ class _Row:
             until = ends.index("answered") + 1 if "answered" in ends else len(ends)  # the oracle's is the first wait
             waited = sum(visit["wait_time"] or 0.0 for visit in visits[:until])
             self._near("wait", waited, self.call.wait_time, longer=ENTRY)
+            self._later_waits(visits[until:])
+
+    def _later_waits(self, visits: Sequence[Mapping[str, Any]]) -> None:
+        """After a transfer; of several visits in a row, as a rule may send him on, the sum."""
+        theirs, waited = list(self.call.later_waits), 0.0
+        for number, visit in enumerate(visits, 1):
+            waited += visit["wait_time"] or 0.0
+            if (visit["end"] == "answered" or number == len(visits)) and not self.is_cut:
+                self._near("wait again", waited, theirs.pop(0) if theirs else None, longer=ENTRY)
+                waited = 0.0
 
     def _talk(self) -> None:
         segments, call = self.row["segments"], self.call

@@ -1,4 +1,4 @@
-"""A site whose agents put customers on hold and retrieve them, at any moment and in haste."""
+"""A site whose agents put customers on hold, retrieve and transfer them, at any moment and in haste."""
 
 import asyncio
 import contextlib
@@ -15,6 +15,7 @@ class HoldSite(Site):
     """``acts`` counts what agents asked for and what was refused."""
 
     dialed = ("2000",)
+    transfer_share = 0.0
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -46,9 +47,20 @@ class HoldSite(Site):
         act = "hold" if item.phase is Phase.TALKING else "retrieve"
         if act == "retrieve" and self.dice.random() < 0.1:
             act = "hang_up"
+        if self.dice.random() < self.transfer_share:
+            act = "transfer"
         agent = self.center.picture.agents[item.segment.agent_id].record
         principal = Principal(agent.user_id, agent.name, ROLES["agent"], agent_id=agent.agent_id)
         self.acts[act] += 1
         self.note(f"{agent.name} asks for {act}")
+        asked = [principal, item.interaction_id]
+        if act == "transfer":  # there is but one queue: he stands in it again
+            asked.append(item.segment.queue_id)
         with contextlib.suppress(ContactCenterError):
-            await getattr(self.center.interactions, act)(principal, item.interaction_id)
+            await getattr(self.center.interactions, act)(*asked)
+
+
+class TransferSite(HoldSite):
+    """Every tenth press of a key is a transfer."""
+
+    transfer_share = 0.1

@@ -1,4 +1,4 @@
-"""Days on which customers are put on hold at any moment, under faults: every call is one right interaction.
+"""Days on which customers are put on hold, or transferred, at any moment, under faults: one right interaction a call.
 
 A failing seed replays: ``FIRST=<seed> SEEDS=1 pytest tests/simulation/test_holds.py``.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.hold_site import HoldSite
+from tests.simulation.hold_site import HoldSite, TransferSite
 from tests.simulation.judge import differences, unexplained
 from tests.simulation.site import run
 
@@ -28,3 +28,15 @@ def test_holds_under_faults(first: int, tmp_path: Path) -> None:
         held += sum(part["hold_time"] for row in site.final for part in row["segments"])
     assert held > 0, "nobody was on hold: nothing was tried"
     assert set(acts) >= {"hold", "retrieve"} or SEEDS < GROUP
+
+
+@pytest.mark.parametrize("first", range(FIRST, FIRST + SEEDS, GROUP))
+def test_transfers_under_faults(first: int, tmp_path: Path) -> None:
+    parts = 0
+    for number in range(first, min(first + GROUP, FIRST + SEEDS)):
+        site = run(number, tmp_path / str(number), kind=TransferSite)
+        told = f"seed {number}:\n" + "\n".join(site.happened)
+        assert unexplained(site) == [], told
+        assert differences(site) == [], told
+        parts += sum(len(row["segments"]) > 1 for row in site.final)
+    assert parts > 0 or SEEDS < GROUP, "nobody was transferred"

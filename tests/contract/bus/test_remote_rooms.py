@@ -22,6 +22,7 @@ from contactcenter.core.errors import Conflict, ContactCenterError, Forbidden, I
 from contactcenter.core.ids import AgentId, SiteId
 from contactcenter.core.permissions import ROLES, SYSTEM, Principal, Right
 from contactcenter.core.tasks import TaskSupervisor
+from contactcenter.interactions.live import Link
 from contactcenter.interactions.service import InteractionService
 from contactcenter.interactions.work import MAX_NOTE
 from contactcenter.remote_rooms import RemoteInteractions, RemotePresence, answers, channel_of
@@ -172,6 +173,7 @@ async def test_every_argument_and_the_whole_principal_arrive_and_the_answer_come
 async def test_the_same_comes_of_it_as_there(away: Elsewhere, floor: Floor, prepare: Any) -> None:
     """As somebody else, without rights, of no call, then for good: refused or not, in the same words."""
     item = prepare(floor)
+    floor.desk.room.picture.links[item.server_id] = Link(item.server_id, up=True)
     nobody = replace(floor.ann, rights={Right.SIGNED_IN: ROLES["agent"][Right.SIGNED_IN]}, agent_id=None)
     given = [(floor.bob, item.interaction_id), (nobody, item.interaction_id), (floor.ann, "nothing")]
     for name in ABSTRACT:

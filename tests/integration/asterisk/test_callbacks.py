@@ -125,19 +125,39 @@ async def test_the_customer_is_put_on_hold_and_retrieved(line: TelephonyLine, am
     await gone(ami)
 
 
-async def test_who_was_called_waits_for_another_agent(line: TelephonyLine, ami: AmiLine) -> None:
-    """The leg that stands in for him is not ended by the end of his first conversation here."""
+@pytest.mark.parametrize("is_held", [False, True])
+@pytest.mark.parametrize("who", ["agent", "customer", "customer-who-waits"])
+async def test_who_was_called_waits_for_another_agent(
+    line: TelephonyLine, ami: AmiLine, who: str, is_held: bool
+) -> None:
+    """The leg that stands in for him is not ended by the end of his first conversation here, nor by a busy agent."""
     leg, reservation = await met(line, ANSWERS)
     line.site.dial(line.server_id, leg)
     await line.find(ports.CustomerReached, leg_id=leg)
     device = ports.Device(AgentId("a-agent-2001"), line.server_id, "agent-2001")
-    line.site.let_wait(line.server_id, leg, LegId(reservation), device)
+    if is_held:
+        line.site.hold(line.server_id, leg, LegId(reservation))
+        await line.find(ports.LegsHeld, caller_leg=leg)
+        line.site.hang_up(line.server_id, LegId(reservation))
+    else:
+        line.site.let_wait(line.server_id, leg, LegId(reservation), device)
     await line.find(ports.LegEnded, leg_id=LegId(reservation))
     await ami.wait_place(leg, names.HOLD, "MusicOnHold")
-    second = LegId(line.alert(leg, "agent-2001"))
-    await line.find(ports.LegsConnected, caller_leg=leg, agent_leg=second)
-    line.site.hang_up(line.server_id, second)
+    assert await line.failure(line.alert(leg, "agent-2002")) is AlertFailure.BUSY
+    second = LegId("")
+    if who != "customer-who-waits":
+        second = LegId(line.alert(leg, "agent-2001"))
+        await line.find(ports.LegsConnected, caller_leg=leg, agent_leg=second)
+    assert not [one for one in line.facts if isinstance(one, ports.LegEnded) and one.leg_id == leg]
+    if who == "agent":
+        line.site.hang_up(line.server_id, second)
+    else:
+        (phone,) = [one for one in await ami.channels() if one["Channel"].startswith("PJSIP/carrier")]
+        await ami.send("Hangup", Channel=phone["Channel"])
     await line.find(ports.LegEnded, leg_id=leg)
+    if second:
+        parted = await line.find(ports.LegsParted, caller_leg=leg, agent_leg=second)
+        assert parted.left_first == (second if who == "agent" else leg)
     await gone(ami)
 
 

@@ -14,11 +14,16 @@ from tests.integration.asterisk.conftest import Pbx, ScriptedAgi
 from tests.integration.asterisk.telephony_line import TelephonyLine, telephony_line
 from tests.integration.asterisk.test_dialplan import waiting_caller
 from tests.rig.ports import free_ports
-from tests.rig.scenarios import Answers
+from tests.rig.scenarios import Answers, Behaviour, Refuses
 from tests.rig.simulated import Simulated
 from tests.rig.sipp import desk_phones
 
-PHONES = {"agent-2001": Answers(after=0.05), "agent-2002": Answers(after=0.05)}
+PHONES: dict[str, Behaviour] = {
+    "agent-2001": Answers(after=0.05),
+    "agent-2002": Answers(after=0.05),
+    "agent-2003": Answers(after=0.0),
+    "agent-2004": Refuses(486),
+}
 
 
 @pytest.fixture
@@ -157,3 +162,22 @@ async def test_the_picture_of_a_second_link_shows_both_up_and_apart(
         assert (legs[agent].peer, legs[agent].is_up, legs[agent].endpoint) == (None, True, "agent-2001")
         second.site.retrieve(second.server_id, agent, device(second))
         assert (await second.find(ports.LegsConnected, caller_leg=caller)).agent_leg == agent
+
+
+async def test_a_nailed_leg_hangs_up_while_a_hold_is_under_way(line: TelephonyLine, ami: AmiLine) -> None:
+    """The conversation is over, and is not told to be on hold: nobody would take its customer off it."""
+    caller = LegId(await waiting_caller(ami))
+    nailed = device(line, ports.LegMode.NAILED)
+    line.site.prepare(nailed)
+    await line.find(ports.DeviceChanged, endpoint="agent-2001", state="NAILED", usable=True)
+    (leg,) = [LegId(one["Uniqueid"]) for one in await ami.channels() if "agent-2001" in one["Channel"]]
+    reservation = ReservationId(line.ids.new())
+    line.site.alert(ports.AlertOrder(reservation, nailed, caller, "+4930901820", "Ada", 5.0, line.server_id))
+    await ami.wait_place(leg, names.ALERT_TONE, "Playback")
+    line.site.connect(reservation)
+    await line.find(ports.LegsConnected, caller_leg=caller, agent_leg=LegId(reservation))
+    line.site.hold(line.server_id, caller, LegId(reservation))
+    line.site.hang_up(line.server_id, LegId(reservation))
+    await line.find(ports.LegsParted, caller_leg=caller)
+    assert not [one for one in line.facts if isinstance(one, ports.LegsHeld)]
+    await ami.wait_place(leg, names.PARK, "Wait")

@@ -1,6 +1,7 @@
 """Customers sent to another queue at a real server: two agents' screens, one interaction, alive over ``kill -9``."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.rig.server import AgentSeed, QueueSeed, running_server
 from tests.rig.sipp import Caller, desk_phones
 
 FIRST, SECOND = Caller("+493077001", "2000", "Ada"), Caller("+493077002", "2000", "Ben")
+NEVER = {"timezone": "UTC", "week": {"mon": ["00:00-00:01"]}}
 ENDPOINTS = {"desk1": "agent-101", "desk2": "agent-102"}
 
 
@@ -29,8 +31,16 @@ async def until_wrap_up(page, queue):
     return work
 
 
-@pytest.mark.timeout(120)
-async def test_from_agent_to_agent_and_over_a_kill(tmp_path):
+async def until_listed(page, held, *, is_open):
+    """Until what was saved of the second queue is known to the calls."""
+    async with asyncio.timeout(5):
+        while (await page.command("transfer-queues", interaction_id=held))["queues"][0]["is_open"] is not is_open:
+            await asyncio.sleep(0.02)
+
+
+@contextlib.asynccontextmanager
+async def center(folder):
+    """A queue for each of two agents, and the number leads to the first's."""
     port = free_ports(1)
     agents = [
         AgentSeed(f"desk{n}", str(100 + n), {skill: 1}, f"sip:p{n}@127.0.0.1:{port}", name=f"Desk {n}")
@@ -38,10 +48,15 @@ async def test_from_agent_to_agent_and_over_a_kill(tmp_path):
     ]
     queues = [QueueSeed(wrap_up_time=60, skills={"tech": 1}), QueueSeed("sales", wrap_up_time=60, skills={"sell": 1})]
     async with (
-        watched_lateness() as lateness,
         running_server(agents=agents, queues=queues) as server,
-        desk_phones(tmp_path / "phones", {}, port=port, media_port=free_ports(16), others=Answers(after=0.2)),
+        desk_phones(folder / "phones", {}, port=port, media_port=free_ports(16), others=Answers(after=0.2)),
     ):
+        yield server
+
+
+@pytest.mark.timeout(120)
+async def test_from_agent_to_agent_and_over_a_kill(tmp_path):
+    async with watched_lateness() as lateness, center(tmp_path) as server:
         one, two = [await server.desktop(login) for login in ENDPOINTS]
         await server.ready()
         async with server.customers(tmp_path / "first", [FIRST]) as customers:
@@ -116,4 +131,75 @@ async def while_he_waits_the_server_is_killed(server, one, two, customers):
         await page.command("finish-wrap-up", interaction_id=held, disposition="solved", then="ready")
         await page.close()
     for page in (one, two):
+        await page.close()
+
+
+@pytest.mark.timeout(120)
+async def test_closed_given_up_and_killed_in_the_next_moment(tmp_path):
+    async with watched_lateness() as lateness, center(tmp_path) as server:
+        one, two = [await server.desktop(login) for login in ENDPOINTS]
+        sales = next(queue["id"] for queue in await server.api("GET", "/queues") if queue["name"] == "sales")
+        await server.ready()
+        await two.command("set-presence", state="not-ready", reason="break")
+        async with server.customers(tmp_path / "first", [FIRST]) as customers:
+            await closed_then_given_up(server, one, sales, customers)
+        async with server.customers(tmp_path / "second", [SECOND]) as customers:
+            await killed_right_after(server, one, two, sales, customers)
+        await until_over(server)
+        assert (await server.console("core show channels count")).split()[0] == "0"
+        judged, (first, second) = judge_file(server.cel_file), await server.interactions()
+        endpoints = {agent_id: ENDPOINTS[login] for login, agent_id in server.agent_ids.items()}
+        log = server.log()
+    told = compare([first, second], judged.calls, endpoints, tolerance=TOLERANCE + lateness.forgiven)
+    assert told.differences == []
+    assert judged.strays == ()
+    assert (first["outcome"], len(first["segments"])) == ("answered", 1)
+    assert [visit["end"] for visit in first["visits"]] == ["answered", "abandoned"]
+    assert (second["outcome"], len(second["segments"])) == ("answered", 2)
+    assert [visit["end"] for visit in second["visits"]] == ["answered", "answered"]
+    assert second["visits"][1]["wait_time"] > second["visits"][0]["wait_time"], "all the while nobody was there for him"
+    assert "Traceback" not in log
+
+
+async def closed_then_given_up(server, one, sales, customers):
+    """Refused, the talk goes on; who hangs up in the second line leaves the first agent his wrap-up."""
+    held = (await one.work("talking"))["interaction_id"]
+    await server.api("PATCH", f"/queues/{sales}", {"hours": NEVER})
+    await until_listed(one, held, is_open=False)
+    with pytest.raises(Refused, match="queue-closed"):
+        await one.command("transfer", interaction_id=held, queue_id=sales)
+    await asyncio.sleep(0.3)
+    assert (await one.work("talking", 0.1))["transferred_to"] is None
+    assert (await server.console("core show channels count")).split()[0] == "2"
+    await server.api("PATCH", f"/queues/{sales}", {"hours": None})
+    await until_listed(one, held, is_open=True)
+    await one.command("transfer", interaction_id=held, queue_id=sales)
+    await until_phases(server, waiting=1)
+    await asyncio.sleep(0.5)
+    hang_up(customers, FIRST.number)
+    await until_phases(server, waiting=0, ended=1)
+    await until_wrap_up(one, "sales")
+    await one.command("finish-wrap-up", interaction_id=held, disposition="solved", then="ready")
+    await until_over(server)
+
+
+async def killed_right_after(server, one, two, sales, customers):
+    """As soon as it is written; what the PBX makes of it nobody hears."""
+    held = (await one.work("talking"))["interaction_id"]
+    await one.command("transfer", interaction_id=held, queue_id=sales)
+    await asyncio.sleep(0.03)  # the tail of events is committed within 20 ms
+    await server.kill()
+    await server.start()
+    again = [
+        await server.desktop(login, instance=page.instance) for login, page in zip(ENDPOINTS, (one, two), strict=True)
+    ]
+    assert (await until_wrap_up(again[0], "sales"))["interaction_id"] == held
+    await again[1].command("set-presence", state="ready")
+    assert (await again[1].work("talking", 20))["interaction_id"] == held
+    await again[0].command("finish-wrap-up", interaction_id=held, disposition="solved", then="ready")
+    await again[0].until(lambda page: not page.of("work"))
+    hang_up(customers, SECOND.number)
+    await again[1].work("wrap-up")
+    await again[1].command("finish-wrap-up", interaction_id=held, disposition="solved", then="ready")
+    for page in (one, two, *again):
         await page.close()

@@ -390,8 +390,20 @@ async def test_a_leg_that_had_passed_the_guard_connects(line: Line) -> None:
     line.connect()
     assert len(line.told(ports.LegsConnected)) == 1
     assert line.told(ports.AlertEnded) == []
+    assert line.client.take("Setvar").fields == {"Channel": CALLER["Uniqueid"], "Variable": "CC_RES", "Value": RES}
+    sent = len(line.client.names())
     line.pbx.revoke(RES)
-    assert line.client.names()[-1] == "Getvar", "nothing is done to a conversation"
+    assert len(line.client.names()) == sent, "nothing is done to a conversation"
+
+
+async def test_who_is_not_revoked_keeps_what_he_has(line: Line) -> None:
+    await line.ringing()
+    line.connect()
+    assert line.client.names().count("Setvar") == 1, "the alert's own"
+
+
+async def test_of_a_server_that_is_no_more_nothing_is_hung_up() -> None:
+    AsteriskTelephony().hang_up(ServerId("gone"), LegId(RES))
 
 
 async def test_a_leg_that_gave_its_claim_up_is_over(line: Line) -> None:

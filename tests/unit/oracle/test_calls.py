@@ -285,6 +285,34 @@ def test_two_conversations_and_hold_between_them():
     call = only(tape)
     assert (call.agent, call.talk_time) == ("PJSIP/agent-101", pytest.approx(9.998))
     assert [alert.talk_time for alert in call.alerts] == [pytest.approx(5.999), pytest.approx(3.999)]
+    assert [alert.uniqueid for alert in call.talks] == [AGENT_1, AGENT_2]
+    assert call.wait_time == pytest.approx(2.001)
+    assert call.later_waits == (pytest.approx(4.001), pytest.approx(0.0))
+
+
+def test_a_wait_after_a_transfer_out_of_hold_begins_when_the_agent_goes():
+    tape = Tape().waiting()
+    tape.alerts(3, AGENT_1)
+    tape.talks(4, 10, AGENT_1)
+    tape.ends(12, AGENT_1)
+    tape.ends(15)
+    call = only(tape)
+    assert (call.outcome, call.later_waits) == (Outcome.ANSWERED, (pytest.approx(3.0),))
+    assert call.talks[0].parted_at == pytest.approx(1010.0)
+
+
+def test_a_wait_after_a_nailed_leg_begins_when_they_part():
+    """The leg goes on, and is at its end long after this call; a wait that lasts has no length."""
+    tape = Tape().waiting()
+    tape.alerts(3, AGENT_1)
+    tape.talks(4, 10, AGENT_1)
+    assert only(tape).later_waits == (None,)
+    tape.alerts(11, AGENT_2)
+    tape.talks(14, 18, AGENT_2, bridge="b2")
+    tape.ends(18.5)
+    tape.ends(18.5, AGENT_2)
+    tape.ends(30, AGENT_1)
+    assert only(tape).later_waits == (pytest.approx(4.001), pytest.approx(0.0))
 
 
 def test_a_conference_counts_its_time_once():

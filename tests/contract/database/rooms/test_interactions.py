@@ -140,6 +140,9 @@ async def test_hold_and_retrieve(floor: Floor) -> None:
         with pytest.raises(Conflict, match="not-talking"):
             await act(floor.ann, item.interaction_id)
     leg = floor.desk.room.connect(item)
+    with pytest.raises(Unavailable, match="pbx-unavailable"):
+        await service.hold(floor.ann, item.interaction_id)
+    floor.desk.room.picture.links[item.server_id] = Link(item.server_id, up=True)
     with pytest.raises(Conflict, match="not-held"):
         await service.retrieve(floor.ann, item.interaction_id)
     await service.hold(floor.ann, item.interaction_id)

@@ -930,16 +930,21 @@ async def test_a_number_nobody_serves_is_told_by_the_cause_when_the_flows_word_w
 # ------------------------------------------------------------------ a PBX that is no longer configured
 
 
-@pytest.mark.parametrize("prepare", ["flow", "waiting", "alerting", "talking", "leaving"])
+@pytest.mark.parametrize("prepare", ["flow", "waiting", "alerting", "talking", "held", "leaving"])
 async def test_what_goes_on_at_a_pbx_that_is_configured_no_more_is_ended(desk: Any, prepare: str) -> None:
-    if prepare in ("alerting", "talking", "leaving"):
+    if prepare in ("alerting", "talking", "held", "leaving"):
         desk.take(record("ann", 1))
     item = desk.room.arrive()
     desk.time.advance(5)
     if prepare != "flow":
         desk.room.enqueue(item)
-    if prepare in ("talking", "leaving"):
+    if prepare in ("talking", "held", "leaving"):
         leg = desk.room.connect(item)
+    if prepare == "held":
+        desk.room.hold(item, leg)
+        desk.time.advance(4)
+        desk.room.retrieve(item, leg)
+        desk.room.hold(item, leg)
     if prepare == "leaving":
         desk.room.part(item, leg, first=leg)
     last = desk.time.now()
@@ -948,13 +953,15 @@ async def test_what_goes_on_at_a_pbx_that_is_configured_no_more_is_ended(desk: A
     desk.recovery.close_unconfigured([SERVER])
     assert found.phase is not Phase.ENDED, "this one is"
     desk.recovery.close_unconfigured([ServerId("pbx-2")])
-    is_answered = prepare in ("talking", "leaving")
+    is_answered = prepare in ("talking", "held", "leaving")
     assert (found.phase, found.ended_at, found.end_reason) == (
         Phase.ENDED,
         last if prepare != "flow" else found.arrived_at,
         "end-unknown",
     )
     assert found.outcome is (Outcome.ANSWERED if is_answered else Outcome.LOST)
+    if is_answered:
+        assert (found.segment.talk_time, found.segment.hold_time) == (0.0, 4.0 if prepare == "held" else 0.0)
     desk.time.advance(0.1)
     assert desk.room.picture.interactions == {}
     assert desk.recovery.unconfigured == 1
@@ -1186,17 +1193,79 @@ async def test_the_second_talks_and_the_first_wraps_up(desk: Any) -> None:
 
 
 async def test_killed_before_the_pbx_heard_of_the_transfer(desk: Any) -> None:
-    """The rows say that he waits: the leg of the agent who is done with him ends, and he is given to the next."""
+    """The rows say that he waits: he is parted from the agent who is done with him, and is given to the next."""
     item, leg = transferred(desk)
     found = await again(desk, item)
     desk.resync(customer(found, CallerPlace.BRIDGED, leg), agent_leg(leg, "agent-1001", peer=CALLER))
-    assert ("hang-up", leg) in desk.room.telephony.acts
+    assert desk.room.telephony.acts[0] == ("let-wait", CALLER, leg, "agent-1001")
+    assert not [act for act in desk.room.telephony.acts if act[0] in ("hang-up", "to-hold")], "that may end his call"
     assert (found.phase, found.alert.agent_id) == (Phase.ALERTING, "a-bea")
     desk.room.part(found, leg, first=leg)
     desk.room.leg_ends(leg)
     check_parts(found, "a-ann")
     desk.room.connect(found)
     check_parts(found, "a-ann", "a-bea")
+    await desk.check_rows(found)
+    desk.room.check_clean()
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+async def test_killed_before_the_pbx_heard_of_the_transfer_from_a_nailed_leg(desk: Any, is_recorded: bool) -> None:
+    """Its id tells nothing then; without the PBX's records nobody knows which of his talks it is, and it goes on."""
+    desk.take(record("ann", 1, device=NAILED))
+    item, began = desk.room.call(), desk.time.now()
+    leg = desk.room.connect(item)
+    desk.take(record("bea", 2))
+    desk.time.advance(10)
+    desk.room.assignments.transfers.to_queue(item, item.segment, desk.room.picture.queues[QUEUE])
+    found = await again(desk, item)
+    nailed = replace(agent_leg(STRAY, "agent-1001", peer=CALLER), bridged_at=began if is_recorded else None)
+    desk.resync(customer(found, CallerPlace.BRIDGED, STRAY), nailed)
+    if is_recorded:
+        acts = desk.room.telephony.acts
+        assert acts[:2] == [("serve", STRAY, leg), ("let-wait", CALLER, leg, "agent-1001")]
+        assert (found.phase, found.alert.agent_id, desk.room.work_of("ann")) == (Phase.ALERTING, "a-bea", "wrap-up")
+        check_parts(found, "a-ann")
+    else:
+        assert (found.phase, desk.room.work_of("ann")) == (Phase.TALKING, "handling")
+        check_parts(found, "a-ann", "a-ann")
+        first, second = await desk.rows(store.segments) if leg < STRAY else (await desk.rows(store.segments))[::-1]
+        assert (first["id"], first["transferred_to"]) == (leg, QUEUE)
+        assert first["wrap_up_ended_at"] == second["answered_at"], "one agent has one open part"
+        assert second["wrap_up_ended_at"] is None
+    await desk.check_rows(found)
+    desk.room.check_clean()
+
+
+async def test_a_nailed_leg_that_has_him_anew_keeps_him(desk: Any) -> None:
+    """Transferred to a line of his own, and accepted there in the moment in which we went."""
+    desk.take(record("ann", 1, device=NAILED))
+    item = desk.room.call()
+    leg = desk.room.connect(item)
+    desk.room.assignments.transfers.to_queue(item, item.segment, desk.room.picture.queues[QUEUE])
+    desk.room.leg_ends(leg)
+    desk.time.advance(3)
+    found = await again(desk, item)
+    bridged = replace(agent_leg(STRAY, "agent-1001", peer=CALLER), bridged_at=desk.time.now())
+    desk.resync(customer(found, CallerPlace.BRIDGED, STRAY), bridged)
+    assert found.phase is Phase.TALKING
+    check_parts(found, "a-ann", "a-ann")
+    assert [act for act in desk.room.telephony.acts if act[0] in ("let-wait", "hang-up")] == []
+    desk.room.check_clean()
+
+
+async def test_the_second_talk_came_and_went_in_the_gap(desk: Any) -> None:
+    item, leg = transferred(desk)
+    began, parted_at, rung = item.segment.answered_at, desk.time.now(), LegId(item.alert.reservation_id)
+    left_at = parted_at + timedelta(seconds=9)
+    desk.time.advance(60)
+    found = await again(desk, item)
+    first = ports.EndedLeg(LegId(leg), 16, parted_at, "agent-1001", LegId(CALLER), began)
+    second = ports.EndedLeg(rung, 16, left_at, "agent-1002", LegId(CALLER), parted_at + timedelta(seconds=3))
+    desk.resync(ended=[first, second, ports.EndedLeg(LegId(CALLER), 16, left_at)])
+    assert (found.outcome, found.visit.end, found.waited) == (Outcome.ANSWERED, VisitEnd.ANSWERED, 3.0)
+    check_parts(found, "a-ann", "a-bea")
+    assert [one.talk_time for one in found.segments] == [10.0, 6.0]
     await desk.check_rows(found)
     desk.room.check_clean()
 

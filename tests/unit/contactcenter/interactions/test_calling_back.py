@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from contactcenter.core.errors import Unavailable
-from contactcenter.core.ids import LegId
+from contactcenter.core.ids import LegId, QueueId
 from contactcenter.customers.numbers import read_number
 from contactcenter.interactions import model, ports
 from contactcenter.interactions.callbacks import (
@@ -23,9 +23,13 @@ from contactcenter.interactions.callbacks import (
 from contactcenter.interactions.calling_back import Callbacks
 from contactcenter.interactions.model import Direction, Interaction, Outcome, Phase, VisitEnd
 from contactcenter.interactions.outcomes import PBX_RESTARTED
+from contactcenter.interactions.overflow import Overflow
+from contactcenter.queues.model import Way
+from routing.commands import Service
 from tests.fakes.room import QUEUE, SERVER, Room, queue
 
 ORDER = ports.EnqueueOrder("Support", 2, {}, ("Billing",))
+BUSY = ports.EnqueueOrder("Busy", 0, {}, ())
 RULES = CallbackRules(attempts=2, pause=600.0, ring_time=25.0, give_up_after=86_400.0, countries=("DE",))
 
 
@@ -547,4 +551,25 @@ async def test_who_is_transferred_is_on_the_line_in_the_other_queue_too(desk: De
     room.alert_ends(order.reservation_id, ports.AlertFailure.REVOKED)
     assert (item.outcome, item.visit.end, one.state) == (Outcome.ANSWERED, VisitEnd.ABANDONED, CallbackState.DONE)
     assert (room.work_of("ann"), room.work_of("bea")) == ("idle", "idle")
+    room.check_clean()
+
+
+async def test_the_limits_of_a_queue_are_his_again_once_he_is_on_the_line(desk: Desk) -> None:
+    """He waits there himself: he is among those who fill it, and is sent on when he has waited for too long."""
+    room, busy = desk.room, QueueId("q-busy")
+    room.define(queue(queue_id=busy, name="Busy", max_waiting=1, max_wait=60.0, when_too_long=Way(QUEUE)))
+    overflow = Overflow(room.assignments, room.publisher, room.time, room.ids, lambda: ())
+    room.agent("ann", queues={QUEUE: Service()})
+    _, one = await desk.promise()
+    item, leg = await desk.agent_takes(one)
+    desk.reached(item)
+    segment = item.segment
+    assert segment is not None
+    room.assignments.transfers.to_queue(item, segment, room.picture.queues[busy])
+    room.leg_ends(leg)
+    assert isinstance(room.assignments.enqueue(SERVER, room.arrive("1780000000.9").leg_id, BUSY), ports.Diverted)
+    room.time.advance(60)
+    overflow.look()
+    assert item.visit is not None
+    assert (item.visit.queue_id, item.phase) == (QUEUE, Phase.ALERTING)
     room.check_clean()

@@ -21,8 +21,11 @@ from contactcenter.interactions.model import (
     VisitEnd,
     WrapUpEnded,
 )
+from contactcenter.interactions.overflow import Overflow
 from contactcenter.queues.limits import Cause
+from contactcenter.queues.model import Way
 from routing import commands as routing
+from tests.fakes.desk import agent_leg
 from tests.fakes.room import QUEUE, SERVER, Room, queue
 
 CALLER = "1780000000.1"
@@ -204,8 +207,12 @@ def test_who_still_wraps_up_is_done_with_that_as_he_gets_him_again(room, talk):
     transfer(room, item, QUEUE)
     room.leg_ends(leg)
     room.assignments.adopt_talk(item, "1780000001.000", "a-ann", room.time.now() + timedelta(seconds=2))
-    assert [one.is_open for one in parts(item)] == [False, True]
+    room.router.submit(
+        routing.AdoptWork("a-ann", item.interaction_id, item.visit.visit_id, QUEUE, state=routing.Work.HANDLING)
+    )
+    assert [one.is_open for one in parts(item)] == [False, True], "the router ends his wrap-up, too, not his talk"
     assert [one.by for one in room.events(WrapUpEnded)] == ["again"]
+    assert (item.holders, room.work_of("ann")) == ({"a-ann"}, "handling")
 
 
 def test_texts_of_each_go_to_his_own_part(room, talk):
@@ -248,3 +255,48 @@ def test_a_queue_without_wrap_up_leaves_the_first_agent_free_at_once(room):
     room.leg_ends(leg)
     assert (room.work_of("ann"), item.holders) == ("idle", {"a-bea"})
     room.check_clean()
+
+
+def test_a_rule_that_sent_him_on_before_he_talked_holds_again_where_he_is_sent(room):
+    """Else he would wait there without end: it was of another wait."""
+    room.define(replace(room.picture.queues[QUEUE], max_wait=60.0, when_too_long=Way(SALES)))
+    overflow = Overflow(room.assignments, room.publisher, room.time, room.ids, lambda: ())
+    ann, bea = (room.picture.agents[f"a-{name}"].agent_id for name in ("ann", "bea"))
+    room.router.submit(routing.SetPresence(ann, routing.Presence.NOT_READY, "break"))
+    item = room.call()
+    room.time.advance(60)
+    overflow.look()
+    assert (item.visit.queue_id, item.sent_on) == (SALES, {(QUEUE, Cause.TOO_LONG)})
+    leg = room.connect(item)
+    room.router.submit(routing.SetPresence(bea, routing.Presence.NOT_READY, "break"))
+    transfer(room, item, QUEUE)
+    room.leg_ends(leg)
+    for _ in range(59):
+        room.time.advance(1)
+        overflow.look()
+    assert item.visit.queue_id == QUEUE
+    room.time.advance(1)
+    overflow.look()
+    assert item.visit.queue_id == SALES
+    room.check_clean()
+
+
+def test_an_agent_who_is_gone_is_hung_up_where_the_two_still_talk_after_a_gap(room, talk):
+    item, leg = talk
+    room.router.submit(routing.SetPresence(room.picture.agents["a-bea"].agent_id, routing.Presence.NOT_READY, "break"))
+    transfer(room, item)
+    room.picture.remove_agent(room.picture.agents["a-ann"])
+    room.telephony.acts.clear()
+    assert room.assignments.transfers.part_again(item, agent_leg(leg, "agent-1001", peer=CALLER))
+    assert room.telephony.acts == [("hang-up", LegId(leg))]
+
+
+def test_nobody_is_redirected_while_the_next_agent_is_rung(room, talk):
+    item, leg = talk
+    transfer(room, item)
+    assert item.alert is not None
+    room.telephony.acts.clear()
+    assert room.assignments.transfers.part_again(item, agent_leg(leg, "agent-1001", peer=CALLER))
+    assert room.telephony.acts == [("hang-up", LegId(leg))]
+    second = room.connect(item)
+    assert not room.assignments.transfers.part_again(item, agent_leg(second, "agent-1002", peer=CALLER))
