@@ -59,14 +59,15 @@ class Holds:
             self._telephony().retrieve(item.server_id, LegId(segment.segment_id), device)
 
     def _begins(self, item: Interaction, segment: Segment) -> bool:
-        if self._is_under_way(item):
+        if self.is_under_way(item):
             return False
         now = self._clock.now()
         self._asked = {one: asked for one, asked in self._asked.items() if now - asked.at < UNDER_WAY}
         self._asked[item.interaction_id] = _Asked(segment, item.phase, now)
         return True
 
-    def _is_under_way(self, item: Interaction) -> bool:
+    def is_under_way(self, item: Interaction) -> bool:
+        """Whether a hold, or the end of one, was asked for and is not told yet."""
         asked = self._asked.get(item.interaction_id)
         if asked is None or self._clock.now() - asked.at >= UNDER_WAY:
             return False
@@ -76,7 +77,7 @@ class Holds:
 
     def keeps(self, item: Interaction) -> bool:
         """Whether a caller whose music, or whose bridge, ended stays on hold; his question may overtake LegsHeld."""
-        return item.phase is Phase.HELD or (item.phase is Phase.TALKING and self._is_under_way(item))
+        return item.phase is Phase.HELD or (item.phase is Phase.TALKING and self.is_under_way(item))
 
     def held(self, fact: ports.LegsHeld) -> None:
         """The two were parted by us."""

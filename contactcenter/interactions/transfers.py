@@ -40,6 +40,13 @@ class Transfers:
 
     def to_queue(self, item: Interaction, segment: Segment, queue: Queue) -> None:
         """Put the customer of a conversation, on hold or not, in line there. Raises Conflict when it takes nobody."""
+        self.begin(item, segment, queue)()
+
+    def begin(self, item: Interaction, segment: Segment, queue: Queue) -> Callable[[], None]:
+        """Tell of it; what is returned carries it out, once that is written: killed before, nothing has happened.
+
+        Raises Conflict when the queue takes nobody.
+        """
         cause = self.refusal(item, queue)
         if cause is not None:
             raise Conflict(_REFUSED[cause], {"queue_id": queue.queue_id})
@@ -49,10 +56,16 @@ class Transfers:
         self._assignments.end_conversation(item, segment, now, EndedBy.AGENT, step=Step.TRANSFERRED)
         ids = item.interaction_id, segment.segment_id, segment.agent_id, segment.queue_id
         self._tell(item, model.CustomerTransferred(*ids, queue.queue_id, now))
-        self._part(item, segment, is_held=is_held)  # first: the next agent's leg would be sent after him in vain
         place = ports.PlaceInLine(VisitId(self._ids.new()), queue.queue_id, 0, {})
         self._assignments.begin_visit(item, place, now)
-        self._assignments.submit_visit(item)
+        visit = item.visit
+
+        def carry_out() -> None:
+            self._part(item, segment, is_held=is_held)  # first: the next agent's leg would be sent after him in vain
+            if item.phase is Phase.WAITING and item.visit is visit:  # else he has left meanwhile
+                self._assignments.submit_visit(item)
+
+        return carry_out
 
     def _part(self, item: Interaction, segment: Segment, *, is_held: bool) -> None:
         telephony, leg_id = self._assignments.telephony, LegId(segment.segment_id)

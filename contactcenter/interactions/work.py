@@ -4,9 +4,12 @@ Acts on live work go to ``assignments`` and the router; texts (note, disposition
 after their commit.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
+
+import structlog
 
 from contactcenter.agents.model import PresenceState
 from contactcenter.agents.service import AgentService
@@ -25,6 +28,8 @@ from contactcenter.interactions.service import InteractionService
 from routing import commands as routing
 
 MAX_NOTE: Final = 10_000
+WRITTEN_IN: Final = 1.0  # seconds a transfer waits for its record, some milliseconds as a rule
+log = structlog.get_logger(__name__)
 DecideAgain = Callable[[int, float, str], Awaitable[list[dict[str, Any]] | None]]
 """Makes a decision again by its number, instant and reservation: why each other agent did not get it; None: too old."""
 RefusedNow = Callable[[InteractionId], list[dict[str, Any]] | None]
@@ -93,8 +98,16 @@ class OwnWork(InteractionService):
             raise Conflict("nobody-to-hold")
         if queue is None or not queue.is_active:
             raise NotFound("queue-unknown", {"queue": queue_id})
+        if item.phase is Phase.HELD and self._assignments.holds.is_under_way(item):
+            raise Conflict("conflict")  # he is being brought back: where the two stand is not known for milliseconds
         self._check_link(item)
-        self._assignments.transfers.to_queue(item, segment, queue)
+        carry_out = self._assignments.transfers.begin(item, segment, queue)
+        try:
+            async with asyncio.timeout(WRITTEN_IN):
+                await self._database.flush()
+        except (Unavailable, TimeoutError) as error:  # the call goes on: what is not written is written later
+            log.warning("transfer-not-written", reason=str(error))
+        carry_out()
 
     def _check_link(self, item: Interaction) -> None:
         """Raise Unavailable while nothing can be asked of the PBX the customer is on."""

@@ -226,8 +226,10 @@ async def test_the_next_phone_is_busy(line: TelephonyLine, ami: AmiLine) -> None
     await talks_on(line, ami, caller, await met_by_the_next(line, caller))
 
 
-@pytest.mark.parametrize("is_coming_back", [False, True])
-@pytest.mark.parametrize("mode", [ports.LegMode.RING, ports.LegMode.NAILED])
+@pytest.mark.parametrize(
+    "mode, is_coming_back",
+    [(ports.LegMode.RING, False), (ports.LegMode.NAILED, False), (ports.LegMode.NAILED, True)],
+)
 async def test_out_of_hold_be_it_that_the_agent_is_just_coming_back(
     line: TelephonyLine, ami: AmiLine, mode: ports.LegMode, is_coming_back: bool
 ) -> None:

@@ -152,6 +152,8 @@ async def test_hold_and_retrieve(floor: Floor) -> None:
         await service.hold(floor.ann, item.interaction_id)
     await service.retrieve(floor.ann, item.interaction_id)
     assert acts[-1][:2] == ("retrieve", leg)
+    with pytest.raises(Conflict, match="conflict"):
+        await service.transfer(floor.ann, item.interaction_id, QUEUE)  # he is just being brought back
     await service.hang_up(floor.ann, item.interaction_id)
     assert acts[-1] == ("hang-up", leg), "also before he is back"
 

@@ -300,3 +300,17 @@ def test_nobody_is_redirected_while_the_next_agent_is_rung(room, talk):
     assert room.telephony.acts == [("hang-up", LegId(leg))]
     second = room.connect(item)
     assert not room.assignments.transfers.part_again(item, agent_leg(second, "agent-1002", peer=CALLER))
+
+
+def test_it_is_told_first_and_carried_out_when_that_is_written(room, talk):
+    """Killed in between, he talks on or waits in line by what was written; who left meanwhile is not put in line."""
+    item, leg = talk
+    carry_out = room.assignments.transfers.begin(item, item.segment, room.picture.queues[SALES])
+    assert (item.phase, item.visit.queue_id, acts(room)) == (Phase.WAITING, SALES, [])
+    assert item.alert is None
+    room.part(item, leg, first=CALLER)
+    room.leg_ends(CALLER)
+    carry_out()
+    assert acts(room) == [("let-wait", LegId(CALLER), LegId(leg), "agent-1001")], "his agent is parted all the same"
+    assert (item.outcome, item.visit.end, room.engine.items) == (Outcome.ANSWERED, VisitEnd.ABANDONED, {})
+    room.check_clean()
