@@ -56,6 +56,25 @@ async def talk(line: TelephonyLine, ami: AmiLine) -> tuple[LegId, LegId]:
     return caller, agent
 
 
+async def nail(line: TelephonyLine, ami: AmiLine) -> tuple[ports.Device, LegId]:
+    """The agent's leg is up for good; returns the device and the leg."""
+    nailed = device(line, ports.LegMode.NAILED)
+    line.site.prepare(nailed)
+    await line.find(ports.DeviceChanged, endpoint="agent-2001", state="NAILED", usable=True)
+    (leg,) = [LegId(one["Uniqueid"]) for one in await ami.channels() if "agent-2001" in one["Channel"]]
+    return nailed, leg
+
+
+async def talk_nailed(line: TelephonyLine, ami: AmiLine, nailed: ports.Device, leg: LegId) -> tuple[LegId, LegId]:
+    caller = LegId(await waiting_caller(ami))
+    reservation = ReservationId(line.ids.new())
+    line.site.alert(ports.AlertOrder(reservation, nailed, caller, "+4930901820", "Ada", 5.0, line.server_id))
+    await ami.wait_place(leg, names.ALERT_TONE, "Playback")
+    line.site.connect(reservation)
+    await line.find(ports.LegsConnected, caller_leg=caller, agent_leg=LegId(reservation))
+    return caller, LegId(reservation)
+
+
 async def held(line: TelephonyLine, ami: AmiLine, caller: LegId, agent: LegId, leg: LegId) -> None:
     line.facts.clear()
     line.site.hold(line.server_id, caller, agent)
@@ -111,17 +130,8 @@ async def test_a_customer_who_left_cannot_be_retrieved(line: TelephonyLine, ami:
 
 
 async def test_a_nailed_leg_holds_and_retrieves(line: TelephonyLine, ami: AmiLine) -> None:
-    caller = LegId(await waiting_caller(ami))
-    nailed = device(line, ports.LegMode.NAILED)
-    line.site.prepare(nailed)
-    await line.find(ports.DeviceChanged, endpoint="agent-2001", state="NAILED", usable=True)
-    (leg,) = [LegId(one["Uniqueid"]) for one in await ami.channels() if "agent-2001" in one["Channel"]]
-    reservation = ReservationId(line.ids.new())
-    agent = LegId(reservation)
-    line.site.alert(ports.AlertOrder(reservation, nailed, caller, "+4930901820", "Ada", 5.0, line.server_id))
-    await ami.wait_place(leg, names.ALERT_TONE, "Playback")
-    line.site.connect(reservation)
-    await line.find(ports.LegsConnected, caller_leg=caller, agent_leg=agent)
+    nailed, leg = await nail(line, ami)
+    caller, agent = await talk_nailed(line, ami, nailed, leg)
     await held(line, ami, caller, agent, leg)
     line.site.retrieve(line.server_id, agent, nailed)
     await line.find(ports.LegsConnected, caller_leg=caller, agent_leg=agent)
@@ -136,19 +146,11 @@ async def test_a_nailed_leg_holds_and_retrieves(line: TelephonyLine, ami: AmiLin
 
 
 async def test_a_nailed_leg_that_dies_while_on_hold(line: TelephonyLine, ami: AmiLine) -> None:
-    caller = LegId(await waiting_caller(ami))
-    nailed = device(line, ports.LegMode.NAILED)
-    line.site.prepare(nailed)
-    await line.find(ports.DeviceChanged, endpoint="agent-2001", state="NAILED", usable=True)
-    (leg,) = [LegId(one["Uniqueid"]) for one in await ami.channels() if "agent-2001" in one["Channel"]]
-    reservation = ReservationId(line.ids.new())
-    line.site.alert(ports.AlertOrder(reservation, nailed, caller, "+4930901820", "Ada", 5.0, line.server_id))
-    await ami.wait_place(leg, names.ALERT_TONE, "Playback")
-    line.site.connect(reservation)
-    await line.find(ports.LegsConnected, caller_leg=caller, agent_leg=LegId(reservation))
-    await held(line, ami, caller, LegId(reservation), leg)
+    nailed, leg = await nail(line, ami)
+    caller, agent = await talk_nailed(line, ami, nailed, leg)
+    await held(line, ami, caller, agent, leg)
     line.site.forget(nailed)
-    await line.find(ports.LegEnded, leg_id=LegId(reservation))
+    await line.find(ports.LegEnded, leg_id=agent)
 
 
 async def test_the_picture_of_a_second_link_shows_both_up_and_apart(
@@ -166,18 +168,10 @@ async def test_the_picture_of_a_second_link_shows_both_up_and_apart(
 
 async def test_a_nailed_leg_hangs_up_while_a_hold_is_under_way(line: TelephonyLine, ami: AmiLine) -> None:
     """The conversation is over, and is not told to be on hold: nobody would take its customer off it."""
-    caller = LegId(await waiting_caller(ami))
-    nailed = device(line, ports.LegMode.NAILED)
-    line.site.prepare(nailed)
-    await line.find(ports.DeviceChanged, endpoint="agent-2001", state="NAILED", usable=True)
-    (leg,) = [LegId(one["Uniqueid"]) for one in await ami.channels() if "agent-2001" in one["Channel"]]
-    reservation = ReservationId(line.ids.new())
-    line.site.alert(ports.AlertOrder(reservation, nailed, caller, "+4930901820", "Ada", 5.0, line.server_id))
-    await ami.wait_place(leg, names.ALERT_TONE, "Playback")
-    line.site.connect(reservation)
-    await line.find(ports.LegsConnected, caller_leg=caller, agent_leg=LegId(reservation))
-    line.site.hold(line.server_id, caller, LegId(reservation))
-    line.site.hang_up(line.server_id, LegId(reservation))
+    nailed, leg = await nail(line, ami)
+    caller, agent = await talk_nailed(line, ami, nailed, leg)
+    line.site.hold(line.server_id, caller, agent)
+    line.site.hang_up(line.server_id, agent)
     await line.find(ports.LegsParted, caller_leg=caller)
     assert not [one for one in line.facts if isinstance(one, ports.LegsHeld)]
     await ami.wait_place(leg, names.PARK, "Wait")

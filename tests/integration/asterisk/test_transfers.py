@@ -11,7 +11,7 @@ from tests.integration.asterisk.ami_line import AmiLine
 from tests.integration.asterisk.conftest import Pbx, ScriptedAgi
 from tests.integration.asterisk.telephony_line import TelephonyLine, telephony_line
 from tests.integration.asterisk.test_dialplan import waiting_caller
-from tests.integration.asterisk.test_holds import device, held, line, pbx, talk
+from tests.integration.asterisk.test_holds import device, held, line, nail, pbx, talk, talk_nailed
 from tests.rig.simulated import Simulated
 
 __all__ = ["line", "pbx"]
@@ -98,18 +98,9 @@ async def test_either_leaves_in_the_same_moment(line: TelephonyLine, ami: AmiLin
 
 
 async def test_a_nailed_leg_is_parked_and_takes_the_next_call(line: TelephonyLine, ami: AmiLine) -> None:
-    nailed = device(line, ports.LegMode.NAILED)
-    line.site.prepare(nailed)
-    await line.find(ports.DeviceChanged, endpoint="agent-2001", state="NAILED", usable=True)
-    (leg,) = [LegId(one["Uniqueid"]) for one in await ami.channels() if "agent-2001" in one["Channel"]]
+    nailed, leg = await nail(line, ami)
     for _ in range(2):
-        caller = LegId(await waiting_caller(ami))
-        reservation = ReservationId(line.ids.new())
-        agent = LegId(reservation)
-        line.site.alert(ports.AlertOrder(reservation, nailed, caller, "+4930901820", "Ada", 5.0, line.server_id))
-        await ami.wait_place(leg, names.ALERT_TONE, "Playback")
-        line.site.connect(reservation)
-        await line.find(ports.LegsConnected, caller_leg=caller, agent_leg=agent)
+        caller, agent = await talk_nailed(line, ami, nailed, leg)
         line.site.let_wait(line.server_id, caller, agent, nailed)
         await line.find(ports.LegsParted, caller_leg=caller, agent_leg=agent)
         await line.find(ports.LegEnded, leg_id=agent)
@@ -236,18 +227,9 @@ async def test_out_of_hold_be_it_that_the_agent_is_just_coming_back(
     on = device(line, mode)
     leg = LegId("")
     if mode is ports.LegMode.NAILED:
-        line.site.prepare(on)
-        await line.find(ports.DeviceChanged, endpoint="agent-2001", state="NAILED", usable=True)
-        (leg,) = [LegId(one["Uniqueid"]) for one in await ami.channels() if "agent-2001" in one["Channel"]]
+        on, leg = await nail(line, ami)
     for _ in range(3):
-        caller = LegId(await waiting_caller(ami))
-        reservation = ReservationId(line.ids.new())
-        agent = LegId(reservation)
-        line.site.alert(ports.AlertOrder(reservation, on, caller, "+4930901820", "Ada", 5.0, line.server_id))
-        if leg:
-            await ami.wait_place(leg, names.ALERT_TONE, "Playback")
-            line.site.connect(reservation)
-        await line.find(ports.LegsConnected, caller_leg=caller, agent_leg=agent)
+        caller, agent = await talk_nailed(line, ami, on, leg) if leg else await talk(line, ami)
         await held(line, ami, caller, agent, leg or agent)
         if is_coming_back:
             line.site.retrieve(line.server_id, agent, on)
