@@ -38,14 +38,11 @@ class Transfers:
         self._tell = tell
         self.refusal: Callable[[Interaction, Queue], Cause | None] = lambda item, queue: None
 
-    def to_queue(self, item: Interaction, segment: Segment, queue: Queue) -> None:
-        """Put the customer of a conversation, on hold or not, in line there. Raises Conflict when it takes nobody."""
-        self.begin(item, segment, queue)()
-
     def begin(self, item: Interaction, segment: Segment, queue: Queue) -> Callable[[], None]:
-        """Tell of it; what is returned carries it out, once that is written: killed before, nothing has happened.
+        """Put the customer of a conversation, on hold or not, in line there.
 
-        Raises Conflict when the queue takes nobody.
+        What is returned tells PBX and router, once the news is written: killed before, nothing has happened. Raises
+        Conflict when the queue takes nobody.
         """
         cause = self.refusal(item, queue)
         if cause is not None:

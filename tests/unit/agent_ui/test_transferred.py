@@ -22,7 +22,7 @@ async def test_each_sees_his_own_part() -> None:
     room.time.advance(12)
     assert item.segment is not None
     room.assignments.texts_saved(item, item.segment, "wants May", None, room.time.now())
-    room.assignments.transfers.to_queue(item, item.segment, room.picture.queues[SALES])
+    room.assignments.transfers.begin(item, item.segment, room.picture.queues[SALES])()
     room.leg_ends(leg)
     await turn()
     key = f"work:{item.interaction_id}"

@@ -350,7 +350,7 @@ async def test_the_wrap_up_of_one_who_transferred_him_ends_too(desk: Any) -> Non
     link(desk)
     item, leg = talking(desk)
     desk.take(record("bea", 2))
-    desk.room.assignments.transfers.to_queue(item, item.segment, desk.room.picture.queues[QUEUE])
+    desk.room.assignments.transfers.begin(item, item.segment, desk.room.picture.queues[QUEUE])()
     desk.room.leg_ends(leg)
     second = desk.room.connect(item)
     desk.room.router._timer.cancel()

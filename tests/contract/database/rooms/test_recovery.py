@@ -1150,7 +1150,7 @@ def transferred(desk: Any) -> tuple[Interaction, str]:
     item, leg = talking(desk)
     desk.take(record("bea", 2))
     desk.time.advance(10)
-    desk.room.assignments.transfers.to_queue(item, item.segment, desk.room.picture.queues[QUEUE])
+    desk.room.assignments.transfers.begin(item, item.segment, desk.room.picture.queues[QUEUE])()
     return item, leg
 
 
@@ -1217,7 +1217,7 @@ async def test_killed_before_the_pbx_heard_of_the_transfer_from_a_nailed_leg(des
     leg = desk.room.connect(item)
     desk.take(record("bea", 2))
     desk.time.advance(10)
-    desk.room.assignments.transfers.to_queue(item, item.segment, desk.room.picture.queues[QUEUE])
+    desk.room.assignments.transfers.begin(item, item.segment, desk.room.picture.queues[QUEUE])()
     found = await again(desk, item)
     nailed = replace(agent_leg(STRAY, "agent-1001", peer=CALLER), bridged_at=began if is_recorded else None)
     desk.resync(customer(found, CallerPlace.BRIDGED, STRAY), nailed)
@@ -1242,7 +1242,7 @@ async def test_a_nailed_leg_that_has_him_anew_keeps_him(desk: Any) -> None:
     desk.take(record("ann", 1, device=NAILED))
     item = desk.room.call()
     leg = desk.room.connect(item)
-    desk.room.assignments.transfers.to_queue(item, item.segment, desk.room.picture.queues[QUEUE])
+    desk.room.assignments.transfers.begin(item, item.segment, desk.room.picture.queues[QUEUE])()
     desk.room.leg_ends(leg)
     desk.time.advance(3)
     found = await again(desk, item)
@@ -1287,7 +1287,7 @@ async def test_the_leg_of_who_transferred_out_of_hold_is_not_left_in_silence(des
     item, leg = talking(desk)
     desk.take(record("bea", 2))
     desk.room.hold(item, leg)
-    desk.room.assignments.transfers.to_queue(item, item.segment, desk.room.picture.queues[QUEUE])
+    desk.room.assignments.transfers.begin(item, item.segment, desk.room.picture.queues[QUEUE])()
     second = desk.room.connect(item)
     found = await again(desk, item)
     bridged = (customer(found, CallerPlace.BRIDGED, second), agent_leg(second, "agent-1002", peer=CALLER))

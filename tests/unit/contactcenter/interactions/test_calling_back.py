@@ -543,7 +543,7 @@ async def test_who_is_transferred_is_on_the_line_in_the_other_queue_too(desk: De
     desk.reached(item)
     his_leg, segment = item.leg_id, item.segment
     assert segment is not None
-    room.assignments.transfers.to_queue(item, segment, room.picture.queues[QUEUE])
+    room.assignments.transfers.begin(item, segment, room.picture.queues[QUEUE])()
     room.leg_ends(leg)
     (order,) = [act for act in room.telephony.alerts if act.reservation_id == item.alert.reservation_id]
     assert (item.leg_id, order.caller_leg, order.call) == (his_leg, his_leg, None)
@@ -565,7 +565,7 @@ async def test_the_limits_of_a_queue_are_his_again_once_he_is_on_the_line(desk: 
     desk.reached(item)
     segment = item.segment
     assert segment is not None
-    room.assignments.transfers.to_queue(item, segment, room.picture.queues[busy])
+    room.assignments.transfers.begin(item, segment, room.picture.queues[busy])()
     room.leg_ends(leg)
     assert isinstance(room.assignments.enqueue(SERVER, room.arrive("1780000000.9").leg_id, BUSY), ports.Diverted)
     room.time.advance(60)

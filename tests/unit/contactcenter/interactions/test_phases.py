@@ -72,7 +72,7 @@ class Conversation(RuleBasedStateMachine):
     @precondition(lambda self: self.item.is_conversation)
     @rule()
     def transfers(self) -> None:
-        self.room.assignments.transfers.to_queue(self.item, self.item.segment, self.room.picture.queues[QUEUE])
+        self.room.assignments.transfers.begin(self.item, self.item.segment, self.room.picture.queues[QUEUE])()
 
     @precondition(lambda self: self.item.is_conversation)
     @rule()

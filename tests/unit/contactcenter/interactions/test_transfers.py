@@ -48,7 +48,7 @@ def talk(room: Room) -> tuple[Interaction, str]:
 
 def transfer(room: Room, item: Interaction, to: QueueId = SALES) -> None:
     assert item.segment is not None
-    room.assignments.transfers.to_queue(item, item.segment, room.picture.queues[to])
+    room.assignments.transfers.begin(item, item.segment, room.picture.queues[to])()
 
 
 def acts(room: Room) -> list[tuple[str, ...]]:
